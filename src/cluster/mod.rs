@@ -1,0 +1,361 @@
+//! Where workspaces run. The trait is small, level-triggered and speaks the product's nouns.
+//!
+//! It has two halves. The *changing* half ([`ClusterControl`]) is called by `reconcile` alone; the *reading* half
+//! ([`ClusterView`]) by `gateway` alone, after `ops` gave a permit. One contract test suite runs against every
+//! implementation: `fake` for tests, `local` where there is no cluster, `kubernetes` in production.
+//!
+//! Everything that crosses the trait is plain data (but for the byte streams), so that an implementation in another
+//! process stays possible. An unreachable cluster is an error, never an empty list.
+
+pub mod fake;
+pub mod local;
+
+use crate::clock::Millis;
+use crate::domain::id::{GroupId, UserId, WorkspaceId};
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// What the API wants a workspace to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Desired {
+    Running,
+    Stopped,
+    Deleted,
+}
+
+/// How a workspace is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Recipe {
+    /// A container image; needs a cluster that runs containers.
+    Image { reference: String },
+    /// A program of the host, run by the local runtime. `argv[0]` is looked up in the sandbox's `PATH`.
+    /// It is what each terminal session starts.
+    Local { argv: Vec<String> },
+}
+
+/// How large a workspace may grow.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Size {
+    /// Thousandths of a core.
+    pub cpu_milli: i64,
+    /// Bytes.
+    pub memory_bytes: i64,
+    /// Bytes.
+    pub disk_bytes: i64,
+    /// What else a cluster counts, by its Kubernetes name: `{"nvidia.com/gpu": 1}`.
+    #[serde(default)]
+    pub extended: BTreeMap<String, i64>,
+}
+
+/// The frozen, resolved description of one workspace. `generation` counts every change of it; `run` counts starts
+/// and restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkspaceSpec {
+    pub id: WorkspaceId,
+    pub name: String,
+    pub generation: i64,
+    pub run: i64,
+    pub group: GroupId,
+    pub namespace: String,
+    pub owner: UserId,
+    pub recipe: Recipe,
+    /// Environment of the programs in the workspace; never holds a secret.
+    pub env: BTreeMap<String, String>,
+    pub size: Size,
+    pub desired: Desired,
+    /// The uid below the local runtime when the server is root: stable per workspace, never shared.
+    pub local_uid: u32,
+}
+
+/// What the agent of a workspace must know to tell our connections from others: public keys only.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentTrust {
+    /// A JWKS document (RFC 7517) with the RSA keys that sign agent tickets, active and previous.
+    pub jwks: String,
+    /// The `iss` of agent tickets.
+    pub issuer: String,
+}
+
+/// A group as the cluster keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupSpec {
+    pub id: GroupId,
+    pub name: String,
+    pub namespace: String,
+    pub generation: i64,
+    /// The group's quota; `None` is "no limit".
+    pub cpu_milli: Option<i64>,
+    pub memory_bytes: Option<i64>,
+    pub storage_bytes: Option<i64>,
+    pub workspaces: Option<i64>,
+}
+
+/// Where a workspace is in its life, as observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Nothing of it runs.
+    Absent,
+    Creating,
+    /// It cannot go on until something outside it changes (no node, no disk, group not ready).
+    Waiting,
+    /// Its agent answers.
+    Ready,
+    Failed,
+    Terminating,
+}
+
+impl Phase {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Creating => "creating",
+            Self::Waiting => "waiting",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+            Self::Terminating => "terminating",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "absent" => Self::Absent,
+            "creating" => Self::Creating,
+            "waiting" => Self::Waiting,
+            "ready" => Self::Ready,
+            "failed" => Self::Failed,
+            "terminating" => Self::Terminating,
+            _ => return None,
+        })
+    }
+}
+
+/// Why something is as it is: a stable code for programs, words for people, and what to do now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// Stable, `snake_case`: `needs_containers`, `out_of_memory`, `program_not_found`.
+    pub code: String,
+    /// One sentence for people.
+    pub message: String,
+    /// What to do now, one sentence, where there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// What one line of the timeline is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoteKind {
+    /// Progress of a start or a stop.
+    Step,
+    Warning,
+    Error,
+}
+
+/// One line for the timeline of a workspace, told once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Note {
+    pub at: Millis,
+    pub run: i64,
+    pub kind: NoteKind,
+    /// Stable, `snake_case`: `accepted`, `disk_attached`, `sandbox_made`, `agent_answers`, `ready`, `ended`.
+    pub code: String,
+    pub message: String,
+}
+
+/// One part of a workspace and how it is: the rows of "component health".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Component {
+    pub name: String,
+    /// `process`, `agent`, `home`, … ; on Kubernetes `statefulset`, `service`, `pvc`, `pod`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub healthy: bool,
+    pub status: String,
+    pub reason: String,
+    pub details: String,
+}
+
+/// What the cluster knows of one workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedWorkspace {
+    pub id: WorkspaceId,
+    /// Which group it belongs to, so that an orphan can be named.
+    pub namespace: String,
+    pub phase: Phase,
+    /// The `run` and `generation` that the cluster last applied.
+    pub run: i64,
+    pub generation: i64,
+    pub reason: Option<Reason>,
+    /// The size that is in force now, if anything runs.
+    pub applied: Option<Size>,
+    /// What happened since the last call of `observe`; each note is told once.
+    pub notes: Vec<Note>,
+    pub components: Vec<Component>,
+}
+
+/// What the cluster knows of one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedGroup {
+    pub id: GroupId,
+    pub namespace: String,
+    pub generation: i64,
+    pub ready: bool,
+    /// Its namespace is being removed.
+    pub terminating: bool,
+    pub reason: Option<Reason>,
+    /// The cluster's own id of the namespace, where it has one.
+    pub namespace_uid: Option<String>,
+}
+
+/// Everything of ours that the cluster holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observation {
+    pub groups: Vec<ObservedGroup>,
+    pub workspaces: Vec<ObservedWorkspace>,
+}
+
+/// Why a call to the cluster did not work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterError {
+    /// Try again later; the text says what did not answer.
+    #[error("{0}")]
+    Transient(String),
+    /// The cluster will not do this as it is described.
+    #[error("{}", .0.message)]
+    Rejected(Reason),
+    /// Somebody else changed it, or it is taken.
+    #[error("{0}")]
+    Conflict(String),
+    /// It is not there.
+    #[error("it is not there")]
+    Gone,
+}
+
+/// Names one workspace and the run of it that the caller means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceRef {
+    pub id: WorkspaceId,
+    pub namespace: String,
+    pub run: i64,
+}
+
+/// Which log lines to read.
+#[derive(Debug, Clone, Default)]
+pub struct LogOptions {
+    /// At most this many of the newest lines come first.
+    pub tail: usize,
+    /// Then go on as lines are written.
+    pub follow: bool,
+    /// Lines at or after this time only.
+    pub since: Option<Millis>,
+}
+
+/// One line of a workspace's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub at: Millis,
+    pub text: String,
+}
+
+/// What a workspace uses now.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Metrics {
+    /// Thousandths of a core, averaged since the last call; `None` where it cannot be known.
+    pub cpu_milli: Option<i64>,
+    pub memory_bytes: Option<i64>,
+    pub disk_bytes: Option<i64>,
+    pub processes: Option<i64>,
+}
+
+/// What the cluster has.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Capacity {
+    pub nodes: Vec<NodeCapacity>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NodeCapacity {
+    pub name: String,
+    pub cpu_milli: i64,
+    pub memory_bytes: i64,
+    pub used_cpu_milli: i64,
+    pub used_memory_bytes: i64,
+    pub instance_type: Option<String>,
+}
+
+/// How the cluster itself is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClusterHealth {
+    pub healthy: bool,
+    /// `local` or `kubernetes`.
+    pub kind: &'static str,
+    /// One short line for the start message, the admin page and `doctor`: the sandbox tier, or the cluster's version.
+    pub summary: String,
+    /// What is limited or not isolated, one sentence each, with the remedy.
+    pub warnings: Vec<String>,
+    /// The escape checks of the sandbox self-test, where there is one: name, and whether it was blocked.
+    pub checks: Vec<(String, bool)>,
+}
+
+/// A connection to a workspace's agent.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+
+/// The changing half. Each call is idempotent: it says what should be, and may be repeated at any time.
+pub trait ClusterControl: Send + Sync {
+    fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>>;
+
+    /// Makes the group's place as described. Never adopts a namespace that is not ours ([`ClusterError::Conflict`]).
+    fn apply_group<'a>(&'a self, group: &'a GroupSpec) -> BoxFuture<'a, Result<(), ClusterError>>;
+
+    /// Begins to remove the group's place; it is gone when `observe` no longer lists it.
+    fn remove_group<'a>(&'a self, id: &'a GroupId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>>;
+
+    /// Makes a workspace running or stopped as described. A higher `run` than the observed one restarts it.
+    /// Returns when the work is begun, not when it is done.
+    fn apply_workspace<'a>(&'a self, spec: &'a WorkspaceSpec, trust: &'a AgentTrust) -> BoxFuture<'a, Result<(), ClusterError>>;
+
+    /// Ends the workspace and removes its files; it is gone when `observe` no longer lists it.
+    fn remove_workspace<'a>(&'a self, id: &'a WorkspaceId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>>;
+
+    /// Is told whenever something may have changed; the value only ever grows and means nothing else.
+    fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
+
+    /// Ends everything that ends with the server (local workspaces), waiting a bounded time.
+    fn shut_down(&self) -> BoxFuture<'_, ()>;
+}
+
+/// The reading half: streams and numbers, changes nothing.
+pub trait ClusterView: Send + Sync {
+    fn logs<'a>(
+        &'a self,
+        workspace: &'a WorkspaceRef,
+        options: LogOptions,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>>;
+
+    fn metrics<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Metrics, ClusterError>>;
+
+    /// A fresh byte stream to the agent of this run of the workspace.
+    fn connect<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>>;
+
+    fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>>;
+
+    fn health(&self) -> BoxFuture<'_, ClusterHealth>;
+}
+
+/// Both halves; only `app.rs` holds this.
+pub trait Cluster: ClusterControl + ClusterView {}
+impl<T: ClusterControl + ClusterView> Cluster for T {}

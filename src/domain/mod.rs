@@ -1,0 +1,3 @@
+//! Plain types and pure rules of the product: no IO, no clock, no SQL.
+
+pub mod id;
