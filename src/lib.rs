@@ -26,3 +26,4 @@ pub mod agent;
 pub mod clock;
 pub mod cluster;
 pub mod domain;
+pub mod error;
