@@ -27,3 +27,4 @@ pub mod clock;
 pub mod cluster;
 pub mod domain;
 pub mod error;
+pub mod policy;

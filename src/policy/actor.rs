@@ -1,0 +1,114 @@
+//! Who asks, with the facts about them that policy needs, loaded in the transaction that decides.
+
+use super::rights::Rights;
+use crate::clock::Millis;
+use crate::domain::id::{GroupId, OrganizationId, SessionId, TokenId, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A person's role in a group, as policy counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Member,
+    Admin,
+}
+
+/// How the caller showed who they are. It never carries authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// The cookie of a browser.
+    Cookie(SessionId),
+    /// A short-lived access token of a sign-in.
+    Access(SessionId),
+    /// A long-lived API token with its scopes.
+    ApiToken { id: TokenId, scopes: BTreeSet<String> },
+}
+
+impl Credential {
+    /// The sign-in behind it, if there is one.
+    pub fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Cookie(id) | Self::Access(id) => Some(id),
+            Self::ApiToken { .. } => None,
+        }
+    }
+}
+
+/// A signed-in user.
+#[derive(Debug, Clone)]
+pub struct UserActor {
+    pub id: UserId,
+    pub username: String,
+    pub rights: Rights,
+    /// Groups that are not being deleted, with the role in each.
+    pub groups: BTreeMap<GroupId, Role>,
+    /// Action codes that organization roles give, by organization.
+    pub organizations: BTreeMap<OrganizationId, BTreeSet<String>>,
+    pub credential: Credential,
+    /// When the sign-in behind the credential was made, or last repeated.
+    pub signed_in_at: Millis,
+    pub has_second_factor: bool,
+    /// Nothing works but changing the password and signing out.
+    pub must_change_password: bool,
+}
+
+/// A part of the server that works without a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    Reconcile,
+    Upkeep,
+    Start,
+}
+
+impl Task {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reconcile => "reconcile",
+            Self::Upkeep => "upkeep",
+            Self::Start => "start",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Actor {
+    /// Nobody is signed in.
+    Anonymous,
+    User(Box<UserActor>),
+    System(Task),
+    /// Somebody with a shell as the data directory's user: `cli:<system user>`.
+    CommandLine { system_user: String },
+}
+
+impl Actor {
+    pub fn user(&self) -> Option<&UserActor> {
+        match self {
+            Self::User(user) => Some(user),
+            _ => None,
+        }
+    }
+
+    pub fn user_id(&self) -> Option<&UserId> {
+        self.user().map(|u| &u.id)
+    }
+
+    /// The word of the audit log's `actor_kind`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::User(_) => "user",
+            Self::System(_) => "system",
+            Self::CommandLine { .. } => "local-shell",
+        }
+    }
+
+    /// The audit log's `actor_id`: an opaque id, never a name of a person.
+    pub fn audit_id(&self) -> Option<String> {
+        match self {
+            Self::Anonymous => None,
+            Self::User(user) => Some(user.id.to_string()),
+            Self::System(task) => Some(task.as_str().to_owned()),
+            Self::CommandLine { system_user } => Some(format!("cli:{system_user}")),
+        }
+    }
+}
