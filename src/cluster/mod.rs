@@ -12,20 +12,13 @@ pub mod local;
 
 use crate::clock::Millis;
 use crate::domain::id::{GroupId, UserId, WorkspaceId};
+pub use crate::domain::size::Size;
+pub use crate::domain::workspace::{Desired, Phase};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-/// What the API wants a workspace to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Desired {
-    Running,
-    Stopped,
-    Deleted,
-}
 
 /// How a workspace is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,21 +29,6 @@ pub enum Recipe {
     /// A program of the host, run by the local runtime. `argv[0]` is looked up in the sandbox's `PATH`.
     /// It is what each terminal session starts.
     Local { argv: Vec<String> },
-}
-
-/// How large a workspace may grow.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Size {
-    /// Thousandths of a core.
-    pub cpu_milli: i64,
-    /// Bytes.
-    pub memory_bytes: i64,
-    /// Bytes.
-    pub disk_bytes: i64,
-    /// What else a cluster counts, by its Kubernetes name: `{"nvidia.com/gpu": 1}`.
-    #[serde(default)]
-    pub extended: BTreeMap<String, i64>,
 }
 
 /// The frozen, resolved description of one workspace. `generation` counts every change of it; `run` counts starts
@@ -97,46 +75,6 @@ pub struct GroupSpec {
     pub memory_bytes: Option<i64>,
     pub storage_bytes: Option<i64>,
     pub workspaces: Option<i64>,
-}
-
-/// Where a workspace is in its life, as observed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Nothing of it runs.
-    Absent,
-    Creating,
-    /// It cannot go on until something outside it changes (no node, no disk, group not ready).
-    Waiting,
-    /// Its agent answers.
-    Ready,
-    Failed,
-    Terminating,
-}
-
-impl Phase {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Creating => "creating",
-            Self::Waiting => "waiting",
-            Self::Ready => "ready",
-            Self::Failed => "failed",
-            Self::Terminating => "terminating",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "absent" => Self::Absent,
-            "creating" => Self::Creating,
-            "waiting" => Self::Waiting,
-            "ready" => Self::Ready,
-            "failed" => Self::Failed,
-            "terminating" => Self::Terminating,
-            _ => return None,
-        })
-    }
 }
 
 /// Why something is as it is: a stable code for programs, words for people, and what to do now.

@@ -1,3 +1,15 @@
 //! Plain types and pure rules of the product: no IO, no clock, no SQL.
 
+pub mod email;
+pub mod field;
+pub mod group;
 pub mod id;
+pub mod names;
+pub mod pool;
+pub mod quantity;
+pub mod quota;
+pub mod size;
+pub mod sizing;
+pub mod text;
+pub mod user;
+pub mod workspace;
