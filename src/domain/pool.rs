@@ -83,17 +83,13 @@ pub fn check(levels: &[Level], ask: &Ask) -> Vec<Check> {
 
 fn check_one(level: &Level, resource: Resource, ask: &Ask) -> Option<Check> {
     let total = level.quota.of(resource)?;
-    let (requested, used, ok) = match level.kind {
-        LevelKind::Workspace => {
-            let whole = ask.whole.of(resource);
-            // Growing one resource is no reason to refuse another that was above the cap before and does not grow.
-            (whole, 0, whole <= total || ask.added.of(resource) <= 0)
-        }
-        _ => {
-            let (added, used) = (ask.added.of(resource), level.used.of(resource));
-            (added.max(0), used, added <= 0 || used.checked_add(added).is_some_and(|sum| sum <= total))
-        }
+    let added = ask.added.of(resource);
+    let (requested, used) = match level.kind {
+        LevelKind::Workspace => (ask.whole.of(resource), 0),
+        LevelKind::User | LevelKind::Group | LevelKind::Organization => (added.max(0), level.used.of(resource)),
     };
+    // What does not grow is never refused: it was there before, and a lowered limit stops nothing.
+    let ok = added <= 0 || used.checked_add(requested).is_some_and(|sum| sum <= total);
     let available = total.saturating_sub(used).max(0);
     let (id, level_name) = (level.id.clone(), level.name.clone());
     Some(Check { ok, level: level.kind, id, level_name, resource, requested, used, total, available })
@@ -257,7 +253,7 @@ mod tests {
         let quota = ResourceQuota { cpu_milli: Some(10_000), ..ResourceQuota::UNLIMITED };
         let tight = level(LevelKind::User, quota, Usage { cpu_milli: 9_000, ..Usage::default() });
         let four = Ask::from_change(None, &Usage { cpu_milli: 4_000, ..Usage::default() });
-        assert_eq!(message(&[tight.clone()], &four), "Does not fit in the limit of payments. It asks for 4 cores; 1 core is left of 10.");
+        assert_eq!(message(std::slice::from_ref(&tight), &four), "Does not fit in the limit of payments. It asks for 4 cores; 1 core is left of 10.");
         assert_eq!(check(&[tight], &four)[0].shortfall(), "payments has 1 core left, it needs 4 cores");
     }
 
