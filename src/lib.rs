@@ -31,3 +31,4 @@ pub mod cluster;
 pub mod domain;
 pub mod error;
 pub mod policy;
+pub mod token;

@@ -1,1 +1,99 @@
-//! What runs inside a workspace.
+//! What runs inside a workspace: the first process of the sandbox, and the door through which the server comes in.
+//!
+//! It starts terminals and keeps them while clients come and go, reaps what the programs leave behind, and passes the
+//! stop on. It runs as the same user as the programs beside it and is trusted accordingly: it holds public keys only,
+//! decides nothing about permissions, and what it reports is a hint.
+//!
+//! Deliberately absent: threads, name look-ups, files outside the workspace, and any outbound connection.
+
+pub mod http;
+pub mod program;
+pub mod protocol;
+pub mod ring;
+pub mod session;
+pub mod sessions;
+pub mod socket;
+
+use crate::agent::program::Programs;
+use crate::agent::sessions::Sessions;
+use crate::clock::{Clock, Millis};
+use crate::domain::agent::AgentOrder;
+use crate::token::ticket::{TicketClaims, TicketError, TicketVerifier};
+use serde_json::json;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+
+/// The version of the protocol between server and agent.
+pub const PROTOCOL: u32 = 1;
+
+/// One agent: the terminals of one run of one workspace, and the check of who may come in.
+pub struct Agent {
+    run: i64,
+    started: Millis,
+    sessions: Arc<Sessions>,
+    verifier: Mutex<TicketVerifier>,
+    clock: Arc<dyn Clock>,
+    stop: watch::Sender<bool>,
+}
+
+impl Agent {
+    /// Fails where the key set of the order cannot be read.
+    pub fn new(order: &AgentOrder, programs: Box<dyn Programs>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, TicketError> {
+        let verifier = TicketVerifier::new(&order.jwks, &order.issuer, &order.workspace, order.run)?;
+        Ok(Arc::new(Self {
+            run: order.run,
+            started: clock.now(),
+            sessions: Arc::new(Sessions::new(programs, Arc::clone(&clock))),
+            verifier: Mutex::new(verifier),
+            clock,
+            stop: watch::Sender::new(false),
+        }))
+    }
+
+    /// Serves one connection until it ends.
+    pub async fn serve<S>(self: Arc<Self>, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        http::serve(self, stream).await;
+    }
+
+    /// Accepts a ticket once.
+    fn accept(&self, ticket: &str) -> Result<TicketClaims, TicketError> {
+        self.verifier.lock().unwrap_or_else(PoisonError::into_inner).accept(ticket, self.clock.now())
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// Becomes `true` once the workspace is asked to stop.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Asks the workspace to stop: clients are told, programs get SIGTERM and later SIGKILL.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    fn health(&self) -> serde_json::Value {
+        json!({ "version": env!("CARGO_PKG_VERSION"), "protocol": PROTOCOL, "ready": true, "run": self.run })
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let sessions = self.sessions.list();
+        json!({
+            "run": self.run,
+            "uptimeMs": self.clock.now().since(self.started),
+            "sessions": sessions.len(),
+            "attached": sessions.iter().map(|s| s.attached).sum::<usize>(),
+            "lastInputAt": self.sessions.last_input().map(|at| at.0),
+        })
+    }
+}

@@ -1,5 +1,6 @@
 //! Plain types and pure rules of the product: no IO, no clock, no SQL.
 
+pub mod agent;
 pub mod email;
 pub mod field;
 pub mod group;

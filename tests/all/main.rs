@@ -1,1 +1,3 @@
-//! x
+//! The one integration-test binary: each module tests the real application or one of its seams from outside.
+
+mod contract;

@@ -1,0 +1,182 @@
+//! The agent's HTTP/1.1: a handful of routes over any byte stream.
+//!
+//! Every connection opens with one agent ticket in its first request and is trusted for that ticket's scope until it
+//! ends. `GET /v1/health` needs none: it says nothing worth protecting and tells the server that the agent answers.
+
+use crate::agent::Agent;
+use crate::agent::protocol::{TerminalSize, is_session_name};
+use crate::agent::socket::{self, Wish};
+use crate::token::ticket::{Scope, TicketClaims};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, UPGRADE};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+type Answer = Response<Full<Bytes>>;
+/// What the ticket of this connection said, once it was shown.
+type Gate = Arc<Mutex<Option<TicketClaims>>>;
+
+/// How long a connection may sit without a request, in the middle of one, or before its first.
+const IDLE: Duration = Duration::from_mins(2);
+
+/// Serves one connection until it ends.
+pub async fn serve<S>(agent: Arc<Agent>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let gate = Gate::default();
+    let service = service_fn(move |request| {
+        let (agent, gate) = (Arc::clone(&agent), Arc::clone(&gate));
+        async move { Ok::<_, Infallible>(route(&agent, &gate, request)) }
+    });
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(64 * 1024);
+    let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+}
+
+fn route(agent: &Arc<Agent>, gate: &Gate, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path().to_owned();
+    if path == "/v1/health" && request.method() == Method::GET {
+        return answer(StatusCode::OK, &agent.health());
+    }
+    let claims = match pass(agent, gate, request.headers()) {
+        Ok(claims) => claims,
+        Err(refusal) => return refusal,
+    };
+    let needed = if path == "/v1/status" || path == "/v1/stop" { Scope::Admin } else { Scope::Term };
+    if !claims.scope.contains(&needed) {
+        return refuse(StatusCode::FORBIDDEN, "wrong_scope", "this connection was opened for something else");
+    }
+    match (request.method(), path.as_str()) {
+        (&Method::GET, "/v1/status") => answer(StatusCode::OK, &agent.status()),
+        (&Method::POST, "/v1/stop") => {
+            agent.stop();
+            answer(StatusCode::ACCEPTED, &json!({}))
+        }
+        (&Method::GET, "/v1/term") => terminal(agent, request),
+        (&Method::GET, "/v1/term/sessions") => answer(StatusCode::OK, &json!(agent.sessions().list())),
+        (&Method::DELETE, path) if path.starts_with("/v1/term/sessions/") => end_session(agent, path),
+        _ => refuse(StatusCode::NOT_FOUND, "not_found", "there is no such route"),
+    }
+}
+
+/// The ticket of this connection: taken from its first request, remembered after that.
+fn pass(agent: &Agent, gate: &Gate, headers: &HeaderMap) -> Result<TicketClaims, Answer> {
+    let mut held = gate.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(claims) = &*held {
+        return Ok(claims.clone());
+    }
+    let ticket = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let Some(ticket) = ticket else {
+        return Err(refuse(StatusCode::UNAUTHORIZED, "ticket_missing", "a connection opens with an agent ticket"));
+    };
+    match agent.accept(ticket) {
+        Ok(claims) => Ok(held.insert(claims).clone()),
+        Err(error) => Err(refuse(StatusCode::UNAUTHORIZED, "ticket_refused", &error.to_string())),
+    }
+}
+
+fn end_session(agent: &Agent, path: &str) -> Answer {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if agent.sessions().end(name) {
+        answer(StatusCode::OK, &json!({}))
+    } else {
+        refuse(StatusCode::NOT_FOUND, "not_found", "there is no terminal of this name")
+    }
+}
+
+fn terminal(agent: &Arc<Agent>, mut request: Request<Incoming>) -> Answer {
+    let Some(key) = handshake_key(request.headers()) else {
+        return refuse(StatusCode::UPGRADE_REQUIRED, "websocket_expected", "this route is a WebSocket");
+    };
+    let Some((name, wish)) = parse_wish(request.uri().query().unwrap_or_default()) else {
+        return refuse(StatusCode::BAD_REQUEST, "bad_query", "session is a name of a-z, 0-9 and -, since is an offset");
+    };
+    let session = match agent.sessions().find_or_start(&name, wish.size) {
+        Ok(session) => session,
+        Err(error) => return refuse(StatusCode::CONFLICT, "terminal_refused", &error.to_string()),
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (clock, stopping) = (agent.clock(), agent.stopping());
+    tokio::spawn(async move {
+        if let Ok(upgraded) = upgrade.await {
+            socket::serve(TokioIo::new(upgraded), session, wish, clock, stopping).await;
+        }
+    });
+    Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(CONNECTION, "Upgrade")
+        .header(UPGRADE, "websocket")
+        .header("Sec-WebSocket-Accept", derive_accept_key(key.as_bytes()))
+        .body(Full::default())
+        .unwrap_or_default()
+}
+
+fn handshake_key(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let websocket = text("upgrade").is_some_and(|v| v.eq_ignore_ascii_case("websocket"));
+    let version = text("sec-websocket-version") == Some("13");
+    text("sec-websocket-key").filter(|_| websocket && version).map(str::to_owned)
+}
+
+fn parse_wish(query: &str) -> Option<(String, Wish)> {
+    let mut name = "main".to_owned();
+    let mut wish = Wish::default();
+    let (mut cols, mut rows) = (None, None);
+    for (key, value) in query.split('&').filter(|p| !p.is_empty()).map(|p| p.split_once('=').unwrap_or((p, ""))) {
+        match key {
+            "session" => value.clone_into(&mut name),
+            "since" => wish.since = Some(value.parse().ok()?),
+            "started" => wish.started = Some(value.parse().ok()?),
+            "cols" => cols = Some(value.parse().ok()?),
+            "rows" => rows = Some(value.parse().ok()?),
+            _ => {}
+        }
+    }
+    wish.size = cols.zip(rows).map(|(cols, rows)| TerminalSize { cols, rows });
+    is_session_name(&name).then_some((name, wish))
+}
+
+fn answer(status: StatusCode, body: &serde_json::Value) -> Answer {
+    Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "application/json")
+        .header(CACHE_CONTROL, "no-store")
+        .body(Full::from(body.to_string()))
+        .unwrap_or_default()
+}
+
+fn refuse(status: StatusCode, code: &str, message: &str) -> Answer {
+    answer(status, &json!({ "code": code, "message": message }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_names_the_terminal_and_what_is_missed() {
+        let (name, wish) = parse_wish("session=build-2&since=4096&cols=100&rows=30").unwrap();
+        assert_eq!(name, "build-2");
+        assert_eq!(wish.since, Some(4096));
+        assert_eq!(wish.size, Some(TerminalSize { cols: 100, rows: 30 }));
+        assert_eq!(parse_wish("").unwrap().0, "main");
+    }
+
+    #[test]
+    fn hostile_queries_are_refused() {
+        for query in ["session=../x", "session=", "since=-1", "since=99999999999999999999", "cols=70000&rows=1"] {
+            assert_eq!(parse_wish(query), None, "{query}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a terminal runs: a pair of byte streams, a size and an exit code.
+//!
+//! The real one is a program on a pseudo terminal (`pty.rs`). The echo program lets the whole protocol run inside a
+//! test process, without a fork.
+
+use crate::agent::protocol::TerminalSize;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::oneshot;
+
+/// Why a program did not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    #[error("the program {0} was not found in this workspace")]
+    NotFound(String),
+    #[error("the program could not be started: {0}")]
+    Failed(String),
+}
+
+/// The handles on a running program that must outlive its streams.
+pub trait Handle: Send + Sync {
+    /// Tells the program its window size.
+    fn resize(&self, size: TerminalSize);
+    /// Ends the program and what it started on this terminal.
+    fn end(&self);
+}
+
+/// A running program.
+pub struct Program {
+    pub output: Box<dyn AsyncRead + Send + Unpin>,
+    pub input: Box<dyn AsyncWrite + Send + Unpin>,
+    pub handle: Box<dyn Handle>,
+    /// Its exit code; a signal counts as 128 plus its number.
+    pub exit: oneshot::Receiver<i32>,
+}
+
+/// Starts programs.
+pub trait Programs: Send + Sync {
+    fn start(&self, size: TerminalSize) -> Result<Program, StartError>;
+}
+
+/// Starts programs that print a prompt and send back what they are sent. `exit` ends one.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct EchoPrograms;
+
+struct EchoHandle;
+
+impl Handle for EchoHandle {
+    fn resize(&self, _: TerminalSize) {}
+    fn end(&self) {}
+}
+
+impl Programs for EchoPrograms {
+    fn start(&self, _: TerminalSize) -> Result<Program, StartError> {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let (output, input) = tokio::io::split(ours);
+        let (done, exit) = oneshot::channel();
+        tokio::spawn(async move {
+            echo(theirs).await;
+            let _ = done.send(0);
+        });
+        Ok(Program { output: Box::new(output), input: Box::new(input), handle: Box::new(EchoHandle), exit })
+    }
+}
+
+async fn echo(mut stream: tokio::io::DuplexStream) {
+    let mut line = Vec::new();
+    let mut buffer = [0_u8; 4096];
+    if stream.write_all(b"$ ").await.is_err() {
+        return;
+    }
+    while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+        let mut answer = Vec::with_capacity(n);
+        for byte in &buffer[..n] {
+            if matches!(byte, b'\r' | b'\n') {
+                if line == b"exit" {
+                    return;
+                }
+                line.clear();
+                answer.extend_from_slice(b"\r\n$ ");
+            } else {
+                line.push(*byte);
+                answer.push(*byte);
+            }
+        }
+        if stream.write_all(&answer).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! One client at one terminal: the WebSocket side of a session.
+//!
+//! Sending and receiving run beside each other, because a client that does not read must still be heard (its
+//! acknowledgements free the program) and must be dropped when it stays behind for half a minute.
+
+use crate::agent::protocol::{FromClient, LONGEST_INPUT, RESET, TerminalSize, ToClient};
+use crate::agent::session::{Attached, Session};
+use crate::clock::Clock;
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+const PING: Duration = Duration::from_secs(20);
+/// A client that holds the program up for this many seconds without a single acknowledgement is dropped.
+const PATIENCE_SECONDS: u32 = 30;
+
+/// What a client asked for in the query of its request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    pub since: Option<u64>,
+    pub started: Option<i64>,
+    pub size: Option<TerminalSize>,
+}
+
+/// Limits of the socket: small buffers, because an agent has little memory.
+pub fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(256 * 1024)
+        .max_message_size(Some(LONGEST_INPUT))
+        .max_frame_size(Some(LONGEST_INPUT))
+}
+
+/// Why a connection ended.
+enum End {
+    Exited(i32),
+    TooSlow,
+    Stopping,
+    BadMessage,
+    Gone,
+}
+
+/// Serves one client until it leaves, the program ends or the agent stops.
+pub async fn serve<S>(stream: S, session: Arc<Session>, wish: Wish, clock: Arc<dyn Clock>, stopping: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits())).await;
+    let (mut sink, source) = socket.split();
+    let changes = session.changes();
+    let attached = session.attach(wish.since, wish.started, wish.size);
+    let end = tokio::select! {
+        end = send(&mut sink, &session, attached, changes) => end,
+        end = receive(source, &session, attached.client, clock) => end,
+        end = watch_lag(&session, attached.client) => end,
+        end = until_stopping(stopping) => end,
+    };
+    session.detach(attached.client);
+    let _ = tokio::time::timeout(Duration::from_secs(2), farewell(&mut sink, end)).await;
+}
+
+async fn send<K>(sink: &mut K, session: &Session, attached: Attached, mut changes: watch::Receiver<u64>) -> End
+where
+    K: Sink<Message, Error = Error> + Unpin,
+{
+    let mut size = attached.size;
+    let mut sent = match greet(sink, session, attached).await {
+        Ok(sent) => sent,
+        Err(_) => return End::Gone,
+    };
+    let mut ping = tokio::time::interval(PING);
+    ping.reset();
+    loop {
+        changes.mark_unchanged();
+        // The exit code is read before the output, so that output written before the end is never missed.
+        let (now, exit) = session.now();
+        if now != size {
+            size = now;
+            if tell(sink, &ToClient::Size { cols: now.cols, rows: now.rows }).await.is_err() {
+                return End::Gone;
+            }
+        }
+        let chunk = session.output(sent);
+        if !chunk.is_empty() {
+            sent += chunk.len() as u64;
+            if sink.send(Message::Binary(chunk.into())).await.is_err() {
+                return End::Gone;
+            }
+            continue;
+        }
+        if let Some(code) = exit {
+            return End::Exited(code);
+        }
+        tokio::select! {
+            _ = changes.changed() => {}
+            _ = ping.tick() => {
+                if sink.send(Message::Ping(Bytes::new())).await.is_err() {
+                    return End::Gone;
+                }
+            }
+        }
+    }
+}
+
+/// Says hello; gives the offset of the next byte to send.
+async fn greet<K>(sink: &mut K, session: &Session, attached: Attached) -> Result<u64, Error>
+where
+    K: Sink<Message, Error = Error> + Unpin,
+{
+    // The reset is part of the bytes that a client counts, so the count begins that much earlier.
+    let reset = RESET.len() as u64;
+    let with_reset = attached.reset && attached.from >= reset;
+    let hello = ToClient::Hello {
+        off: if with_reset { attached.from - reset } else { attached.from },
+        cols: attached.size.cols,
+        rows: attached.size.rows,
+        session: session.name.clone(),
+        started: session.started.0,
+        reset: attached.reset,
+    };
+    tell(sink, &hello).await?;
+    if with_reset {
+        sink.send(Message::Binary(Bytes::from_static(RESET))).await?;
+    }
+    if attached.reset {
+        session.redraw();
+    }
+    Ok(attached.from)
+}
+
+async fn receive<R>(mut source: R, session: &Session, client: u64, clock: Arc<dyn Clock>) -> End
+where
+    R: Stream<Item = Result<Message, Error>> + Unpin,
+{
+    while let Some(Ok(message)) = source.next().await {
+        match message {
+            Message::Binary(bytes) => session.send(bytes, clock.now()).await,
+            Message::Text(text) => match serde_json::from_str(&text) {
+                Ok(FromClient::Resize { cols, rows }) => session.resize(client, TerminalSize { cols, rows }),
+                Ok(FromClient::Ack { off }) => session.ack(client, off),
+                Ok(FromClient::Unknown) => {}
+                Err(_) => return End::BadMessage,
+            },
+            Message::Close(_) => return End::Gone,
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+        }
+    }
+    End::Gone
+}
+
+async fn watch_lag(session: &Session, client: u64) -> End {
+    let mut stuck = (None, 0);
+    while stuck.1 < PATIENCE_SECONDS {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let lagging = session.lagging(client);
+        stuck = if lagging.is_some() && lagging == stuck.0 { (lagging, stuck.1 + 1) } else { (lagging, 0) };
+    }
+    End::TooSlow
+}
+
+async fn until_stopping(mut stopping: watch::Receiver<bool>) -> End {
+    if stopping.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    End::Stopping
+}
+
+async fn farewell<K>(sink: &mut K, end: End) -> Result<(), Error>
+where
+    K: Sink<Message, Error = Error> + Unpin,
+{
+    let (message, code) = match end {
+        End::Exited(code) => (Some(ToClient::Exit { code }), CloseCode::Normal),
+        End::TooSlow => (Some(bye("too_slow", "The connection did not keep up with the output.")), CloseCode::Again),
+        End::Stopping => (Some(bye("stopped", "The workspace stops.")), CloseCode::Away),
+        End::BadMessage => (Some(bye("bad_message", "The message was not understood.")), CloseCode::Policy),
+        End::Gone => (None, CloseCode::Normal),
+    };
+    if let Some(message) = message {
+        tell(sink, &message).await?;
+    }
+    sink.send(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::default() }))).await?;
+    sink.close().await
+}
+
+fn bye(code: &str, message: &str) -> ToClient {
+    ToClient::Bye { code: code.to_owned(), message: message.to_owned() }
+}
+
+async fn tell<K>(sink: &mut K, message: &ToClient) -> Result<(), Error>
+where
+    K: Sink<Message, Error = Error> + Unpin,
+{
+    // These types always serialise.
+    let text = serde_json::to_string(message).unwrap_or_default();
+    sink.send(Message::Text(text.into())).await
+}

@@ -1,0 +1,40 @@
+//! What the agent of a workspace is told when it starts, and what it tells back before it can be connected to.
+//!
+//! Plain data between the runtime that starts a workspace and the agent inside it. Holds no secret: everything here is
+//! readable by the programs of the workspace.
+
+use crate::domain::id::WorkspaceId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What one run of an agent is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentOrder {
+    pub workspace: WorkspaceId,
+    pub run: i64,
+    /// What a terminal starts; `argv[0]` is looked up in the `PATH` of `env`.
+    pub argv: Vec<String>,
+    /// The whole environment of programs, `HOME` and `PATH` included.
+    pub env: BTreeMap<String, String>,
+    /// Where programs start.
+    pub home: String,
+    /// A JWKS document with the keys that sign tickets.
+    pub jwks: String,
+    /// The `iss` of tickets.
+    pub issuer: String,
+    /// How long programs have between SIGTERM and SIGKILL, in milliseconds.
+    pub grace_milliseconds: u64,
+}
+
+/// What the launcher and the agent say while they start, one JSON object a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum StartEvent {
+    /// The walls stand; the agent comes next.
+    SandboxMade,
+    /// The agent accepts connections.
+    Ready,
+    /// It goes no further.
+    Failed { code: String, message: String, remedy: Option<String> },
+}
