@@ -28,7 +28,10 @@
 pub mod agent;
 pub mod clock;
 pub mod cluster;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod policy;
+pub mod telemetry;
 pub mod token;
+pub mod transport;

@@ -1,0 +1,84 @@
+//! How settings are shown: the table of `config show` and the commented example file.
+//!
+//! A secret is shown as `********`, here and everywhere: this is the one place that turns a setting into text for people.
+
+use super::registry::{DefaultValue, KEYS, When};
+use super::{Setting, Source};
+use serde_json::{Value as Json, json};
+
+/// What stands in the place of a secret.
+const MASK: &str = "********";
+
+/// The value as people read it; empty when it is unset.
+pub fn shown(setting: &Setting) -> String {
+    match &setting.value {
+        None => String::new(),
+        Some(_) if setting.key.secret => MASK.to_owned(),
+        Some(value) => value.to_toml(),
+    }
+}
+
+/// One row per setting: name, value, source.
+pub fn rows(settings: &[Setting]) -> Vec<[String; 3]> {
+    settings.iter().map(|setting| [setting.key.path(), shown(setting), setting.source.to_string()]).collect()
+}
+
+/// The same for programs, in the shape of the settings API.
+pub fn items(settings: &[Setting]) -> Json {
+    settings.iter().map(item).collect()
+}
+
+fn item(setting: &Setting) -> Json {
+    let key = setting.key;
+    let default = match key.default {
+        DefaultValue::Text(text) => key.kind.parse(text).map_or(Json::Null, |value| value.to_json()),
+        DefaultValue::Unset | DefaultValue::Machine(_) => Json::Null,
+    };
+    json!({
+        "key": key.path(),
+        "value": setting.value.as_ref().filter(|_| !key.secret).map(super::value::Value::to_json),
+        "default": default,
+        "type": key.kind.words(),
+        "description": key.doc,
+        "when": key.when.as_str(),
+        "source": match &setting.source {
+            Source::File { .. } => "file",
+            Source::Environment(_) => "environment",
+            Source::Flag(_) => "flag",
+            Source::Settings => "settings",
+            Source::Default => "default",
+        },
+        "place": setting.source.to_string(),
+        "pinned": setting.pinned(),
+    })
+}
+
+/// `codex-web.toml` with every setting, each commented out at its default.
+pub fn example() -> String {
+    let mut text = String::from(
+        "# Codex Web. Every setting with its default; remove the leading # to change one.\n\
+         # Order, lowest first: default, settings page, this file, environment, flags.\n\
+         # A value may be \"file:PATH\": then the file holds it.\n",
+    );
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            text.push_str(&format!("\n[{section}]\n"));
+        }
+        let changes = match key.when {
+            When::Start => "",
+            When::Runtime => " Can be changed on the settings page too, unless it is set here.",
+        };
+        text.push_str(&format!("\n# {}{changes}\n# {}: {}\n", key.doc, key.variable(), key.kind.words()));
+        let value = match (key.default, key.example) {
+            (DefaultValue::Text(default), _) => key.kind.parse(default).map(|value| value.to_toml()).unwrap_or_default(),
+            (DefaultValue::Machine(words), _) => format!("… # {words}"),
+            (DefaultValue::Unset, Some(example)) => key.kind.parse(example).map(|value| value.to_toml()).unwrap_or_default(),
+            (DefaultValue::Unset, None) => "\"\"".to_owned(),
+        };
+        let unset = if key.default == DefaultValue::Unset { " # unset by default" } else { "" };
+        text.push_str(&format!("#{} = {value}{unset}\n", key.name));
+    }
+    text
+}

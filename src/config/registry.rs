@@ -1,0 +1,207 @@
+//! The one registry of settings: name, type, default, when it takes effect, and one sentence for people.
+//!
+//! Everything that names a setting reads this table: the file, the environment, the flags, `config show`, the
+//! commented example, the settings page and its API. A key that is not here does not exist, and a key stands here
+//! only when the program acts on it. Keys of capabilities that this build does not have are absent on purpose: a
+//! setting that is accepted and ignored is a lie.
+
+use super::value::Kind;
+
+/// When a change of a setting takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// At the next start. Lives in the file, the environment or the flags only.
+    Start,
+    /// At once. Lives in the settings table too, unless a file, variable or flag pins it.
+    Runtime,
+}
+
+impl When {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Runtime => "runtime",
+        }
+    }
+}
+
+/// What holds when nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// Nothing: the setting is unset.
+    Unset,
+    /// This value, in the notation of the environment.
+    Text(&'static str),
+    /// Worked out from the machine; the words say how.
+    Machine(&'static str),
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Key {
+    pub section: &'static str,
+    pub name: &'static str,
+    pub kind: Kind,
+    pub default: DefaultValue,
+    pub when: When,
+    /// Its value is never shown, logged or answered.
+    pub secret: bool,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// A value worth showing in the example where the default is unset.
+    pub example: Option<&'static str>,
+}
+
+impl Key {
+    /// `section.name`, the same everywhere.
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// Its environment variable.
+    pub fn variable(&self) -> String {
+        format!("CODEX_WEB_{}__{}", self.section.to_uppercase(), self.name.to_uppercase())
+    }
+}
+
+const fn start(section: &'static str, name: &'static str, kind: Kind, default: DefaultValue, doc: &'static str) -> Key {
+    Key { section, name, kind, default, when: When::Start, secret: false, doc, example: None }
+}
+
+const fn runtime(section: &'static str, name: &'static str, kind: Kind, default: DefaultValue, doc: &'static str) -> Key {
+    Key { section, name, kind, default, when: When::Runtime, secret: false, doc, example: None }
+}
+
+const fn example(key: Key, example: &'static str) -> Key {
+    Key { example: Some(example), ..key }
+}
+
+use DefaultValue::{Machine, Text, Unset};
+use Kind::{Address, Bool, Count, Networks, Origin, Path, Word};
+
+/// THE TABLE, in the order in which it is shown.
+#[rustfmt::skip]
+pub static KEYS: &[Key] = &[
+    start("server", "listen", Address, Text("127.0.0.1:8080"),
+        "Address and port to listen on; port 0 picks a free one. What this needs besides is the transport rule (README)."),
+    example(start("server", "public_url", Origin, Unset,
+        "The one address that people type, without a path. Needed behind a proxy; other known hosts are redirected to it."), "https://codex.example.org"),
+    example(start("server", "trusted_proxies", Networks, Unset,
+        "Addresses or networks of the proxies whose X-Forwarded-* headers are believed. They end TLS; public_url must be https."), "[\"127.0.0.1\", \"10.0.0.0/24\"]"),
+    start("server", "tls", Word(&["auto", "off"]), Text("auto"),
+        "auto: a self-signed certificate unless the server listens on loopback only or stands behind a trusted proxy. off: never."),
+    example(start("server", "cert", Path, Unset,
+        "Certificate chain in PEM, with server.key; read again when the file changes."), "/etc/codex-web/tls/cert.pem"),
+    example(start("server", "key", Path, Unset,
+        "Private key in PEM of server.cert; read again when the file changes."), "/etc/codex-web/tls/key.pem"),
+    start("server", "workers", Count { min: 1, max: 256 }, Machine("one for each core, at most 8"),
+        "Threads that answer requests."),
+    start("server", "body_limit", Count { min: 16_384, max: 67_108_864 }, Text("1048576"),
+        "Largest request body in bytes; routes that need less have their own, smaller limit."),
+
+    start("data", "dir", Path, Machine("/var/lib/codex-web for root, else $XDG_DATA_HOME/codex-web"),
+        "The data directory. Also --data-dir and CODEX_WEB_DATA_DIR."),
+    start("data", "synchronous", Word(&["full", "normal"]), Text("full"),
+        "full: what was acknowledged survives a power cut. normal: faster, and the last second may be lost then."),
+    start("data", "readers", Count { min: 1, max: 64 }, Text("4"),
+        "Read connections to the database; each keeps a few megabytes of cache."),
+
+    start("cluster", "kind", Word(&["local"]), Text("local"),
+        "Where workspaces run. local: as sandboxed processes on this machine."),
+
+    runtime("workspaces", "default_image", Kind::Text { max: 255 }, Text("local:shell"),
+        "What a workspace is made from when neither template nor image is given: local:NAME is a built-in template."),
+    runtime("workspaces", "break_glass", Bool, Text("on"),
+        "Whether a platform administrator may enter somebody else's workspace with a written reason."),
+    start("workspaces", "allow_unconfined", Bool, Text("off"),
+        "Run workspaces without a sandbox where the machine offers none. Only for a throw-away machine with one person on it."),
+
+    runtime("auth", "password_min_length", Count { min: 8, max: 128 }, Text("12"),
+        "Fewest characters of a new password."),
+
+    start("limits", "rate", Bool, Text("on"),
+        "Whether requests are limited per person and address; off leaves only the sign-in throttle."),
+    start("limits", "requests_per_second", Count { min: 1, max: 100_000 }, Text("50"),
+        "Requests per second that one person or address may go on making; four times as many in a burst."),
+
+    runtime("log", "level", Word(&["error", "warn", "info", "debug", "trace"]), Text("info"),
+        "What is written to standard error."),
+    start("log", "format", Word(&["text", "json"]), Text("text"),
+        "text: lines for people. json: one object a line."),
+];
+
+/// Looks a key up by `section.name`.
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| path.split_once('.').is_some_and(|(section, name)| key.section == section && key.name == name))
+}
+
+/// The key with the most similar name, for "did you mean".
+pub fn nearest(path: &str) -> Option<&'static Key> {
+    let wanted = path.to_lowercase();
+    let name = wanted.rsplit('.').next().unwrap_or_default().to_owned();
+    let candidate = |key: &'static Key| {
+        let whole = distance(&wanted, &key.path());
+        // The right name in the wrong section, or without one, is nearer than its letters say.
+        let moved = distance(&name, key.name);
+        let near_whole = (whole <= 1 + wanted.len() / 4).then_some(whole);
+        let near_name = (moved <= name.len() / 4).then_some(moved + 1);
+        near_whole.into_iter().chain(near_name).min().map(|distance| (distance, key))
+    };
+    KEYS.iter().filter_map(candidate).min_by_key(|(distance, _)| *distance).map(|(_, key)| key)
+}
+
+/// Levenshtein's distance between two short names.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != *right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_valid_value_of_its_own_key() {
+        for key in KEYS {
+            if let Text(text) = key.default {
+                assert!(key.kind.parse(text).is_ok(), "{}", key.path());
+            }
+            if let Some(text) = key.example {
+                assert!(key.kind.parse(text).is_ok(), "{}", key.path());
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_stands_twice_and_sections_are_together() {
+        let paths: std::collections::BTreeSet<String> = KEYS.iter().map(Key::path).collect();
+        assert_eq!(paths.len(), KEYS.len());
+        let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
+        sections.dedup();
+        let unique: std::collections::BTreeSet<&str> = sections.iter().copied().collect();
+        assert_eq!(sections.len(), unique.len(), "{sections:?}");
+    }
+
+    #[test]
+    fn the_nearest_name_is_found_by_spelling_and_by_a_forgotten_section() {
+        assert_eq!(nearest("server.lisen").map(Key::path).as_deref(), Some("server.listen"));
+        assert_eq!(nearest("listen").map(Key::path).as_deref(), Some("server.listen"));
+        assert_eq!(nearest("server.break_glass").map(Key::path).as_deref(), Some("workspaces.break_glass"));
+        assert!(nearest("kitchen.sink").is_none());
+    }
+
+    #[test]
+    fn a_secret_never_has_a_default() {
+        assert!(KEYS.iter().filter(|key| key.secret).all(|key| key.default == Unset));
+    }
+}

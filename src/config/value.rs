@@ -1,0 +1,186 @@
+//! The types of settings: how each is read from text, from the file and from JSON, and how it is printed.
+//!
+//! A value is kept in one small closed enum; [`super::Config`] turns it into the type its user needs. There is one
+//! reader per type, used for the file, the environment, the flags and the API alike, so that a value means the same
+//! wherever it is written.
+
+use super::network::Network;
+use crate::transport::Origin;
+use serde_json::Value as Json;
+
+/// What may be written as the value of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true`/`on`, `false`/`off`.
+    Bool,
+    /// A whole number within bounds, both included.
+    Count { min: i64, max: i64 },
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// `address:port`.
+    Address,
+    /// `https://host[:port]`.
+    Origin,
+    /// A file or directory name; made absolute.
+    Path,
+    /// Addresses and networks (`10.0.0.0/8`), in a list or separated by commas.
+    Networks,
+    /// Any printable text up to `max` bytes.
+    Text { max: usize },
+}
+
+/// The value of a setting, checked against its [`Kind`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    Bool(bool),
+    Count(i64),
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Kind {
+    /// What is expected, for error messages.
+    pub fn words(self) -> String {
+        match self {
+            Self::Bool => "on or off".into(),
+            Self::Count { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Word(words) if words.len() == 1 => format!("{} (the only choice in this build)", words[0]),
+            Self::Word(words) => words.join(" or "),
+            Self::Address => "an address and a port, like 127.0.0.1:8080 or [::1]:8080".into(),
+            Self::Origin => "an address without a path, like https://codex.example.org".into(),
+            Self::Path => "a path".into(),
+            Self::Networks => "addresses or networks, like 127.0.0.1 or 10.0.0.0/24".into(),
+            Self::Text { max } => format!("printable text of 1 to {max} bytes"),
+        }
+    }
+
+    /// Reads the notation of the environment and of flags.
+    pub fn parse(self, text: &str) -> Result<Value, String> {
+        let text = text.trim();
+        match self {
+            Self::Bool => match text {
+                "true" | "on" => Ok(Value::Bool(true)),
+                "false" | "off" => Ok(Value::Bool(false)),
+                _ => Err(self.expected(text)),
+            },
+            Self::Count { .. } => text.parse().map_err(|_| self.expected(text)).and_then(|number| self.count(number)),
+            Self::Networks => Self::networks(split_list(text)),
+            _ => self.text(text),
+        }
+    }
+
+    /// Reads a JSON value, as the settings API and the file give it.
+    pub fn read(self, json: &Json) -> Result<Value, String> {
+        match (self, json) {
+            (Self::Bool, Json::Bool(value)) => Ok(Value::Bool(*value)),
+            (Self::Count { .. }, Json::Number(number)) => {
+                number.as_i64().ok_or_else(|| self.expected(&number.to_string())).and_then(|n| self.count(n))
+            }
+            (Self::Networks, Json::Array(items)) => {
+                let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+                Self::networks(texts.ok_or_else(|| self.expected(&json.to_string()))?)
+            }
+            (_, Json::String(text)) => self.parse(text),
+            (_, other) => Err(self.expected(&other.to_string())),
+        }
+    }
+
+    fn expected(self, found: &str) -> String {
+        let shown: String = found.chars().take(60).flat_map(char::escape_debug).collect();
+        format!("expected {}, found \"{shown}\"", self.words())
+    }
+
+    fn count(self, number: i64) -> Result<Value, String> {
+        match self {
+            Self::Count { min, max } if number < min || number > max => Err(self.expected(&number.to_string())),
+            _ => Ok(Value::Count(number)),
+        }
+    }
+
+    fn networks(texts: Vec<String>) -> Result<Value, String> {
+        for text in &texts {
+            Network::parse(text)?;
+        }
+        Ok(Value::List(texts))
+    }
+
+    fn text(self, text: &str) -> Result<Value, String> {
+        let good = match self {
+            Self::Word(words) => words.contains(&text),
+            Self::Address => text.parse::<std::net::SocketAddr>().is_ok(),
+            Self::Origin => return Origin::parse(text).map(|origin| Value::Text(origin.to_string())),
+            Self::Path => !text.is_empty() && !text.contains('\0'),
+            Self::Text { max } => !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control),
+            Self::Bool | Self::Count { .. } | Self::Networks => false,
+        };
+        if good { Ok(Value::Text(text.to_owned())) } else { Err(self.expected(text)) }
+    }
+}
+
+/// `["a", "b"]` or `a, b`.
+fn split_list(text: &str) -> Vec<String> {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    inner.split(',').map(|item| item.trim().trim_matches('"').to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+impl Value {
+    /// As the settings API answers it.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Count(number) => Json::from(*number),
+            Self::Text(text) => Json::String(text.clone()),
+            Self::List(items) => Json::from(items.clone()),
+        }
+    }
+
+    /// As it is written in `codex-web.toml`.
+    pub fn to_toml(&self) -> String {
+        match self {
+            Self::Bool(value) => value.to_string(),
+            Self::Count(number) => number.to_string(),
+            // JSON's escapes are a subset of those of a TOML basic string.
+            Self::Text(text) => Json::String(text.clone()).to_string(),
+            Self::List(items) => Json::from(items.clone()).to_string().replace("\",\"", "\", \""),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_words_or_truth_values() {
+        assert_eq!(Kind::Bool.parse("on"), Ok(Value::Bool(true)));
+        assert_eq!(Kind::Bool.parse("false"), Ok(Value::Bool(false)));
+        assert_eq!(Kind::Bool.read(&Json::Bool(true)), Ok(Value::Bool(true)));
+        assert!(Kind::Bool.parse("maybe").is_err());
+        assert!(Kind::Bool.read(&Json::from(1)).is_err());
+    }
+
+    #[test]
+    fn numbers_keep_their_bounds_however_they_are_written() {
+        let kind = Kind::Count { min: 1, max: 9 };
+        assert_eq!(kind.parse(" 9 "), Ok(Value::Count(9)));
+        for bad in ["0", "10", "-1", "1.5", "99999999999999999999", ""] {
+            assert!(kind.parse(bad).is_err(), "{bad}");
+        }
+        assert!(kind.read(&Json::from(10)).is_err());
+        assert!(kind.read(&Json::from(1.5)).is_err());
+    }
+
+    #[test]
+    fn lists_are_written_either_way() {
+        let both = Value::List(vec!["127.0.0.1".into(), "10.0.0.0/8".into()]);
+        assert_eq!(Kind::Networks.parse("127.0.0.1, 10.0.0.0/8"), Ok(both.clone()));
+        assert_eq!(Kind::Networks.parse("[\"127.0.0.1\", \"10.0.0.0/8\"]"), Ok(both.clone()));
+        assert_eq!(both.to_toml(), "[\"127.0.0.1\", \"10.0.0.0/8\"]");
+    }
+
+    #[test]
+    fn an_error_names_the_rule_and_cannot_break_the_line() {
+        let error = Kind::Word(&["text", "json"]).parse("x\ny").unwrap_err();
+        assert_eq!(error, "expected text or json, found \"x\\ny\"");
+    }
+}
