@@ -6,7 +6,19 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A point in time: milliseconds since 1970-01-01 UTC, as the database stores it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Millis(pub i64);
 
 impl Millis {

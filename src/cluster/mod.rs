@@ -14,23 +14,13 @@ pub mod local;
 use crate::clock::Millis;
 use crate::domain::id::{GroupId, UserId, WorkspaceId};
 pub use crate::domain::size::Size;
+pub use crate::domain::template::Recipe;
 pub use crate::domain::workspace::{Desired, Phase};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-/// How a workspace is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
-pub enum Recipe {
-    /// A container image; needs a cluster that runs containers.
-    Image { reference: String },
-    /// A program of the host, run by the local runtime. `argv[0]` is looked up in the sandbox's `PATH`.
-    /// It is what each terminal session starts.
-    Local { argv: Vec<String> },
-}
 
 /// The frozen, resolved description of one workspace. `generation` counts every change of it; `run` counts starts
 /// and restarts.
@@ -261,14 +251,26 @@ pub trait ClusterControl: Send + Sync {
     fn apply_group<'a>(&'a self, group: &'a GroupSpec) -> BoxFuture<'a, Result<(), ClusterError>>;
 
     /// Begins to remove the group's place; it is gone when `observe` no longer lists it.
-    fn remove_group<'a>(&'a self, id: &'a GroupId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>>;
+    fn remove_group<'a>(
+        &'a self,
+        id: &'a GroupId,
+        namespace: &'a str,
+    ) -> BoxFuture<'a, Result<(), ClusterError>>;
 
     /// Makes a workspace running or stopped as described. A higher `run` than the observed one restarts it.
     /// Returns when the work is begun, not when it is done.
-    fn apply_workspace<'a>(&'a self, spec: &'a WorkspaceSpec, trust: &'a AgentTrust) -> BoxFuture<'a, Result<(), ClusterError>>;
+    fn apply_workspace<'a>(
+        &'a self,
+        spec: &'a WorkspaceSpec,
+        trust: &'a AgentTrust,
+    ) -> BoxFuture<'a, Result<(), ClusterError>>;
 
     /// Ends the workspace and removes its files; it is gone when `observe` no longer lists it.
-    fn remove_workspace<'a>(&'a self, id: &'a WorkspaceId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>>;
+    fn remove_workspace<'a>(
+        &'a self,
+        id: &'a WorkspaceId,
+        namespace: &'a str,
+    ) -> BoxFuture<'a, Result<(), ClusterError>>;
 
     /// Is told whenever something may have changed; the value only ever grows and means nothing else.
     fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
@@ -285,10 +287,16 @@ pub trait ClusterView: Send + Sync {
         options: LogOptions,
     ) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>>;
 
-    fn metrics<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Metrics, ClusterError>>;
+    fn metrics<'a>(
+        &'a self,
+        workspace: &'a WorkspaceRef,
+    ) -> BoxFuture<'a, Result<Metrics, ClusterError>>;
 
     /// A fresh byte stream to the agent of this run of the workspace.
-    fn connect<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>>;
+    fn connect<'a>(
+        &'a self,
+        workspace: &'a WorkspaceRef,
+    ) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>>;
 
     fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>>;
 

@@ -11,6 +11,7 @@ pub mod quantity;
 pub mod quota;
 pub mod size;
 pub mod sizing;
+pub mod template;
 pub mod text;
 pub mod user;
 pub mod workspace;

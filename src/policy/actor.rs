@@ -20,7 +20,10 @@ pub enum Credential {
     /// A short-lived access token of a sign-in.
     Access(SessionId),
     /// A long-lived API token with its scopes.
-    ApiToken { id: TokenId, scopes: BTreeSet<String> },
+    ApiToken {
+        id: TokenId,
+        scopes: BTreeSet<String>,
+    },
 }
 
 impl Credential {
@@ -77,7 +80,9 @@ pub enum Actor {
     User(Box<UserActor>),
     System(Task),
     /// Somebody with a shell as the data directory's user: `cli:<system user>`.
-    CommandLine { system_user: String },
+    CommandLine {
+        system_user: String,
+    },
 }
 
 impl Actor {

@@ -32,8 +32,22 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(action: Action, actor: Actor, resource: String, group_id: Option<GroupId>, reason: Option<String>, break_glass: bool) -> Self {
-        Self { action, actor, resource, group_id, reason, break_glass }
+    pub(super) fn new(
+        action: Action,
+        actor: Actor,
+        resource: String,
+        group_id: Option<GroupId>,
+        reason: Option<String>,
+        break_glass: bool,
+    ) -> Self {
+        Self {
+            action,
+            actor,
+            resource,
+            group_id,
+            reason,
+            break_glass,
+        }
     }
 
     pub fn action(&self) -> Action {
@@ -77,10 +91,20 @@ impl Permit {
         match consequence {
             Consequence::FirstMember => self.action == A::CreateGroup,
             Consequence::FirstAdministrator => self.action == A::SetUp,
-            Consequence::EndMemberships => matches!(self.action, A::DeleteGroup | A::DeleteUser | A::RecordGroupState),
+            Consequence::EndMemberships => matches!(
+                self.action,
+                A::DeleteGroup | A::DeleteUser | A::RecordGroupState
+            ),
             Consequence::EndSessions => matches!(
                 self.action,
-                A::DisableUser | A::DeleteUser | A::ResetUserPassword | A::ChangePassword | A::SignOut | A::ReuseRefreshToken | A::SignIn | A::EndSession
+                A::DisableUser
+                    | A::DeleteUser
+                    | A::ResetUserPassword
+                    | A::ChangePassword
+                    | A::SignOut
+                    | A::ReuseRefreshToken
+                    | A::SignIn
+                    | A::EndSession
             ),
             Consequence::InitialMemberships => self.action == A::CreateUser,
         }

@@ -1,0 +1,104 @@
+//! Workspace recipes: what a template version holds, what is frozen on a workspace, and the templates that every
+//! installation is born with.
+//!
+//! A recipe is closed and validated: nothing in it passes through a shell of the server. The frozen form carries a
+//! format number on its row, so that an old workspace can always be read.
+
+use super::size::Size;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The format of [`FrozenSpec`] that is written now.
+pub const SPEC_FORMAT: i64 = 1;
+
+/// The name by which the API knows the local shell: it stands where an image would.
+pub const LOCAL_SHELL: &str = "local:shell";
+
+/// How a workspace is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Recipe {
+    /// A container image; needs a cluster that runs containers.
+    Image { reference: String },
+    /// A program of the host, run by the local runtime. `argv[0]` is looked up in the sandbox's `PATH`.
+    /// It is what each terminal session starts.
+    Local { argv: Vec<String> },
+}
+
+impl Recipe {
+    /// What the API shows as `image`.
+    pub fn image(&self) -> String {
+        match self {
+            Self::Image { reference } => reference.clone(),
+            Self::Local { .. } => LOCAL_SHELL.to_owned(),
+        }
+    }
+}
+
+/// What lies in a template version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TemplateRecipe {
+    /// The bare-image template has no reference of its own: the workspace brings it.
+    pub recipe: Option<Recipe>,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The size of a workspace for which nothing else is asked.
+    pub default_size: Size,
+}
+
+/// What is frozen on a workspace when it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrozenSpec {
+    pub recipe: Recipe,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
+/// A template that every installation is born with.
+pub struct Builtin {
+    /// The word in the `builtin` column.
+    pub word: &'static str,
+    pub name: &'static str,
+    pub display_name: &'static str,
+    pub description: &'static str,
+    /// A name of the icon sprite.
+    pub icon: &'static str,
+    /// [`TemplateRecipe`] as JSON.
+    pub recipe: &'static str,
+}
+
+/// The local shell, and the bare image.
+pub const BUILTIN: [Builtin; 2] = [
+    Builtin {
+        word: "shell",
+        name: LOCAL_SHELL,
+        display_name: "Shell",
+        description: "A terminal with the programs of this server, in a sandbox with its own files.",
+        icon: "terminal",
+        recipe: r#"{"recipe":{"kind":"local","argv":["bash","-l"]},"defaultSize":{"cpuMilli":2000,"memoryBytes":4294967296,"diskBytes":21474836480}}"#,
+    },
+    Builtin {
+        word: "image",
+        name: "image",
+        display_name: "Container image",
+        description: "Any container image. It needs a cluster that runs containers.",
+        icon: "layers",
+        recipe: r#"{"recipe":null,"defaultSize":{"cpuMilli":2000,"memoryBytes":4294967296,"diskBytes":21474836480}}"#,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_recipes_can_be_read() {
+        for builtin in BUILTIN {
+            let recipe: TemplateRecipe = serde_json::from_str(builtin.recipe).unwrap();
+            assert_eq!(recipe.recipe.is_some(), builtin.word == "shell");
+            assert_eq!(recipe.default_size.cpu_milli, 2_000);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Use cases: one function, one transaction. The readable heart of the product.
+//!
+//! Each function loads the facts, asks policy, applies the pure rule of `domain`, changes rows with the permit, writes
+//! the audit entry and says what follows after the commit. Nothing here knows HTTP, SQL or the cluster: desired state
+//! is written, and the reconciler is woken.
+
+use crate::events::Bus;
+use crate::store::actors::Principal;
+use crate::store::{Db, Origin};
+use std::sync::Arc;
+
+/// Who calls and from where: what every use case is given.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub principal: Principal,
+    pub origin: Origin,
+}
+
+/// What does not change while the server runs, and use cases depend on.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// What every namespace begins with, hyphen included.
+    pub namespace_prefix: String,
+    /// What a workspace without template and image is made from; `None`: it must be named.
+    pub default_image: Option<String>,
+    /// The cluster runs container images.
+    pub runs_containers: bool,
+    /// Characters.
+    pub password_min_length: usize,
+    /// The setting `workspaces.break_glass`.
+    pub break_glass: bool,
+}
+
+/// What use cases work with.
+#[derive(Clone)]
+pub struct Ops {
+    pub db: Db,
+    pub bus: Arc<Bus>,
+    pub rules: Arc<Rules>,
+}

@@ -1,0 +1,24 @@
+//! SQLite, and the only SQL of the product.
+//!
+//! [`Db::write`] runs one job in one immediate transaction on the writer thread; [`Db::read`] runs one job on a pooled
+//! read-only connection. A job gets a [`Tx`] or a [`Read`], calls the functions of the modules here (`find`, `list`,
+//! `insert`, `save`, `remove`), and never sees SQL. A change and its audit entry commit together or not at all.
+
+pub mod actors;
+pub mod audit;
+pub mod audit_chain;
+pub mod audit_read;
+pub mod audit_verify;
+mod db;
+mod denials;
+mod effects;
+pub mod open;
+mod sql;
+pub mod tx;
+pub mod upgrade;
+mod writer;
+
+pub use db::{Db, DbOptions};
+pub use effects::Effect;
+pub use sql::Page;
+pub use tx::{Change, Origin, Read, Tx, Unaudited};

@@ -1,0 +1,135 @@
+//! From an older file to this one: an append-only list of steps, counted by `user_version`.
+//!
+//! A fresh file is made from `schema.sql` at once; a test proves that an upgraded one is the same. Each step runs in
+//! one transaction, and the file is copied before the first.
+
+use super::open::APPLICATION_ID;
+use crate::clock::{Clock, Entropy};
+use crate::domain::id::{OrganizationId, TemplateId, TemplateVersionId};
+use crate::error::{Error, Result};
+use rusqlite::{Connection, TransactionBehavior, params};
+use std::path::Path;
+
+/// The schema in words and SQL.
+pub const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// One step: the version it leads to, and what it does.
+pub struct Step {
+    pub to: i64,
+    pub sql: &'static str,
+}
+
+/// All steps, oldest first. Never edited once released.
+pub const STEPS: &[Step] = &[];
+
+/// The version that `schema.sql` describes.
+pub const VERSION: i64 = 1;
+
+/// The first uid of workspaces below the local runtime.
+const FIRST_LOCAL_UID: i64 = 200_000;
+
+/// Brings the file to [`VERSION`]; answers whether it was empty.
+pub fn upgrade(
+    connection: &mut Connection,
+    path: &Path,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<bool> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |r| r.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    if version == 0 && tables == 0 {
+        create(connection, clock, entropy)?;
+        return Ok(true);
+    }
+    if application != APPLICATION_ID {
+        return Err(Error::internal(format!(
+            "{} is not a Codex Web database",
+            path.display()
+        )));
+    }
+    if version > VERSION {
+        return Err(Error::internal(format!(
+            "{} was written by a newer Codex Web (schema {version}, this program knows {VERSION}): use that version or restore a backup",
+            path.display()
+        )));
+    }
+    if version < VERSION {
+        run_steps(connection, path, version, clock, STEPS)?;
+    }
+    Ok(false)
+}
+
+/// Runs the steps that a file of this version lacks, after a copy.
+pub fn run_steps(
+    connection: &mut Connection,
+    path: &Path,
+    version: i64,
+    clock: &dyn Clock,
+    steps: &[Step],
+) -> Result<()> {
+    let copy = path.with_extension(format!("before-upgrade-{version}-{}.db", clock.now().0));
+    let name = copy.to_string_lossy().into_owned();
+    connection.execute("VACUUM INTO ?1", params![name])?;
+    std::fs::File::open(&copy)
+        .and_then(|f| f.sync_all())
+        .map_err(|e| Error::internal(format!("the copy before the upgrade cannot be kept: {e}")))?;
+    for step in steps.iter().filter(|s| s.to > version) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step.sql)?;
+        transaction.pragma_update(None, "user_version", step.to)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn create(connection: &mut Connection, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    born_with(&transaction, clock, entropy)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The rows of a new installation: its identity, the first organization, the built-in templates.
+fn born_with(connection: &Connection, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<()> {
+    let now = clock.now();
+    let mut bytes = [0_u8; 16];
+    entropy.fill(&mut bytes);
+    let id = uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .simple()
+        .to_string();
+    connection.execute(
+        "INSERT INTO installation (one, id, created_at, clean_stop) VALUES (1, ?1, ?2, 0)",
+        params![id, now.0],
+    )?;
+    connection.execute(
+        "INSERT INTO local_uid (one, next) VALUES (1, ?1)",
+        params![FIRST_LOCAL_UID],
+    )?;
+    let organization = OrganizationId::fresh(now, entropy);
+    connection.execute(
+        "INSERT INTO organization (id, parent_id, name, display_name, path, created_at) VALUES (?1, NULL, 'default', 'Default', 'default', ?2)",
+        params![organization.as_str(), now.0],
+    )?;
+    for builtin in crate::domain::template::BUILTIN {
+        let (template, version) = (
+            TemplateId::fresh(now, entropy),
+            TemplateVersionId::fresh(now, entropy),
+        );
+        connection.execute(
+            "INSERT INTO template (id, organization_id, name, display_name, description, icon, builtin, active_version_id, created_at, updated_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+            params![template.as_str(), organization.as_str(), builtin.name, builtin.display_name, builtin.description, builtin.icon, builtin.word, version.as_str(), now.0],
+        )?;
+        connection.execute(
+            "INSERT INTO template_version (id, template_id, number, recipe, created_at) VALUES (?1, ?2, 1, ?3, ?4)",
+            params![version.as_str(), template.as_str(), builtin.recipe, now.0],
+        )?;
+    }
+    Ok(())
+}
