@@ -6,19 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A point in time: milliseconds since 1970-01-01 UTC, as the database stores it.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Default,
-    serde::Serialize,
-    serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Millis(pub i64);
 
 impl Millis {
@@ -35,10 +23,7 @@ impl Millis {
 
     /// RFC 3339, UTC, milliseconds, as every time in the API is printed: `2026-03-12T10:20:30.123Z`.
     pub fn rfc3339(self) -> String {
-        jiff::Timestamp::from_millisecond(self.0).map_or_else(
-            |_| "9999-12-31T23:59:59.999Z".to_owned(),
-            |t| format!("{t:.3}"),
-        )
+        jiff::Timestamp::from_millisecond(self.0).map_or_else(|_| "9999-12-31T23:59:59.999Z".to_owned(), |t| format!("{t:.3}"))
     }
 
     /// Reads an RFC 3339 time, or a plain date, which is taken as midnight UTC.

@@ -19,16 +19,8 @@ pub struct FieldProblem {
 }
 
 impl FieldProblem {
-    pub fn new(
-        field: impl Into<String>,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            field: field.into(),
-            code: code.into(),
-            message: message.into(),
-        }
+    pub fn new(field: impl Into<String>, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code: code.into(), message: message.into() }
     }
 }
 
@@ -234,16 +226,10 @@ pub enum Error {
     #[error("unknown host")]
     UnknownHost,
     #[error("too many requests")]
-    RateLimited {
-        retry_after_seconds: u64,
-        message: String,
-    },
+    RateLimited { retry_after_seconds: u64, message: String },
     /// The server cannot do it now; the sentence says why.
     #[error("{message}")]
-    Unavailable {
-        message: String,
-        retry_after_seconds: u64,
-    },
+    Unavailable { message: String, retry_after_seconds: u64 },
     #[error("{0}")]
     ClusterUnavailable(String),
     #[error("{0}")]
@@ -315,89 +301,56 @@ impl Error {
         type D = Description;
         match self {
             Self::Invalid(fields) => describe_fields(fields),
-            Self::Syntax(why) => D::plain(400, "SYNTAX_ERROR", why.clone())
-                .numbered(Some((30001, "Illegal input parameter"))),
+            Self::Syntax(why) => D::plain(400, "SYNTAX_ERROR", why.clone()).numbered(Some((30001, "Illegal input parameter"))),
             Self::Unauthenticated(why) => describe_unauthenticated(*why),
             Self::Denied(denied) => describe_denied(denied),
-            Self::CrossSite(why) => {
-                D::plain(403, "AUTHORIZATION_ERROR", *why).numbered(Some((20000, "Unauthorized")))
+            Self::CrossSite(why) => D::plain(403, "AUTHORIZATION_ERROR", *why).numbered(Some((20000, "Unauthorized"))),
+            Self::PasswordChangeRequired => {
+                D::plain(403, "PASSWORD_CHANGE_REQUIRED", "Your password must be changed first: until then nothing else works.")
             }
-            Self::PasswordChangeRequired => D::plain(
-                403,
-                "PASSWORD_CHANGE_REQUIRED",
-                "Your password must be changed first: until then nothing else works.",
-            ),
-            Self::NotFound(what) => {
-                D::plain(404, "NOT_FOUND", format!("{}.", what.words())).numbered(what.kbase())
-            }
+            Self::NotFound(what) => D::plain(404, "NOT_FOUND", format!("{}.", what.words())).numbered(what.kbase()),
             Self::Taken(what) => {
-                let mut d =
-                    D::plain(409, "CONFLICT", format!("{}.", what.words())).numbered(what.kbase());
+                let mut d = D::plain(409, "CONFLICT", format!("{}.", what.words())).numbered(what.kbase());
                 d.fields = vec![FieldProblem::new(what.field(), "taken", d.message.clone())];
                 d
             }
-            Self::StillUsed { message, details } => {
-                D::plain(409, "STILL_USED", message.clone()).details(details.clone())
-            }
+            Self::StillUsed { message, details } => D::plain(409, "STILL_USED", message.clone()).details(details.clone()),
             Self::Quota(q) => D::plain(409, "QUOTA_EXCEEDED", q.message.clone()).details(json!({
                 "level": q.level, "id": q.id, "resource": q.resource, "requested": q.requested,
                 "used": q.used, "total": q.total, "available": q.available,
             })),
             Self::WrongState(why) => D::plain(409, "WRONG_STATE", why.clone()),
             Self::Conflict(why) => D::plain(409, "CONFLICT", why.clone()),
-            Self::Closed => D::plain(409, "CLOSED", "This request is closed already.")
-                .numbered(Some((60000, "Request closed"))),
-            Self::Stale => D::plain(
-                412,
-                "STALE",
-                "It has changed since you read it. Read it again and repeat the change.",
-            ),
+            Self::Closed => D::plain(409, "CLOSED", "This request is closed already.").numbered(Some((60000, "Request closed"))),
+            Self::Stale => D::plain(412, "STALE", "It has changed since you read it. Read it again and repeat the change."),
             Self::MethodNotAllowed { allow } => {
-                let mut d = D::plain(
-                    405,
-                    "METHOD_NOT_ALLOWED",
-                    format!("Only {allow} work at this address."),
-                );
+                let mut d = D::plain(405, "METHOD_NOT_ALLOWED", format!("Only {allow} work at this address."));
                 d.allow = Some(allow.clone());
                 d
             }
-            Self::TooLarge { limit } => D::plain(
-                413,
-                "TOO_LARGE",
-                format!("The body may have at most {limit} bytes."),
-            ),
-            Self::UnsupportedMediaType => D::plain(
-                415,
-                "UNSUPPORTED_MEDIA_TYPE",
-                "The body must be JSON, sent with Content-Type: application/json.",
-            ),
+            Self::TooLarge { limit } => D::plain(413, "TOO_LARGE", format!("The body may have at most {limit} bytes.")),
+            Self::UnsupportedMediaType => {
+                D::plain(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be JSON, sent with Content-Type: application/json.")
+            }
             Self::UnknownHost => D::plain(
                 421,
                 "UNKNOWN_HOST",
                 "This server does not answer at this host name. Use the address that it printed when it started.",
             ),
-            Self::RateLimited {
-                retry_after_seconds,
-                message,
-            } => D::plain(429, "RATE_LIMIT_EXCEEDED", message.clone()).retry(*retry_after_seconds),
-            Self::Unavailable {
-                message,
-                retry_after_seconds,
-            } => D::plain(503, "UNAVAILABLE", message.clone()).retry(*retry_after_seconds),
-            Self::ClusterUnavailable(why) => {
-                D::plain(503, "CLUSTER_UNAVAILABLE", why.clone()).retry(5)
+            Self::RateLimited { retry_after_seconds, message } => {
+                D::plain(429, "RATE_LIMIT_EXCEEDED", message.clone()).retry(*retry_after_seconds)
             }
+            Self::Unavailable { message, retry_after_seconds } => D::plain(503, "UNAVAILABLE", message.clone()).retry(*retry_after_seconds),
+            Self::ClusterUnavailable(why) => D::plain(503, "CLUSTER_UNAVAILABLE", why.clone()).retry(5),
             Self::WorkspaceUnreachable(why) => D::plain(502, "WORKSPACE_UNREACHABLE", why.clone()),
             Self::StorageFull => D::plain(
                 507,
                 "STORAGE_FULL",
                 "The server's disk is full, so nothing can be changed. Free some space; then it goes on by itself.",
             ),
-            Self::Internal(_) => D::plain(
-                500,
-                "INTERNAL_ERROR",
-                "Something failed on the server. Nothing was changed. Give your administrator the call id.",
-            ),
+            Self::Internal(_) => {
+                D::plain(500, "INTERNAL_ERROR", "Something failed on the server. Nothing was changed. Give your administrator the call id.")
+            }
         }
     }
 }
@@ -408,11 +361,7 @@ fn describe_fields(fields: &[FieldProblem]) -> Description {
         many => format!("{} fields are not valid.", many.len()),
     };
     let only_missing = !fields.is_empty() && fields.iter().all(|f| f.code == "required");
-    let kbase = if only_missing {
-        (30000, "Missing input parameter")
-    } else {
-        (30001, "Illegal input parameter")
-    };
+    let kbase = if only_missing { (30000, "Missing input parameter") } else { (30001, "Illegal input parameter") };
     let mut d = Description::plain(400, "VALIDATION_ERROR", message).numbered(Some(kbase));
     d.fields = fields.to_vec();
     d
@@ -421,28 +370,23 @@ fn describe_fields(fields: &[FieldProblem]) -> Description {
 fn describe_unauthenticated(why: Unauthenticated) -> Description {
     type D = Description;
     match why {
-        Unauthenticated::NoToken => D::plain(401, "AUTHENTICATION_ERROR", "You are not signed in.")
-            .numbered(Some((10010, "No authentication token"))),
-        Unauthenticated::InvalidToken => D::plain(
-            401,
-            "INVALID_TOKEN",
-            "Your sign-in has ended. Sign in again.",
-        )
-        .numbered(Some((10020, "Invalid token"))),
-        Unauthenticated::BadCredentials => D::plain(
-            401,
-            "AUTHENTICATION_ERROR",
-            "Wrong user name or password. Check the spelling and Caps Lock, then try again.",
-        )
-        .numbered(Some((10000, "Authentication failed"))),
-        Unauthenticated::MfaRequired => D::plain(401, "MFA_REQUIRED", "A second factor is needed.")
-            .numbered(Some((10000, "Authentication failed"))),
-        Unauthenticated::StepUpRequired => D::plain(
-            401,
-            "STEP_UP_REQUIRED",
-            "Sign in again to do this: your sign-in is older than 10 minutes.",
-        )
-        .numbered(Some((10000, "Authentication failed"))),
+        Unauthenticated::NoToken => {
+            D::plain(401, "AUTHENTICATION_ERROR", "You are not signed in.").numbered(Some((10010, "No authentication token")))
+        }
+        Unauthenticated::InvalidToken => {
+            D::plain(401, "INVALID_TOKEN", "Your sign-in has ended. Sign in again.").numbered(Some((10020, "Invalid token")))
+        }
+        Unauthenticated::BadCredentials => {
+            D::plain(401, "AUTHENTICATION_ERROR", "Wrong user name or password. Check the spelling and Caps Lock, then try again.")
+                .numbered(Some((10000, "Authentication failed")))
+        }
+        Unauthenticated::MfaRequired => {
+            D::plain(401, "MFA_REQUIRED", "A second factor is needed.").numbered(Some((10000, "Authentication failed")))
+        }
+        Unauthenticated::StepUpRequired => {
+            D::plain(401, "STEP_UP_REQUIRED", "Sign in again to do this: your sign-in is older than 10 minutes.")
+                .numbered(Some((10000, "Authentication failed")))
+        }
     }
 }
 
@@ -450,12 +394,8 @@ fn describe_denied(denied: &Denied) -> Description {
     type D = Description;
     let message = denied.message.clone();
     match denied.shown {
-        Shown::Refused => {
-            D::plain(403, "AUTHORIZATION_ERROR", message).numbered(Some((20000, "Unauthorized")))
-        }
-        Shown::Hidden(what) => {
-            D::plain(404, "NOT_FOUND", format!("{}.", what.words())).numbered(what.kbase())
-        }
+        Shown::Refused => D::plain(403, "AUTHORIZATION_ERROR", message).numbered(Some((20000, "Unauthorized"))),
+        Shown::Hidden(what) => D::plain(404, "NOT_FOUND", format!("{}.", what.words())).numbered(what.kbase()),
         Shown::SelfDemotion => D::plain(400, "SELF_DEMOTION_NOT_ALLOWED", message),
         Shown::SelfDisable => D::plain(400, "SELF_DISABLE_NOT_ALLOWED", message),
         Shown::LastAdmin => D::plain(409, "LAST_ADMIN", message),
@@ -486,10 +426,7 @@ mod tests {
             message: "You may not.".into(),
             shown: Shown::Hidden(Missing::Group),
         }));
-        assert_eq!(
-            hidden.describe(),
-            Error::NotFound(Missing::Group).describe()
-        );
+        assert_eq!(hidden.describe(), Error::NotFound(Missing::Group).describe());
     }
 
     #[test]

@@ -90,12 +90,8 @@ impl Belongs {
             Cut::User(user) => self.user == *user,
             Cut::Session(session) => self.session.as_ref() == Some(session),
             Cut::Workspace(workspace) => self.workspace.as_ref() == Some(workspace),
-            Cut::UserInGroup(user, group) => {
-                self.user == *user && self.group.as_ref() == Some(group)
-            }
-            Cut::UserInWorkspace(user, workspace) => {
-                self.user == *user && self.workspace.as_ref() == Some(workspace)
-            }
+            Cut::UserInGroup(user, group) => self.user == *user && self.group.as_ref() == Some(group),
+            Cut::UserInWorkspace(user, workspace) => self.user == *user && self.workspace.as_ref() == Some(workspace),
             Cut::All => true,
         }
     }
@@ -152,10 +148,7 @@ impl Bus {
     /// Tells everybody. Called by the writer thread, in commit order.
     pub fn publish(&self, event: Event) {
         let seq = self.seq.fetch_add(1, Ordering::SeqCst) + 1;
-        let sequenced = Sequenced {
-            seq,
-            event: Arc::new(event),
-        };
+        let sequenced = Sequenced { seq, event: Arc::new(event) };
         let mut ring = lock(&self.ring);
         if ring.len() == RING {
             ring.pop_front();
@@ -172,16 +165,11 @@ impl Bus {
         let Some(last_seen) = last_seen else {
             return (Resume::From(Vec::new()), receiver);
         };
-        let seq = last_seen
-            .rsplit_once('-')
-            .filter(|(start, _)| *start == self.start)
-            .and_then(|(_, seq)| seq.parse::<u64>().ok());
+        let seq = last_seen.rsplit_once('-').filter(|(start, _)| *start == self.start).and_then(|(_, seq)| seq.parse::<u64>().ok());
         let current = self.seq.load(Ordering::SeqCst);
         let oldest = ring.front().map_or(current + 1, |s| s.seq);
         let resume = match seq {
-            Some(seq) if seq <= current && seq + 1 >= oldest => {
-                Resume::From(ring.iter().filter(|s| s.seq > seq).cloned().collect())
-            }
+            Some(seq) if seq <= current && seq + 1 >= oldest => Resume::From(ring.iter().filter(|s| s.seq > seq).cloned().collect()),
             _ => Resume::Reset,
         };
         (resume, receiver)
@@ -199,11 +187,7 @@ impl Bus {
         connections.next += 1;
         let key = connections.next;
         connections.live.insert(key, (belongs, sender));
-        Live {
-            bus: Arc::clone(self),
-            key,
-            receiver,
-        }
+        Live { bus: Arc::clone(self), key, receiver }
     }
 
     /// Ends live connections at once.
@@ -264,12 +248,7 @@ mod tests {
     }
 
     fn belongs(user: &str) -> Belongs {
-        Belongs {
-            user: UserId::trusted(user.into()),
-            session: None,
-            workspace: None,
-            group: None,
-        }
+        Belongs { user: UserId::trusted(user.into()), session: None, workspace: None, group: None }
     }
 
     #[test]
@@ -277,9 +256,7 @@ mod tests {
         let bus = Bus::new("s".into());
         bus.publish(event("1"));
         bus.publish(event("2"));
-        let (Resume::From(missed), _) = bus.subscribe(Some("s-1")) else {
-            panic!("reset")
-        };
+        let (Resume::From(missed), _) = bus.subscribe(Some("s-1")) else { panic!("reset") };
         assert_eq!(missed.iter().map(|s| s.seq).collect::<Vec<_>>(), [2]);
     }
 
@@ -299,10 +276,7 @@ mod tests {
         let bus = Bus::new("s".into());
         let mut anna = bus.register(belongs("usr_a"));
         let _ben = bus.register(belongs("usr_b"));
-        bus.cut(
-            &Cut::User(UserId::trusted("usr_a".into())),
-            CutReason::Revoked,
-        );
+        bus.cut(&Cut::User(UserId::trusted("usr_a".into())), CutReason::Revoked);
         assert_eq!(anna.cut().await, CutReason::Revoked);
         drop(anna);
         assert_eq!(bus.live_connections(), 1);

@@ -65,9 +65,14 @@ pub enum ToClient {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "t")]
 pub enum FromClient {
-    Resize { cols: u16, rows: u16 },
+    Resize {
+        cols: u16,
+        rows: u16,
+    },
     /// Everything before this offset is on the client's screen.
-    Ack { off: u64 },
+    Ack {
+        off: u64,
+    },
     #[serde(other)]
     Unknown,
 }

@@ -9,9 +9,9 @@ use crate::agent::Agent;
 use crate::agent::program::EchoPrograms;
 use crate::clock::{Clock, Millis};
 use crate::cluster::{
-    AgentTrust, ByteStream, Capacity, ClusterControl, ClusterError, ClusterHealth, ClusterView, Component, Desired, GroupSpec,
-    LogLine, LogOptions, Metrics, NodeCapacity, Note, NoteKind, Observation, ObservedGroup, ObservedWorkspace, Phase, Reason,
-    WorkspaceRef, WorkspaceSpec,
+    AgentTrust, ByteStream, Capacity, ClusterControl, ClusterError, ClusterHealth, ClusterView, Component, Desired, GroupSpec, LogLine,
+    LogOptions, Metrics, NodeCapacity, Note, NoteKind, Observation, ObservedGroup, ObservedWorkspace, Phase, Reason, WorkspaceRef,
+    WorkspaceSpec,
 };
 use crate::domain::agent::AgentOrder;
 use crate::domain::id::{GroupId, WorkspaceId};
@@ -318,7 +318,11 @@ impl ClusterControl for FakeCluster {
 }
 
 impl ClusterView for FakeCluster {
-    fn logs<'a>(&'a self, workspace: &'a WorkspaceRef, options: LogOptions) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>> {
+    fn logs<'a>(
+        &'a self,
+        workspace: &'a WorkspaceRef,
+        options: LogOptions,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>> {
         Box::pin(async move {
             self.gate().await?;
             let state = self.state();

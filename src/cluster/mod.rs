@@ -251,26 +251,14 @@ pub trait ClusterControl: Send + Sync {
     fn apply_group<'a>(&'a self, group: &'a GroupSpec) -> BoxFuture<'a, Result<(), ClusterError>>;
 
     /// Begins to remove the group's place; it is gone when `observe` no longer lists it.
-    fn remove_group<'a>(
-        &'a self,
-        id: &'a GroupId,
-        namespace: &'a str,
-    ) -> BoxFuture<'a, Result<(), ClusterError>>;
+    fn remove_group<'a>(&'a self, id: &'a GroupId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>>;
 
     /// Makes a workspace running or stopped as described. A higher `run` than the observed one restarts it.
     /// Returns when the work is begun, not when it is done.
-    fn apply_workspace<'a>(
-        &'a self,
-        spec: &'a WorkspaceSpec,
-        trust: &'a AgentTrust,
-    ) -> BoxFuture<'a, Result<(), ClusterError>>;
+    fn apply_workspace<'a>(&'a self, spec: &'a WorkspaceSpec, trust: &'a AgentTrust) -> BoxFuture<'a, Result<(), ClusterError>>;
 
     /// Ends the workspace and removes its files; it is gone when `observe` no longer lists it.
-    fn remove_workspace<'a>(
-        &'a self,
-        id: &'a WorkspaceId,
-        namespace: &'a str,
-    ) -> BoxFuture<'a, Result<(), ClusterError>>;
+    fn remove_workspace<'a>(&'a self, id: &'a WorkspaceId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>>;
 
     /// Is told whenever something may have changed; the value only ever grows and means nothing else.
     fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
@@ -287,16 +275,10 @@ pub trait ClusterView: Send + Sync {
         options: LogOptions,
     ) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>>;
 
-    fn metrics<'a>(
-        &'a self,
-        workspace: &'a WorkspaceRef,
-    ) -> BoxFuture<'a, Result<Metrics, ClusterError>>;
+    fn metrics<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Metrics, ClusterError>>;
 
     /// A fresh byte stream to the agent of this run of the workspace.
-    fn connect<'a>(
-        &'a self,
-        workspace: &'a WorkspaceRef,
-    ) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>>;
+    fn connect<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>>;
 
     fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>>;
 

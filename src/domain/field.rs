@@ -17,10 +17,7 @@ pub struct FieldRule {
 
 impl FieldRule {
     pub fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 
     /// The problem as it is told: with the path of the field in the body, or the name of the parameter.
@@ -47,13 +44,6 @@ mod tests {
     #[test]
     fn a_rule_becomes_a_problem_of_the_field_it_was_broken_in() {
         let problem = FieldRule::new("required", "Give a name.").on("displayName");
-        assert_eq!(
-            (
-                problem.field.as_str(),
-                &*problem.code,
-                problem.message.as_str()
-            ),
-            ("displayName", "required", "Give a name.")
-        );
+        assert_eq!((problem.field.as_str(), &*problem.code, problem.message.as_str()), ("displayName", "required", "Give a name."));
     }
 }

@@ -68,11 +68,7 @@ mod tests {
 
     #[test]
     fn every_word_is_read_back_and_no_other() {
-        assert!(
-            GroupStatus::ALL
-                .iter()
-                .all(|s| GroupStatus::parse(s.as_str()) == Some(*s))
-        );
+        assert!(GroupStatus::ALL.iter().all(|s| GroupStatus::parse(s.as_str()) == Some(*s)));
         assert_eq!(GroupRole::parse("admin"), Some(GroupRole::Admin));
         assert_eq!(GroupRole::parse("member"), Some(GroupRole::Member));
         assert_eq!(GroupRole::parse("developer"), None);

@@ -15,11 +15,7 @@ pub struct InvalidId {
 
 impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "is not an id: expected {} and 32 lower-case hexadecimal digits",
-            self.prefix
-        )
+        write!(f, "is not an id: expected {} and 32 lower-case hexadecimal digits", self.prefix)
     }
 }
 
@@ -142,13 +138,7 @@ mod tests {
 
     #[test]
     fn upper_case_short_and_foreign_texts_are_refused() {
-        for text in [
-            "",
-            "usr_",
-            "usr_0123",
-            "usr_0123456789ABCDEF0123456789ABCDEF",
-            "ws_x",
-        ] {
+        for text in ["", "usr_", "usr_0123", "usr_0123456789ABCDEF0123456789ABCDEF", "ws_x"] {
             assert!(UserId::parse(text).is_err(), "{text}");
         }
     }

@@ -91,10 +91,7 @@ fn dns_label(text: &str) -> Result<(), FieldRule> {
         return Err(label_too_long());
     }
     let bytes = text.as_bytes();
-    let ends = bytes
-        .first()
-        .zip(bytes.last())
-        .is_some_and(|(a, b)| is_lower_or_digit(*a) && is_lower_or_digit(*b));
+    let ends = bytes.first().zip(bytes.last()).is_some_and(|(a, b)| is_lower_or_digit(*a) && is_lower_or_digit(*b));
     if !ends || !bytes.iter().all(|b| is_lower_or_digit(*b) || *b == b'-') {
         return Err(FieldRule::new(
             "invalid",
@@ -113,9 +110,7 @@ impl Username {
         if text.len() > LABEL_MAX {
             return Err(label_too_long());
         }
-        let rest_is_fine = text
-            .bytes()
-            .all(|b| is_lower_or_digit(b) || matches!(b, b'.' | b'_' | b'-'));
+        let rest_is_fine = text.bytes().all(|b| is_lower_or_digit(b) || matches!(b, b'.' | b'_' | b'-'));
         if !rest_is_fine || !text.bytes().next().is_some_and(is_lower_or_digit) {
             return Err(FieldRule::new(
                 "invalid",
@@ -131,13 +126,7 @@ impl Username {
         let mapped: String = local_part
             .to_ascii_lowercase()
             .chars()
-            .map(|c| {
-                if c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-') {
-                    c
-                } else {
-                    '-'
-                }
-            })
+            .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-') { c } else { '-' })
             .collect();
         let start = mapped.trim_start_matches(['.', '_', '-']);
         let cut = start.get(..LABEL_MAX).unwrap_or(start);
@@ -152,10 +141,7 @@ impl GroupName {
     pub fn parse(text: &str) -> Result<Self, FieldRule> {
         dns_label(text)?;
         if Self::RESERVED.contains(&text) {
-            return Err(FieldRule::new(
-                "reserved",
-                format!("The name {text} is reserved for the API."),
-            ));
+            return Err(FieldRule::new("reserved", format!("The name {text} is reserved for the API.")));
         }
         Ok(Self(text.to_owned()))
     }
@@ -166,17 +152,11 @@ impl Namespace {
     pub fn parse(text: &str, prefix: &str) -> Result<Self, FieldRule> {
         dns_label(text)?;
         if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
-            return Err(FieldRule::new(
-                "invalid",
-                "A namespace begins with a letter.",
-            ));
+            return Err(FieldRule::new("invalid", "A namespace begins with a letter."));
         }
         match text.strip_prefix(prefix) {
             Some(rest) if !rest.is_empty() => Ok(Self(text.to_owned())),
-            _ => Err(FieldRule::new(
-                "prefix",
-                format!("A namespace begins with {prefix}, for example {prefix}ml-research."),
-            )),
+            _ => Err(FieldRule::new("prefix", format!("A namespace begins with {prefix}, for example {prefix}ml-research."))),
         }
     }
 
@@ -197,15 +177,8 @@ impl WorkspaceName {
             return Err(label_too_long());
         }
         let bytes = text.as_bytes();
-        let ends = bytes
-            .first()
-            .zip(bytes.last())
-            .is_some_and(|(a, b)| a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
-        if !ends
-            || !bytes
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b' '))
-        {
+        let ends = bytes.first().zip(bytes.last()).is_some_and(|(a, b)| a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
+        if !ends || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b' ')) {
             return Err(FieldRule::new(
                 "invalid",
                 "Use letters, digits, hyphens and blanks, with a letter or digit at both ends, for example checkout-service.",
@@ -217,44 +190,20 @@ impl WorkspaceName {
 
 impl DisplayName {
     pub fn parse(text: &str) -> Result<Self, FieldRule> {
-        clean(
-            text,
-            Bounds {
-                min: 1,
-                max: 100,
-                lines: false,
-            },
-        )
-        .map(Self)
+        clean(text, Bounds { min: 1, max: 100, lines: false }).map(Self)
     }
 }
 
 impl PersonName {
     pub fn parse(text: &str) -> Result<Self, FieldRule> {
-        clean(
-            text,
-            Bounds {
-                min: 1,
-                max: 100,
-                lines: false,
-            },
-        )
-        .map(Self)
+        clean(text, Bounds { min: 1, max: 100, lines: false }).map(Self)
     }
 }
 
 impl Description {
     /// An empty description is one: it says that there is none.
     pub fn parse(text: &str) -> Result<Self, FieldRule> {
-        clean(
-            text,
-            Bounds {
-                min: 0,
-                max: 500,
-                lines: true,
-            },
-        )
-        .map(Self)
+        clean(text, Bounds { min: 0, max: 500, lines: true }).map(Self)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -264,15 +213,7 @@ impl Description {
 
 impl Reason {
     pub fn parse(text: &str) -> Result<Self, FieldRule> {
-        clean(
-            text,
-            Bounds {
-                min: 1,
-                max: 500,
-                lines: true,
-            },
-        )
-        .map(Self)
+        clean(text, Bounds { min: 1, max: 500, lines: true }).map(Self)
     }
 }
 
@@ -290,18 +231,7 @@ mod tests {
         for good in ["a", "sara.lind", "0x", "a_b-c.d", &"a".repeat(63)] {
             assert_eq!(code(Username::parse(good)), "ok", "{good}");
         }
-        for bad in [
-            ".a",
-            "-a",
-            "_a",
-            "Sara",
-            "sara lind",
-            "sara@home",
-            "sаra",
-            "a\n",
-            " a",
-            "a\0",
-        ] {
+        for bad in [".a", "-a", "_a", "Sara", "sara lind", "sara@home", "sаra", "a\n", " a", "a\0"] {
             assert_eq!(code(Username::parse(bad)), "invalid", "{bad:?}");
         }
         assert_eq!(code(Username::parse("")), "required");
@@ -338,10 +268,7 @@ mod tests {
         assert_eq!(parse("codex-platform-"), "invalid");
         assert_eq!(parse("Codex-platform-x"), "invalid");
         assert_eq!(parse("codex-platform-under_score"), "invalid");
-        assert_eq!(
-            parse(&format!("codex-platform-{}", "a".repeat(49))),
-            "too_long"
-        );
+        assert_eq!(parse(&format!("codex-platform-{}", "a".repeat(49))), "too_long");
         assert_eq!(code(Namespace::parse("1-x", "1-")), "invalid");
     }
 
@@ -349,14 +276,7 @@ mod tests {
     fn a_derived_namespace_keeps_the_rules_however_long_the_name() {
         let name = GroupName::parse(&format!("{}-b", "a".repeat(47))).unwrap();
         let namespace = Namespace::derive(&name, DEFAULT_NAMESPACE_PREFIX);
-        assert_eq!(
-            code(Namespace::parse(
-                namespace.as_str(),
-                DEFAULT_NAMESPACE_PREFIX
-            )),
-            "ok",
-            "{namespace}"
-        );
+        assert_eq!(code(Namespace::parse(namespace.as_str(), DEFAULT_NAMESPACE_PREFIX)), "ok", "{namespace}");
     }
 
     #[test]

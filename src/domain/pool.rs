@@ -57,10 +57,7 @@ pub struct Ask {
 impl Ask {
     /// The change from what the workspace counts for now (`None`: there is none yet) to what it would count for.
     pub fn from_change(before: Option<&Usage>, after: &Usage) -> Self {
-        Self {
-            whole: *after,
-            added: before.map_or(*after, |before| after.beyond(before)),
-        }
+        Self { whole: *after, added: before.map_or(*after, |before| after.beyond(before)) }
     }
 }
 
@@ -81,14 +78,7 @@ pub struct Check {
 
 /// Weighs the change at every level, in order; a resource without a limit is not weighed.
 pub fn check(levels: &[Level], ask: &Ask) -> Vec<Check> {
-    levels
-        .iter()
-        .flat_map(|level| {
-            Resource::ALL
-                .into_iter()
-                .filter_map(|resource| check_one(level, resource, ask))
-        })
-        .collect()
+    levels.iter().flat_map(|level| Resource::ALL.into_iter().filter_map(|resource| check_one(level, resource, ask))).collect()
 }
 
 fn check_one(level: &Level, resource: Resource, ask: &Ask) -> Option<Check> {
@@ -96,25 +86,13 @@ fn check_one(level: &Level, resource: Resource, ask: &Ask) -> Option<Check> {
     let added = ask.added.of(resource);
     let (requested, used) = match level.kind {
         LevelKind::Workspace => (ask.whole.of(resource), 0),
-        LevelKind::User | LevelKind::Group | LevelKind::Organization => {
-            (added.max(0), level.used.of(resource))
-        }
+        LevelKind::User | LevelKind::Group | LevelKind::Organization => (added.max(0), level.used.of(resource)),
     };
     // What does not grow is never refused: it was there before, and a lowered limit stops nothing.
     let ok = added <= 0 || used.checked_add(requested).is_some_and(|sum| sum <= total);
     let available = total.saturating_sub(used).max(0);
     let (id, level_name) = (level.id.clone(), level.name.clone());
-    Some(Check {
-        ok,
-        level: level.kind,
-        id,
-        level_name,
-        resource,
-        requested,
-        used,
-        total,
-        available,
-    })
+    Some(Check { ok, level: level.kind, id, level_name, resource, requested, used, total, available })
 }
 
 /// `Ok` when everything fits, else the refusal by the first level that is too small.
@@ -142,11 +120,7 @@ impl Check {
     }
 
     fn sentence(&self) -> String {
-        let (asked, left, total) = (
-            self.words(self.requested),
-            self.words(self.available),
-            self.bare_total(),
-        );
+        let (asked, left, total) = (self.words(self.requested), self.words(self.available), self.bare_total());
         let of_what = match self.resource {
             Resource::Memory => " of memory",
             Resource::Storage => " of storage",
@@ -155,10 +129,7 @@ impl Check {
         let place = match self.level {
             LevelKind::Workspace => {
                 let cap = self.words(self.total);
-                return format!(
-                    "Too large: one workspace in {} may have {cap}{of_what}, and this one asks for {asked}.",
-                    self.level_name
-                );
+                return format!("Too large: one workspace in {} may have {cap}{of_what}, and this one asks for {asked}.", self.level_name);
             }
             LevelKind::User => format!("the limit of {}", self.level_name),
             LevelKind::Group => self.level_name.clone(),
@@ -199,16 +170,12 @@ impl Check {
     }
 
     fn rounds_alike(&self) -> bool {
-        self.requested != self.available
-            && human_bytes(self.requested) == human_bytes(self.available)
+        self.requested != self.available && human_bytes(self.requested) == human_bytes(self.available)
     }
 
     /// The total without its unit where the amount before it has the same one: "4 GiB are left of 32".
     fn bare_total(&self) -> String {
-        let ((_, left_unit), (number, unit)) = (
-            human_bytes_parts(self.available),
-            human_bytes_parts(self.total),
-        );
+        let ((_, left_unit), (number, unit)) = (human_bytes_parts(self.available), human_bytes_parts(self.total));
         match self.resource {
             Resource::Cpu => print_cpu(self.total),
             Resource::Pods => self.total.to_string(),
@@ -243,44 +210,20 @@ mod tests {
     use proptest::prelude::*;
 
     fn level(kind: LevelKind, quota: ResourceQuota, used: Usage) -> Level {
-        Level {
-            kind,
-            id: "grp_1".into(),
-            name: "payments".into(),
-            quota,
-            used,
-        }
+        Level { kind, id: "grp_1".into(), name: "payments".into(), quota, used }
     }
 
     fn memory(total: i64, used: i64) -> Level {
-        let quota = ResourceQuota {
-            memory_bytes: Some(total),
-            ..ResourceQuota::UNLIMITED
-        };
-        level(
-            LevelKind::Group,
-            quota,
-            Usage {
-                memory_bytes: used,
-                ..Usage::default()
-            },
-        )
+        let quota = ResourceQuota { memory_bytes: Some(total), ..ResourceQuota::UNLIMITED };
+        level(LevelKind::Group, quota, Usage { memory_bytes: used, ..Usage::default() })
     }
 
     fn asking(memory_bytes: i64) -> Ask {
-        Ask::from_change(
-            None,
-            &Usage {
-                memory_bytes,
-                ..Usage::default()
-            },
-        )
+        Ask::from_change(None, &Usage { memory_bytes, ..Usage::default() })
     }
 
     fn message(levels: &[Level], ask: &Ask) -> String {
-        require(&check(levels, ask))
-            .err()
-            .map_or_else(String::new, |e| e.to_string())
+        require(&check(levels, ask)).err().map_or_else(String::new, |e| e.to_string())
     }
 
     #[test]
@@ -298,76 +241,28 @@ mod tests {
     #[test]
     fn a_refusal_of_the_thousandth_part_shows_two_different_numbers() {
         let text = message(&[memory(4 * GIB, 0)], &asking(4 * GIB + KIB));
-        assert_eq!(
-            text,
-            "Does not fit in payments. It asks for 4194305Ki of memory; 4Gi are left of 4Gi."
-        );
+        assert_eq!(text, "Does not fit in payments. It asks for 4194305Ki of memory; 4Gi are left of 4Gi.");
     }
 
     #[test]
     fn counts_and_cores_read_as_words() {
-        let quota = ResourceQuota {
-            workspaces: Some(20),
-            ..ResourceQuota::UNLIMITED
-        };
-        let full = level(
-            LevelKind::Organization,
-            quota,
-            Usage {
-                workspaces: 20,
-                ..Usage::default()
-            },
-        );
-        let one = Ask::from_change(
-            None,
-            &Usage {
-                workspaces: 1,
-                ..Usage::default()
-            },
-        );
-        assert_eq!(
-            message(&[full], &one),
-            "Does not fit in the organization payments. It asks for 1 workspace; none is left of 20."
-        );
-        let quota = ResourceQuota {
-            cpu_milli: Some(10_000),
-            ..ResourceQuota::UNLIMITED
-        };
-        let tight = level(
-            LevelKind::User,
-            quota,
-            Usage {
-                cpu_milli: 9_000,
-                ..Usage::default()
-            },
-        );
-        let four = Ask::from_change(
-            None,
-            &Usage {
-                cpu_milli: 4_000,
-                ..Usage::default()
-            },
-        );
+        let quota = ResourceQuota { workspaces: Some(20), ..ResourceQuota::UNLIMITED };
+        let full = level(LevelKind::Organization, quota, Usage { workspaces: 20, ..Usage::default() });
+        let one = Ask::from_change(None, &Usage { workspaces: 1, ..Usage::default() });
+        assert_eq!(message(&[full], &one), "Does not fit in the organization payments. It asks for 1 workspace; none is left of 20.");
+        let quota = ResourceQuota { cpu_milli: Some(10_000), ..ResourceQuota::UNLIMITED };
+        let tight = level(LevelKind::User, quota, Usage { cpu_milli: 9_000, ..Usage::default() });
+        let four = Ask::from_change(None, &Usage { cpu_milli: 4_000, ..Usage::default() });
         assert_eq!(
             message(std::slice::from_ref(&tight), &four),
             "Does not fit in the limit of payments. It asks for 4 cores; 1 core is left of 10."
         );
-        assert_eq!(
-            check(&[tight], &four)[0].shortfall(),
-            "payments has 1 core left, it needs 4 cores"
-        );
+        assert_eq!(check(&[tight], &four)[0].shortfall(), "payments has 1 core left, it needs 4 cores");
     }
 
     #[test]
     fn the_first_level_that_is_too_small_is_told_and_all_are_shown() {
-        let cap = level(
-            LevelKind::Workspace,
-            ResourceQuota {
-                memory_bytes: Some(8 * GIB),
-                ..ResourceQuota::UNLIMITED
-            },
-            Usage::default(),
-        );
+        let cap = level(LevelKind::Workspace, ResourceQuota { memory_bytes: Some(8 * GIB), ..ResourceQuota::UNLIMITED }, Usage::default());
         let levels = [cap, memory(4 * GIB, 0)];
         let checks = check(&levels, &asking(16 * GIB));
         assert_eq!(checks.len(), 2);
@@ -380,23 +275,9 @@ mod tests {
 
     #[test]
     fn giving_back_fits_into_a_pool_that_is_over_its_limit() {
-        let before = Usage {
-            memory_bytes: 8 * GIB,
-            storage_bytes: GIB,
-            ..Usage::default()
-        };
-        let after = Usage {
-            memory_bytes: 6 * GIB,
-            storage_bytes: GIB,
-            ..Usage::default()
-        };
-        assert!(
-            require(&check(
-                &[memory(4 * GIB, 8 * GIB)],
-                &Ask::from_change(Some(&before), &after)
-            ))
-            .is_ok()
-        );
+        let before = Usage { memory_bytes: 8 * GIB, storage_bytes: GIB, ..Usage::default() };
+        let after = Usage { memory_bytes: 6 * GIB, storage_bytes: GIB, ..Usage::default() };
+        assert!(require(&check(&[memory(4 * GIB, 8 * GIB)], &Ask::from_change(Some(&before), &after))).is_ok());
     }
 
     #[test]
@@ -407,9 +288,7 @@ mod tests {
 
     #[test]
     fn a_check_prints_its_amounts_as_the_api_does() {
-        let value =
-            serde_json::to_value(&check(&[memory(32 * GIB, 28 * GIB)], &asking(16 * GIB))[0])
-                .unwrap();
+        let value = serde_json::to_value(&check(&[memory(32 * GIB, 28 * GIB)], &asking(16 * GIB))[0]).unwrap();
         assert_eq!(
             value,
             serde_json::json!({"ok": false, "level": "group", "id": "grp_1", "name": "payments", "resource": "memory",

@@ -21,16 +21,9 @@ pub const CPU_MAX: i64 = 1_000_000 * CORE;
 pub const BYTES_MAX: i64 = 1_024 * PIB;
 pub const COUNT_MAX: i64 = 1_000_000;
 
-const UNITS: [(&str, &str, i64); 5] = [
-    ("Pi", "PiB", PIB),
-    ("Ti", "TiB", TIB),
-    ("Gi", "GiB", GIB),
-    ("Mi", "MiB", MIB),
-    ("Ki", "KiB", KIB),
-];
+const UNITS: [(&str, &str, i64); 5] = [("Pi", "PiB", PIB), ("Ti", "TiB", TIB), ("Gi", "GiB", GIB), ("Mi", "MiB", MIB), ("Ki", "KiB", KIB)];
 
-const CPU_RULE: &str =
-    "Write cores, for example 2 or 0.5, or thousandths of a core, for example 500m.";
+const CPU_RULE: &str = "Write cores, for example 2 or 0.5, or thousandths of a core, for example 500m.";
 const BYTES_RULE: &str = "Write the unit as Gi or Mi, for example 64Gi.";
 
 /// A decimal number without sign or exponent, as whole and fractional digits.
@@ -52,10 +45,7 @@ fn scaled(whole: i64, fraction: &str, unit: i64) -> Option<i64> {
     let mut total = whole.checked_mul(unit)?;
     if !fraction.is_empty() {
         let places = u32::try_from(fraction.len()).ok().filter(|n| *n <= 18)?;
-        let parts = fraction
-            .parse::<i128>()
-            .ok()?
-            .checked_mul(i128::from(unit))?;
+        let parts = fraction.parse::<i128>().ok()?.checked_mul(i128::from(unit))?;
         let divisor = 10_i128.checked_pow(places)?;
         if parts % divisor != 0 {
             return None;
@@ -68,10 +58,7 @@ fn scaled(whole: i64, fraction: &str, unit: i64) -> Option<i64> {
 fn in_range(amount: i64, max: i64, shown_max: &str) -> Result<i64, FieldRule> {
     match amount {
         0 => Err(FieldRule::new("range", "It must be more than zero.")),
-        n if n > max => Err(FieldRule::new(
-            "range",
-            format!("It may be at most {shown_max}."),
-        )),
+        n if n > max => Err(FieldRule::new("range", format!("It may be at most {shown_max}."))),
         n => Ok(n),
     }
 }
@@ -91,27 +78,16 @@ pub fn parse_cpu(text: &str) -> Result<i64, FieldRule> {
         if !all_digits(thousandths) {
             return Err(invalid());
         }
-        return in_range(
-            thousandths.parse().map_err(|_| too_much())?,
-            CPU_MAX,
-            "1000000 cores",
-        );
+        return in_range(thousandths.parse().map_err(|_| too_much())?, CPU_MAX, "1000000 cores");
     }
     if all_digits(text) && text.parse::<i64>().is_err() {
         return Err(too_much());
     }
     let (whole, fraction) = decimal(text).ok_or_else(invalid)?;
     if fraction.len() > 3 {
-        return Err(FieldRule::new(
-            "invalid",
-            "The smallest step is a thousandth of a core: 0.001 or 1m.",
-        ));
+        return Err(FieldRule::new("invalid", "The smallest step is a thousandth of a core: 0.001 or 1m."));
     }
-    in_range(
-        scaled(whole, fraction, CORE).ok_or_else(too_much)?,
-        CPU_MAX,
-        "1000000 cores",
-    )
+    in_range(scaled(whole, fraction, CORE).ok_or_else(too_much)?, CPU_MAX, "1000000 cores")
 }
 
 /// Reads memory or storage into bytes. The amount is a whole number of Ki.
@@ -119,9 +95,7 @@ pub fn parse_bytes(text: &str) -> Result<i64, FieldRule> {
     if text.is_empty() {
         return Err(FieldRule::new("required", BYTES_RULE));
     }
-    let unit = UNITS
-        .iter()
-        .find_map(|(suffix, _, size)| text.strip_suffix(suffix).map(|number| (number, *size)));
+    let unit = UNITS.iter().find_map(|(suffix, _, size)| text.strip_suffix(suffix).map(|number| (number, *size)));
     let Some((number, size)) = unit else {
         return Err(FieldRule::new("unit", BYTES_RULE));
     };
@@ -134,10 +108,7 @@ pub fn parse_bytes(text: &str) -> Result<i64, FieldRule> {
     }
     match scaled(whole, fraction, size) {
         Some(bytes) if bytes % KIB == 0 => in_range(bytes, BYTES_MAX, "1024Pi"),
-        _ => Err(FieldRule::new(
-            "invalid",
-            "Write a whole number of a smaller unit, for example 512Mi.",
-        )),
+        _ => Err(FieldRule::new("invalid", "Write a whole number of a smaller unit, for example 512Mi.")),
     }
 }
 
@@ -203,24 +174,15 @@ pub fn print_bytes(bytes: i64) -> String {
 
 /// Cpu for people: `2 cores`, `1 core`, `0.5 cores`.
 pub fn human_cpu(milli: i64) -> String {
-    format!(
-        "{} {}",
-        print_cpu(milli),
-        if milli == CORE { "core" } else { "cores" }
-    )
+    format!("{} {}", print_cpu(milli), if milli == CORE { "core" } else { "cores" })
 }
 
 /// Memory and storage for people, split into number and unit: at most two decimals, in the largest unit below it.
 pub fn human_bytes_parts(bytes: i64) -> (String, &'static str) {
     let size = bytes.unsigned_abs();
-    match UNITS
-        .iter()
-        .find(|(_, _, unit)| size >= unit.unsigned_abs())
-    {
+    match UNITS.iter().find(|(_, _, unit)| size >= unit.unsigned_abs()) {
         Some((_, name, unit)) => {
-            let hundredths = (i128::from(bytes) * 100
-                + i128::from(unit / 2) * i128::from(bytes.signum()))
-                / i128::from(*unit);
+            let hundredths = (i128::from(bytes) * 100 + i128::from(unit / 2) * i128::from(bytes.signum())) / i128::from(*unit);
             let tenths_of_thousandths = i64::try_from(hundredths * 10).unwrap_or(i64::MAX);
             (thousandths(tenths_of_thousandths), name)
         }
@@ -246,37 +208,19 @@ mod tests {
 
     #[test]
     fn cpu_is_cores_or_thousandths() {
-        for (text, milli) in [
-            ("20", 20_000),
-            ("0.5", 500),
-            ("500m", 500),
-            ("1.250", 1_250),
-            ("0.001", 1),
-            ("2.0", 2_000),
-            ("007", 7_000),
-        ] {
+        for (text, milli) in [("20", 20_000), ("0.5", 500), ("500m", 500), ("1.250", 1_250), ("0.001", 1), ("2.0", 2_000), ("007", 7_000)] {
             assert_eq!(parse_cpu(text), Ok(milli), "{text}");
         }
     }
 
     #[test]
     fn nonsense_for_cpu_is_refused() {
-        for text in [
-            "-1", "+1", "NaN", "inf", "1 ", " 1", "1 m", "1.5m", "m", ".5", "5.", "1e3", "0x10",
-            "1,5", "2Gi", "two", "1k", "٢", "0.0001",
-        ] {
+        for text in
+            ["-1", "+1", "NaN", "inf", "1 ", " 1", "1 m", "1.5m", "m", ".5", "5.", "1e3", "0x10", "1,5", "2Gi", "two", "1k", "٢", "0.0001"]
+        {
             assert_eq!(code(parse_cpu(text)), "invalid", "{text:?}");
         }
-        for text in [
-            "0",
-            "0m",
-            "0.0",
-            "0.000",
-            "1000001",
-            "99999999999999999999",
-            "99999999999999999999m",
-            "9223372036854775807",
-        ] {
+        for text in ["0", "0m", "0.0", "0.000", "1000001", "99999999999999999999", "99999999999999999999m", "9223372036854775807"] {
             assert_eq!(code(parse_cpu(text)), "range", "{text:?}");
         }
         assert_eq!(code(parse_cpu("")), "required");
@@ -284,38 +228,22 @@ mod tests {
 
     #[test]
     fn memory_has_a_binary_unit() {
-        for (text, bytes) in [
-            ("64Gi", 64 * GIB),
-            ("1024Mi", GIB),
-            ("1.5Gi", 1536 * MIB),
-            ("1Ti", TIB),
-            ("4Ki", 4096),
-            ("1024Pi", BYTES_MAX),
-        ] {
+        for (text, bytes) in
+            [("64Gi", 64 * GIB), ("1024Mi", GIB), ("1.5Gi", 1536 * MIB), ("1Ti", TIB), ("4Ki", 4096), ("1024Pi", BYTES_MAX)]
+        {
             assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
         }
     }
 
     #[test]
     fn nonsense_for_memory_is_refused() {
-        for text in [
-            "64GB", "64G", "64gi", "64", "64GiB", "64Gb", "64M", "64 ", "64Gi ", "NaN",
-        ] {
+        for text in ["64GB", "64G", "64gi", "64", "64GiB", "64Gb", "64M", "64 ", "64Gi ", "NaN"] {
             assert_eq!(code(parse_bytes(text)), "unit", "{text:?}");
         }
-        for text in [
-            "-1Gi", "+1Gi", "1 Gi", " 1Gi", "Gi", "1e3Gi", ".5Gi", "1.Gi", "0.1Gi", "0.5Ki",
-            "1,5Gi", "NaNGi",
-        ] {
+        for text in ["-1Gi", "+1Gi", "1 Gi", " 1Gi", "Gi", "1e3Gi", ".5Gi", "1.Gi", "0.1Gi", "0.5Ki", "1,5Gi", "NaNGi"] {
             assert_eq!(code(parse_bytes(text)), "invalid", "{text:?}");
         }
-        for text in [
-            "0Gi",
-            "0.0Gi",
-            "1025Pi",
-            "99999999999999999999Gi",
-            "9223372036854775807Ki",
-        ] {
+        for text in ["0Gi", "0.0Gi", "1025Pi", "99999999999999999999Gi", "9223372036854775807Ki"] {
             assert_eq!(code(parse_bytes(text)), "range", "{text:?}");
         }
     }
@@ -339,10 +267,7 @@ mod tests {
         assert_eq!(code(count_from_json(&json!(-3))), "range");
         assert_eq!(code(count_from_json(&json!(1.5))), "invalid");
         assert_eq!(code(count_from_json(&json!("20"))), "type");
-        assert_eq!(
-            code(count_from_json(&json!(18_446_744_073_709_551_615_u64))),
-            "range"
-        );
+        assert_eq!(code(count_from_json(&json!(18_446_744_073_709_551_615_u64))), "range");
     }
 
     #[test]

@@ -55,20 +55,11 @@ pub struct ResourceQuota {
 
 impl ResourceQuota {
     /// What a new group gets when nobody says otherwise: 10 cores, 20Gi, 100Gi, 20 workspaces.
-    pub const NEW_GROUP: Self = Self {
-        cpu_milli: Some(10_000),
-        memory_bytes: Some(20 * GIB),
-        storage_bytes: Some(100 * GIB),
-        workspaces: Some(20),
-    };
+    pub const NEW_GROUP: Self =
+        Self { cpu_milli: Some(10_000), memory_bytes: Some(20 * GIB), storage_bytes: Some(100 * GIB), workspaces: Some(20) };
 
     /// Nothing is limited.
-    pub const UNLIMITED: Self = Self {
-        cpu_milli: None,
-        memory_bytes: None,
-        storage_bytes: None,
-        workspaces: None,
-    };
+    pub const UNLIMITED: Self = Self { cpu_milli: None, memory_bytes: None, storage_bytes: None, workspaces: None };
 
     pub fn of(&self, resource: Resource) -> Option<i64> {
         match resource {
@@ -161,21 +152,13 @@ impl Usage {
 
     /// What one workspace counts for. Its disk and itself always count. Cpu and memory count while it should run or
     /// something of it may still run. While two sizes are in play (asked for, and in force), the larger counts.
-    pub fn counted(
-        requested: &Size,
-        applied: Option<&Size>,
-        desired: Desired,
-        phase: Phase,
-    ) -> Self {
+    pub fn counted(requested: &Size, applied: Option<&Size>, desired: Desired, phase: Phase) -> Self {
         let larger = |asked: i64, in_force: Option<i64>| in_force.map_or(asked, |n| n.max(asked));
         let runs = desired == Desired::Running || phase != Phase::Absent;
         let while_running = |amount: i64| if runs { amount } else { 0 };
         Self {
             cpu_milli: while_running(larger(requested.cpu_milli, applied.map(|a| a.cpu_milli))),
-            memory_bytes: while_running(larger(
-                requested.memory_bytes,
-                applied.map(|a| a.memory_bytes),
-            )),
+            memory_bytes: while_running(larger(requested.memory_bytes, applied.map(|a| a.memory_bytes))),
             storage_bytes: larger(requested.disk_bytes, applied.map(|a| a.disk_bytes)),
             workspaces: 1,
         }
@@ -229,11 +212,7 @@ impl UsageView {
             cpu: amount(Resource::Cpu),
             memory: amount(Resource::Memory),
             storage: amount(Resource::Storage),
-            pods: CountView {
-                used: used.workspaces,
-                total: quota.workspaces,
-                percentage: percentage(used.workspaces, quota.workspaces),
-            },
+            pods: CountView { used: used.workspaces, total: quota.workspaces, percentage: percentage(used.workspaces, quota.workspaces) },
         }
     }
 }
@@ -244,12 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn size(cpu: i64, memory: i64, disk: i64) -> Size {
-        Size {
-            cpu_milli: cpu,
-            memory_bytes: memory,
-            disk_bytes: disk,
-            ..Size::default()
-        }
+        Size { cpu_milli: cpu, memory_bytes: memory, disk_bytes: disk, ..Size::default() }
     }
 
     #[test]
@@ -266,104 +240,38 @@ mod tests {
 
     #[test]
     fn a_stopped_workspace_keeps_its_disk_and_gives_back_the_rest() {
-        let used = Usage::counted(
-            &size(2_000, GIB, 20 * GIB),
-            None,
-            Desired::Stopped,
-            Phase::Absent,
-        );
-        assert_eq!(
-            used,
-            Usage {
-                cpu_milli: 0,
-                memory_bytes: 0,
-                storage_bytes: 20 * GIB,
-                workspaces: 1
-            }
-        );
+        let used = Usage::counted(&size(2_000, GIB, 20 * GIB), None, Desired::Stopped, Phase::Absent);
+        assert_eq!(used, Usage { cpu_milli: 0, memory_bytes: 0, storage_bytes: 20 * GIB, workspaces: 1 });
     }
 
     #[test]
     fn a_workspace_that_is_still_stopping_counts_as_running() {
-        let used = Usage::counted(
-            &size(2_000, GIB, GIB),
-            None,
-            Desired::Stopped,
-            Phase::Terminating,
-        );
+        let used = Usage::counted(&size(2_000, GIB, GIB), None, Desired::Stopped, Phase::Terminating);
         assert_eq!((used.cpu_milli, used.memory_bytes), (2_000, GIB));
-        let asked = Usage::counted(
-            &size(2_000, GIB, GIB),
-            None,
-            Desired::Running,
-            Phase::Absent,
-        );
+        let asked = Usage::counted(&size(2_000, GIB, GIB), None, Desired::Running, Phase::Absent);
         assert_eq!(asked.cpu_milli, 2_000);
     }
 
     #[test]
     fn between_two_sizes_the_larger_counts() {
-        let used = Usage::counted(
-            &size(1_000, 4 * GIB, GIB),
-            Some(&size(2_000, 2 * GIB, 2 * GIB)),
-            Desired::Running,
-            Phase::Ready,
-        );
-        assert_eq!(
-            used,
-            Usage {
-                cpu_milli: 2_000,
-                memory_bytes: 4 * GIB,
-                storage_bytes: 2 * GIB,
-                workspaces: 1
-            }
-        );
+        let used = Usage::counted(&size(1_000, 4 * GIB, GIB), Some(&size(2_000, 2 * GIB, 2 * GIB)), Desired::Running, Phase::Ready);
+        assert_eq!(used, Usage { cpu_milli: 2_000, memory_bytes: 4 * GIB, storage_bytes: 2 * GIB, workspaces: 1 });
     }
 
     #[test]
     fn a_partial_change_keeps_the_other_limits() {
-        let change = QuotaChange {
-            cpu_milli: Some(4_000),
-            ..QuotaChange::default()
-        };
+        let change = QuotaChange { cpu_milli: Some(4_000), ..QuotaChange::default() };
         let merged = ResourceQuota::NEW_GROUP.merged(&change);
-        assert_eq!(
-            merged,
-            ResourceQuota {
-                cpu_milli: Some(4_000),
-                ..ResourceQuota::NEW_GROUP
-            }
-        );
+        assert_eq!(merged, ResourceQuota { cpu_milli: Some(4_000), ..ResourceQuota::NEW_GROUP });
     }
 
     #[test]
     fn the_view_is_the_shape_of_the_api() {
-        let used = Usage {
-            cpu_milli: 1_500,
-            memory_bytes: GIB,
-            storage_bytes: 0,
-            workspaces: 2,
-        };
-        let view = serde_json::to_value(UsageView::new(
-            &used,
-            &ResourceQuota {
-                storage_bytes: None,
-                ..ResourceQuota::NEW_GROUP
-            },
-        ))
-        .unwrap();
-        assert_eq!(
-            view["cpu"],
-            serde_json::json!({"used": "1.5", "total": "10", "percentage": 15.0})
-        );
-        assert_eq!(
-            view["storage"],
-            serde_json::json!({"used": "0", "total": null, "percentage": 0.0})
-        );
-        assert_eq!(
-            view["pods"],
-            serde_json::json!({"used": 2, "total": 20, "percentage": 10.0})
-        );
+        let used = Usage { cpu_milli: 1_500, memory_bytes: GIB, storage_bytes: 0, workspaces: 2 };
+        let view = serde_json::to_value(UsageView::new(&used, &ResourceQuota { storage_bytes: None, ..ResourceQuota::NEW_GROUP })).unwrap();
+        assert_eq!(view["cpu"], serde_json::json!({"used": "1.5", "total": "10", "percentage": 15.0}));
+        assert_eq!(view["storage"], serde_json::json!({"used": "0", "total": null, "percentage": 0.0}));
+        assert_eq!(view["pods"], serde_json::json!({"used": 2, "total": 20, "percentage": 10.0}));
     }
 
     proptest! {

@@ -24,12 +24,7 @@ pub struct Size {
 
 impl Size {
     pub fn new(cpu_milli: i64, memory_bytes: i64, disk_bytes: i64) -> Self {
-        Self {
-            cpu_milli,
-            memory_bytes,
-            disk_bytes,
-            extended: BTreeMap::new(),
-        }
+        Self { cpu_milli, memory_bytes, disk_bytes, extended: BTreeMap::new() }
     }
 
     /// This size with the given parts in place of its own.
@@ -45,11 +40,7 @@ impl Size {
 
     /// As the API prints it.
     pub fn view(&self) -> SizeView {
-        SizeView {
-            cpu: print_cpu(self.cpu_milli),
-            memory: print_bytes(self.memory_bytes),
-            storage: print_bytes(self.disk_bytes),
-        }
+        SizeView { cpu: print_cpu(self.cpu_milli), memory: print_bytes(self.memory_bytes), storage: print_bytes(self.disk_bytes) }
     }
 }
 
@@ -118,24 +109,15 @@ mod tests {
 
     #[test]
     fn a_partial_size_lies_over_its_tier() {
-        let parts = SizeChange {
-            memory_bytes: Some(8 * GIB),
-            ..SizeChange::default()
-        };
-        assert_eq!(
-            resolve(&parts, Some(Tier::SingleUser), None),
-            Size::new(1_000, 8 * GIB, 20 * GIB)
-        );
+        let parts = SizeChange { memory_bytes: Some(8 * GIB), ..SizeChange::default() };
+        assert_eq!(resolve(&parts, Some(Tier::SingleUser), None), Size::new(1_000, 8 * GIB, 20 * GIB));
     }
 
     #[test]
     fn the_tier_beats_the_template_and_small_team_is_the_last_resort() {
         let template = Size::new(500, GIB, GIB);
         let nothing = SizeChange::default();
-        assert_eq!(
-            resolve(&nothing, Some(Tier::SingleUser), Some(&template)),
-            Tier::SingleUser.size()
-        );
+        assert_eq!(resolve(&nothing, Some(Tier::SingleUser), Some(&template)), Tier::SingleUser.size());
         assert_eq!(resolve(&nothing, None, Some(&template)), template);
         assert_eq!(resolve(&nothing, None, None), Tier::SmallTeam.size());
     }
@@ -151,13 +133,6 @@ mod tests {
     #[test]
     fn a_size_prints_canonically() {
         let view = Size::new(500, GIB, 20 * GIB).view();
-        assert_eq!(
-            (
-                view.cpu.as_str(),
-                view.memory.as_str(),
-                view.storage.as_str()
-            ),
-            ("0.5", "1Gi", "20Gi")
-        );
+        assert_eq!((view.cpu.as_str(), view.memory.as_str(), view.storage.as_str()), ("0.5", "1Gi", "20Gi"));
     }
 }

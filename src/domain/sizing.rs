@@ -16,12 +16,7 @@ pub struct Preset {
     pub quota: ResourceQuota,
 }
 
-const fn quota(
-    cores: i64,
-    memory_bytes: i64,
-    storage_bytes: i64,
-    workspaces: i64,
-) -> ResourceQuota {
+const fn quota(cores: i64, memory_bytes: i64, storage_bytes: i64, workspaces: i64) -> ResourceQuota {
     ResourceQuota {
         cpu_milli: Some(cores * 1_000),
         memory_bytes: Some(memory_bytes),
@@ -32,26 +27,10 @@ const fn quota(
 
 /// From the seed's sizing guide.
 pub const PRESETS: [Preset; 4] = [
-    Preset {
-        name: "small",
-        team: "1–5",
-        quota: quota(10, 20 * GIB, 200 * GIB, 20),
-    },
-    Preset {
-        name: "medium",
-        team: "6–15",
-        quota: quota(20, 40 * GIB, 500 * GIB, 50),
-    },
-    Preset {
-        name: "large",
-        team: "16–30",
-        quota: quota(50, 100 * GIB, TIB, 100),
-    },
-    Preset {
-        name: "very-large",
-        team: "31+",
-        quota: quota(100, 200 * GIB, 2 * TIB, 200),
-    },
+    Preset { name: "small", team: "1–5", quota: quota(10, 20 * GIB, 200 * GIB, 20) },
+    Preset { name: "medium", team: "6–15", quota: quota(20, 40 * GIB, 500 * GIB, 50) },
+    Preset { name: "large", team: "16–30", quota: quota(50, 100 * GIB, TIB, 100) },
+    Preset { name: "very-large", team: "31+", quota: quota(100, 200 * GIB, 2 * TIB, 200) },
 ];
 
 /// The preset for a team of so many people.
@@ -84,18 +63,10 @@ pub struct Team {
 /// rounded up: a quota that is a hair too small refuses the last person.
 pub fn proposed(team: &Team) -> Option<ResourceQuota> {
     let at_once = |each: i64| {
-        let hundredfold = each
-            .checked_mul(team.members)?
-            .checked_mul(team.concurrency_percent)?;
+        let hundredfold = each.checked_mul(team.members)?.checked_mul(team.concurrency_percent)?;
         Some(hundredfold.checked_add(99)? / 100)
     };
-    let numbers = [
-        team.members,
-        team.cpu_milli,
-        team.memory_bytes,
-        team.storage_bytes,
-        team.workspaces_per_member,
-    ];
+    let numbers = [team.members, team.cpu_milli, team.memory_bytes, team.storage_bytes, team.workspaces_per_member];
     if numbers.iter().any(|n| *n < 1) || !(1..=100).contains(&team.concurrency_percent) {
         return None;
     }
@@ -127,52 +98,20 @@ mod tests {
 
     #[test]
     fn parts_are_rounded_up() {
-        let team = Team {
-            members: 1,
-            cpu_milli: 1,
-            concurrency_percent: 1,
-            ..TEAM
-        };
+        let team = Team { members: 1, cpu_milli: 1, concurrency_percent: 1, ..TEAM };
         assert_eq!(proposed(&team).and_then(|q| q.cpu_milli), Some(1));
     }
 
     #[test]
     fn numbers_out_of_range_propose_nothing() {
-        assert_eq!(
-            proposed(&Team {
-                members: i64::MAX,
-                ..TEAM
-            }),
-            None
-        );
+        assert_eq!(proposed(&Team { members: i64::MAX, ..TEAM }), None);
         assert_eq!(proposed(&Team { members: 0, ..TEAM }), None);
-        assert_eq!(
-            proposed(&Team {
-                concurrency_percent: 101,
-                ..TEAM
-            }),
-            None
-        );
+        assert_eq!(proposed(&Team { concurrency_percent: 101, ..TEAM }), None);
     }
 
     #[test]
     fn the_presets_meet_where_the_guide_says() {
-        let names: Vec<_> = [1, 5, 6, 15, 16, 30, 31, 500]
-            .into_iter()
-            .map(|n| preset_for(n).name)
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "small",
-                "small",
-                "medium",
-                "medium",
-                "large",
-                "large",
-                "very-large",
-                "very-large"
-            ]
-        );
+        let names: Vec<_> = [1, 5, 6, 15, 16, 30, 31, 500].into_iter().map(|n| preset_for(n).name).collect();
+        assert_eq!(names, ["small", "small", "medium", "medium", "large", "large", "very-large", "very-large"]);
     }
 }

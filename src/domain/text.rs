@@ -25,35 +25,17 @@ const BYTES_PER_CHARACTER: usize = 24;
 /// Brings a text into its stored form, or names the rule that it breaks.
 pub fn clean(input: &str, bounds: Bounds) -> Result<String, FieldRule> {
     // Measured before any work is done on it, so that a huge text costs nothing.
-    if input.len()
-        > bounds
-            .max
-            .saturating_mul(BYTES_PER_CHARACTER)
-            .saturating_mul(2)
-    {
+    if input.len() > bounds.max.saturating_mul(BYTES_PER_CHARACTER).saturating_mul(2) {
         return Err(too_long(bounds.max));
     }
-    let lines = if bounds.lines {
-        input.replace("\r\n", "\n")
-    } else {
-        input.to_owned()
-    };
+    let lines = if bounds.lines { input.replace("\r\n", "\n") } else { input.to_owned() };
     if lines.chars().any(|c| is_refused_control(c, bounds.lines)) {
-        return Err(FieldRule::new(
-            "characters",
-            "Control characters are not allowed here.",
-        ));
+        return Err(FieldRule::new("characters", "Control characters are not allowed here."));
     }
-    let plain: String = lines
-        .chars()
-        .map(|c| if is_odd_blank(c) { ' ' } else { c })
-        .collect();
+    let plain: String = lines.chars().map(|c| if is_odd_blank(c) { ' ' } else { c }).collect();
     let text: String = plain.trim().nfc().collect();
     if let Some(c) = first_invisible(&text) {
-        let message = format!(
-            "The invisible character U+{:04X} is not allowed here.",
-            u32::from(c)
-        );
+        let message = format!("The invisible character U+{:04X} is not allowed here.", u32::from(c));
         return Err(FieldRule::new("characters", message));
     }
     measure(text, bounds)
@@ -65,10 +47,7 @@ fn measure(text: String, bounds: Bounds) -> Result<String, FieldRule> {
         return Err(FieldRule::new("required", "It must not be empty."));
     }
     if length < bounds.min {
-        return Err(FieldRule::new(
-            "too_short",
-            format!("It needs at least {} characters.", bounds.min),
-        ));
+        return Err(FieldRule::new("too_short", format!("It needs at least {} characters.", bounds.min)));
     }
     if length > bounds.max || text.len() > bounds.max.saturating_mul(BYTES_PER_CHARACTER) {
         return Err(too_long(bounds.max));
@@ -90,10 +69,7 @@ fn is_refused_control(c: char, lines: bool) -> bool {
 
 /// Blanks other than the plain one, which look like it and compare unequal.
 fn is_odd_blank(c: char) -> bool {
-    matches!(
-        c,
-        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
-    )
+    matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
 }
 
 /// Characters without a picture of their own: fillers, direction marks, tags, private use, non-characters.
@@ -128,16 +104,8 @@ fn takes_joiner(before: char) -> bool {
 mod tests {
     use super::*;
 
-    const LINE: Bounds = Bounds {
-        min: 1,
-        max: 10,
-        lines: false,
-    };
-    const LINES: Bounds = Bounds {
-        min: 0,
-        max: 20,
-        lines: true,
-    };
+    const LINE: Bounds = Bounds { min: 1, max: 10, lines: false };
+    const LINES: Bounds = Bounds { min: 0, max: 20, lines: true };
 
     fn code(text: &str, bounds: Bounds) -> Option<&'static str> {
         clean(text, bounds).err().map(|rule| rule.code)
@@ -168,17 +136,9 @@ mod tests {
 
     #[test]
     fn characters_that_deceive_the_eye_are_refused() {
-        for text in [
-            "a\u{202e}b",
-            "a\u{200b}b",
-            "ad\u{200d}min",
-            "a\u{feff}",
-            "\u{3164}",
-            "a\u{ad}b",
-            "a\u{e0041}",
-            "a\u{fe0f}b",
-            "a\u{2066}b",
-        ] {
+        for text in
+            ["a\u{202e}b", "a\u{200b}b", "ad\u{200d}min", "a\u{feff}", "\u{3164}", "a\u{ad}b", "a\u{e0041}", "a\u{fe0f}b", "a\u{2066}b"]
+        {
             assert_eq!(code(text, LINE), Some("characters"), "{text:?}");
         }
     }

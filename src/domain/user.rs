@@ -69,21 +69,14 @@ mod tests {
 
     #[test]
     fn every_word_is_read_back() {
-        assert!(
-            UserStatus::ALL
-                .iter()
-                .all(|s| UserStatus::parse(s.as_str()) == Some(*s))
-        );
+        assert!(UserStatus::ALL.iter().all(|s| UserStatus::parse(s.as_str()) == Some(*s)));
         assert_eq!(UserKind::parse("service"), Some(UserKind::Service));
         assert_eq!(UserKind::parse("robot"), None);
     }
 
     #[test]
     fn only_active_accounts_sign_in() {
-        let who: Vec<_> = UserStatus::ALL
-            .into_iter()
-            .filter(|s| s.may_sign_in())
-            .collect();
+        let who: Vec<_> = UserStatus::ALL.into_iter().filter(|s| s.may_sign_in()).collect();
         assert_eq!(who, [UserStatus::Active]);
     }
 }

@@ -26,9 +26,7 @@ impl Desired {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Running, Self::Stopped, Self::Deleted]
-            .into_iter()
-            .find(|desired| desired.as_str() == text)
+        [Self::Running, Self::Stopped, Self::Deleted].into_iter().find(|desired| desired.as_str() == text)
     }
 }
 
@@ -48,14 +46,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Self; 6] = [
-        Self::Absent,
-        Self::Creating,
-        Self::Waiting,
-        Self::Ready,
-        Self::Failed,
-        Self::Terminating,
-    ];
+    pub const ALL: [Self; 6] = [Self::Absent, Self::Creating, Self::Waiting, Self::Ready, Self::Failed, Self::Terminating];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -87,15 +78,7 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Self; 7] = [
-        Self::Running,
-        Self::Stopped,
-        Self::Starting,
-        Self::Stopping,
-        Self::Error,
-        Self::Pending,
-        Self::Deleting,
-    ];
+    pub const ALL: [Self; 7] = [Self::Running, Self::Stopped, Self::Starting, Self::Stopping, Self::Error, Self::Pending, Self::Deleting];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -164,23 +147,14 @@ pub struct Transition {
 ///
 /// A workspace in `error` is started again by `start` as well as by `restart`; `restart` of a stopped one starts it.
 pub fn transition(action: Action, status: Status) -> Result<Transition, Error> {
-    let start = Transition {
-        desired: Desired::Running,
-        new_run: true,
-    };
-    let stop = Transition {
-        desired: Desired::Stopped,
-        new_run: false,
-    };
+    let start = Transition { desired: Desired::Running, new_run: true };
+    let stop = Transition { desired: Desired::Stopped, new_run: false };
     let why = match (action, status) {
         (_, Status::Deleting) => "It is being deleted.",
         (Action::Start, Status::Running) => "It is running already.",
         (Action::Start, Status::Starting) => "It is starting already.",
-        (Action::Start, Status::Pending) => {
-            "It is waiting to start already. It goes on by itself as soon as it can."
-        }
-        (Action::Start, Status::Stopped | Status::Stopping | Status::Error)
-        | (Action::Restart, _) => return Ok(start),
+        (Action::Start, Status::Pending) => "It is waiting to start already. It goes on by itself as soon as it can.",
+        (Action::Start, Status::Stopped | Status::Stopping | Status::Error) | (Action::Restart, _) => return Ok(start),
         (Action::Stop, Status::Stopped) => "It is stopped already. Its files are kept.",
         (Action::Stop, Status::Stopping) => "It is stopping already.",
         (Action::Stop, Status::Running | Status::Starting | Status::Pending | Status::Error) => {
@@ -200,21 +174,13 @@ pub fn check_image(text: &str) -> Result<(), FieldRule> {
         return Err(FieldRule::new("required", "Give an image."));
     }
     if text.len() > IMAGE_MAX {
-        return Err(FieldRule::new(
-            "too_long",
-            "An image has at most 255 characters.",
-        ));
+        return Err(FieldRule::new("too_long", "An image has at most 255 characters."));
     }
-    let (name, digest) = text
-        .split_once('@')
-        .map_or((text, None), |(name, digest)| (name, Some(digest)));
+    let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
     if is_image_name(name) && digest.is_none_or(is_digest) {
         return Ok(());
     }
-    Err(FieldRule::new(
-        "invalid",
-        "Write an image as registry/name:tag, for example docker.io/library/debian:12.",
-    ))
+    Err(FieldRule::new("invalid", "Write an image as registry/name:tag, for example docker.io/library/debian:12."))
 }
 
 fn is_image_name(name: &str) -> bool {
@@ -222,10 +188,7 @@ fn is_image_name(name: &str) -> bool {
     let inner = |b: u8| edge(b) || matches!(b, b'-' | b'.' | b':' | b'_');
     name.split('/').all(|part| {
         let bytes = part.as_bytes();
-        bytes
-            .first()
-            .zip(bytes.last())
-            .is_some_and(|(a, b)| edge(*a) && edge(*b))
+        bytes.first().zip(bytes.last()).is_some_and(|(a, b)| edge(*a) && edge(*b))
             && bytes.iter().all(|b| inner(*b))
             && !part.contains("..")
     })
@@ -235,9 +198,7 @@ fn is_image_name(name: &str) -> bool {
 fn is_digest(digest: &str) -> bool {
     digest.split_once(':').is_some_and(|(algorithm, hex)| {
         !algorithm.is_empty()
-            && algorithm
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            && algorithm.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
             && hex.len() >= 32
             && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     })
@@ -252,11 +213,7 @@ mod tests {
         use {Desired as D, Phase as P, Status as S};
         for phase in P::ALL {
             assert_eq!(Status::of(D::Deleted, phase, 1, 1), S::Deleting);
-            let stopped = if phase == P::Absent {
-                S::Stopped
-            } else {
-                S::Stopping
-            };
+            let stopped = if phase == P::Absent { S::Stopped } else { S::Stopping };
             assert_eq!(Status::of(D::Stopped, phase, 1, 1), stopped, "{phase:?}");
         }
         for (phase, status) in [
@@ -273,127 +230,49 @@ mod tests {
 
     #[test]
     fn what_is_ready_of_an_earlier_run_is_still_starting() {
-        assert_eq!(
-            Status::of(Desired::Running, Phase::Ready, 4, 3),
-            Status::Starting
-        );
+        assert_eq!(Status::of(Desired::Running, Phase::Ready, 4, 3), Status::Starting);
     }
 
     #[test]
     fn actions_that_make_no_sense_say_why() {
         let why = |action, status| transition(action, status).err().map(|e| e.to_string());
-        assert_eq!(
-            why(Action::Start, Status::Running).as_deref(),
-            Some("It is running already.")
-        );
-        assert_eq!(
-            why(Action::Stop, Status::Stopped).as_deref(),
-            Some("It is stopped already. Its files are kept.")
-        );
+        assert_eq!(why(Action::Start, Status::Running).as_deref(), Some("It is running already."));
+        assert_eq!(why(Action::Stop, Status::Stopped).as_deref(), Some("It is stopped already. Its files are kept."));
         for action in Action::ALL {
-            assert_eq!(
-                why(action, Status::Deleting).as_deref(),
-                Some("It is being deleted.")
-            );
+            assert_eq!(why(action, Status::Deleting).as_deref(), Some("It is being deleted."));
         }
     }
 
     #[test]
     fn a_failed_workspace_can_be_started_again_and_stopped() {
-        assert_eq!(
-            transition(Action::Start, Status::Error),
-            Ok(Transition {
-                desired: Desired::Running,
-                new_run: true
-            })
-        );
-        assert_eq!(
-            transition(Action::Stop, Status::Error),
-            Ok(Transition {
-                desired: Desired::Stopped,
-                new_run: false
-            })
-        );
+        assert_eq!(transition(Action::Start, Status::Error), Ok(Transition { desired: Desired::Running, new_run: true }));
+        assert_eq!(transition(Action::Stop, Status::Error), Ok(Transition { desired: Desired::Stopped, new_run: false }));
     }
 
     #[test]
     fn a_restart_always_begins_a_new_run() {
-        for status in [
-            Status::Running,
-            Status::Stopped,
-            Status::Starting,
-            Status::Pending,
-            Status::Error,
-            Status::Stopping,
-        ] {
-            assert_eq!(
-                transition(Action::Restart, status),
-                Ok(Transition {
-                    desired: Desired::Running,
-                    new_run: true
-                })
-            );
+        for status in [Status::Running, Status::Stopped, Status::Starting, Status::Pending, Status::Error, Status::Stopping] {
+            assert_eq!(transition(Action::Restart, status), Ok(Transition { desired: Desired::Running, new_run: true }));
         }
     }
 
     #[test]
     fn images_are_references_and_nothing_a_shell_would_like() {
         let digest = format!("debian@sha256:{}", "a".repeat(64));
-        for good in [
-            "debian",
-            "debian:12",
-            "local:shell",
-            "registry.example:5000/team_a/ide:1.2-rc1",
-            &digest,
-            &format!("r/{digest}"),
-        ] {
+        for good in ["debian", "debian:12", "local:shell", "registry.example:5000/team_a/ide:1.2-rc1", &digest, &format!("r/{digest}")] {
             assert!(check_image(good).is_ok(), "{good}");
         }
-        for bad in [
-            "-debian",
-            "debian:",
-            "a//b",
-            "/a",
-            "a/",
-            "a b",
-            "a;b",
-            "$(id)",
-            "a@b",
-            "a@sha256:zz",
-            "a/../b",
-            "a\n",
-            "é",
-            "a@@b",
-        ] {
-            assert_eq!(
-                check_image(bad).err().map(|r| r.code),
-                Some("invalid"),
-                "{bad:?}"
-            );
+        for bad in ["-debian", "debian:", "a//b", "/a", "a/", "a b", "a;b", "$(id)", "a@b", "a@sha256:zz", "a/../b", "a\n", "é", "a@@b"] {
+            assert_eq!(check_image(bad).err().map(|r| r.code), Some("invalid"), "{bad:?}");
         }
-        assert_eq!(
-            check_image(&"a".repeat(256)).err().map(|r| r.code),
-            Some("too_long")
-        );
+        assert_eq!(check_image(&"a".repeat(256)).err().map(|r| r.code), Some("too_long"));
     }
 
     #[test]
     fn every_word_is_read_back() {
-        assert!(
-            Phase::ALL
-                .iter()
-                .all(|p| Phase::parse(p.as_str()) == Some(*p))
-        );
-        assert!(
-            Status::ALL
-                .iter()
-                .all(|s| Status::parse(s.as_str()) == Some(*s))
-        );
-        assert!(
-            Action::ALL
-                .iter()
-                .all(|a| Action::parse(a.as_str()) == Some(*a))
-        );
+        assert!(Phase::ALL.iter().all(|p| Phase::parse(p.as_str()) == Some(*p)));
+        assert!(Status::ALL.iter().all(|s| Status::parse(s.as_str()) == Some(*s)));
+        assert!(Action::ALL.iter().all(|a| Action::parse(a.as_str()) == Some(*a)));
         assert_eq!(Desired::parse("deleted"), Some(Desired::Deleted));
     }
 }

@@ -20,10 +20,7 @@ pub enum Credential {
     /// A short-lived access token of a sign-in.
     Access(SessionId),
     /// A long-lived API token with its scopes.
-    ApiToken {
-        id: TokenId,
-        scopes: BTreeSet<String>,
-    },
+    ApiToken { id: TokenId, scopes: BTreeSet<String> },
 }
 
 impl Credential {

@@ -19,9 +19,7 @@ pub fn never(actor: &Actor, action: Action, target: &Target<'_>) -> Option<Never
     let Target::User(subject) = target else {
         return None;
     };
-    on_oneself(actor, action, subject)
-        .or_else(|| more_rights(actor, action, subject))
-        .or_else(|| last_admin(action, subject))
+    on_oneself(actor, action, subject).or_else(|| more_rights(actor, action, subject)).or_else(|| last_admin(action, subject))
 }
 
 /// Nobody demotes, disables or deletes themselves: a stolen session must not be able to lock its owner out, and the
@@ -31,34 +29,18 @@ fn on_oneself(actor: &Actor, action: Action, subject: &UserFacts) -> Option<Neve
         return None;
     }
     let (rule, message, shown) = match action {
-        Action::DemoteAdminUser => (
-            "self_demotion",
-            "You cannot take the admin right from yourself. Another platform admin can.",
-            Shown::SelfDemotion,
-        ),
-        Action::DisableUser => (
-            "self_disable",
-            "You cannot disable yourself. Another platform admin can.",
-            Shown::SelfDisable,
-        ),
-        Action::DeleteUser => (
-            "self_delete",
-            "You cannot delete yourself. Another platform admin can.",
-            Shown::SelfDisable,
-        ),
+        Action::DemoteAdminUser => {
+            ("self_demotion", "You cannot take the admin right from yourself. Another platform admin can.", Shown::SelfDemotion)
+        }
+        Action::DisableUser => ("self_disable", "You cannot disable yourself. Another platform admin can.", Shown::SelfDisable),
+        Action::DeleteUser => ("self_delete", "You cannot delete yourself. Another platform admin can.", Shown::SelfDisable),
         // A reset needs no current password, so it would turn a stolen session into a stolen account.
-        Action::ResetUserPassword => (
-            "self_reset",
-            "You cannot reset your own password here. Change it on your profile page.",
-            Shown::Refused,
-        ),
+        Action::ResetUserPassword => {
+            ("self_reset", "You cannot reset your own password here. Change it on your profile page.", Shown::Refused)
+        }
         _ => return None,
     };
-    Some(Never {
-        rule,
-        message: message.to_owned(),
-        shown,
-    })
+    Some(Never { rule, message: message.to_owned(), shown })
 }
 
 /// Nobody acts on the credentials or the status of somebody with more rights: an administrator of users could
@@ -80,10 +62,7 @@ fn more_rights(actor: &Actor, action: Action, subject: &UserFacts) -> Option<Nev
     }
     Some(Never {
         rule: "more_rights",
-        message: format!(
-            "{} has platform rights that you do not have, so only somebody who has them may do this.",
-            subject.username
-        ),
+        message: format!("{} has platform rights that you do not have, so only somebody who has them may do this.", subject.username),
         shown: Shown::Refused,
     })
 }
@@ -91,16 +70,10 @@ fn more_rights(actor: &Actor, action: Action, subject: &UserFacts) -> Option<Nev
 /// The last active platform admin cannot be lost, also not by two requests at once: the fact is read in the
 /// transaction that decides (D10).
 fn last_admin(action: Action, subject: &UserFacts) -> Option<Never> {
-    let loses = matches!(
-        action,
-        Action::DemoteAdminUser | Action::DisableUser | Action::DeleteUser
-    );
+    let loses = matches!(action, Action::DemoteAdminUser | Action::DisableUser | Action::DeleteUser);
     (loses && subject.last_admin).then(|| Never {
         rule: "last_admin",
-        message: format!(
-            "{} is the last active platform admin. Make somebody else a platform admin first.",
-            subject.username
-        ),
+        message: format!("{} is the last active platform admin. Make somebody else a platform admin first.", subject.username),
         shown: Shown::LastAdmin,
     })
 }

@@ -17,31 +17,14 @@ pub struct Explanation {
 }
 
 /// Explains one decision.
-pub fn explain(
-    actor: &Actor,
-    action: Action,
-    target: Target<'_>,
-    context: Context<'_>,
-) -> Explanation {
+pub fn explain(actor: &Actor, action: Action, target: Target<'_>, context: Context<'_>) -> Explanation {
     let source = source_of_right(actor, action, &target, context);
     if let Some(never) = constraints::never(actor, action, &target) {
-        return Explanation {
-            allowed: false,
-            source,
-            words: never.message,
-        };
+        return Explanation { allowed: false, source, words: never.message };
     }
     match source {
-        Some(source) => Explanation {
-            allowed: true,
-            source: Some(source),
-            words: source_words(source).to_owned(),
-        },
-        None => Explanation {
-            allowed: false,
-            source: None,
-            words: refusal_words(action),
-        },
+        Some(source) => Explanation { allowed: true, source: Some(source), words: source_words(source).to_owned() },
+        None => Explanation { allowed: false, source: None, words: refusal_words(action) },
     }
 }
 
@@ -56,9 +39,7 @@ fn source_words(source: Source) -> &'static str {
         Source::Everyone => "Everybody may do this.",
         Source::System => "The server does this itself.",
         Source::CommandLine => "A shell on the server may do this.",
-        Source::BreakGlass => {
-            "A platform admin may enter with a written reason, and the owner is told."
-        }
+        Source::BreakGlass => "A platform admin may enter with a written reason, and the owner is told.",
     }
 }
 
@@ -66,11 +47,7 @@ fn source_words(source: Source) -> &'static str {
 fn holders(row: &Row) -> Vec<&'static str> {
     let mut who = Vec::new();
     if row.own {
-        who.push(if row.share == Some(Share::Use) && !row.group_admin {
-            "its owner"
-        } else {
-            "the owner"
-        });
+        who.push(if row.share == Some(Share::Use) && !row.group_admin { "its owner" } else { "the owner" });
     }
     if row.share.is_some() {
         who.push("people it is shared with");
@@ -98,12 +75,7 @@ fn joined(words: &[&str]) -> String {
 pub fn refusal_words(action: Action) -> String {
     let row = row(action);
     if row.everyone != Everyone::No {
-        return "This credential does not cover the action. Sign in with your password to do it."
-            .to_owned();
+        return "This credential does not cover the action. Sign in with your password to do it.".to_owned();
     }
-    format!(
-        "You may not {}. Only {} can.",
-        row.words,
-        joined(&holders(&row))
-    )
+    format!("You may not {}. Only {} can.", row.words, joined(&holders(&row)))
 }

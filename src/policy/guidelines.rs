@@ -34,12 +34,7 @@ struct Line {
 }
 
 const fn line(number: u8, words: &'static str, action: Action, subject: Subject) -> Line {
-    Line {
-        number,
-        words,
-        action,
-        subject,
-    }
+    Line { number, words, action, subject }
 }
 
 const LINES: [Line; 38] = {
@@ -74,24 +69,9 @@ const LINES: [Line; 38] = {
         line(26, "Delete own workspace", A::DeleteWorkspace, Own),
         line(27, "Delete group workspace", A::DeleteWorkspace, Groups),
         line(28, "Delete any workspace", A::AdminDeleteWorkspace, All),
-        line(
-            29,
-            "View workspace logs",
-            A::ViewWorkspaceLogs,
-            OwnAndGroups,
-        ),
-        line(
-            30,
-            "View workspace metrics",
-            A::ViewWorkspaceMetrics,
-            OwnAndGroups,
-        ),
-        line(
-            31,
-            "Update workspace details",
-            A::UpdateWorkspace,
-            OwnAndGroups,
-        ),
+        line(29, "View workspace logs", A::ViewWorkspaceLogs, OwnAndGroups),
+        line(30, "View workspace metrics", A::ViewWorkspaceMetrics, OwnAndGroups),
+        line(31, "Update workspace details", A::UpdateWorkspace, OwnAndGroups),
         line(32, "View dashboard", A::ViewDashboard, Own),
         line(33, "View platform stats", A::ViewPlatformStats, All),
         line(34, "Access admin panel", A::AccessAdminPanel, All),
@@ -139,19 +119,14 @@ const ELSEWHERE: &str = "grp_00000000000000000000000000000002";
 const ORGANIZATION: &str = "org_00000000000000000000000000000001";
 
 fn person(rights: Rights, role: Option<Role>) -> Actor {
-    let groups: BTreeMap<GroupId, Role> = role
-        .map(|r| (GroupId::trusted(GROUP.into()), r))
-        .into_iter()
-        .collect();
+    let groups: BTreeMap<GroupId, Role> = role.map(|r| (GroupId::trusted(GROUP.into()), r)).into_iter().collect();
     Actor::User(Box::new(UserActor {
         id: UserId::trusted(CALLER.into()),
         username: "somebody".into(),
         rights,
         groups,
         organizations: BTreeMap::new(),
-        credential: Credential::Cookie(SessionId::trusted(
-            "ses_00000000000000000000000000000001".into(),
-        )),
+        credential: Credential::Cookie(SessionId::trusted("ses_00000000000000000000000000000001".into())),
         signed_in_at: Millis(0),
         has_second_factor: false,
         must_change_password: false,
@@ -177,14 +152,8 @@ fn allowed(actor: &Actor, action: Action, owner: &str, group: &str) -> bool {
             may(actor, action, Target::User(&facts))
         }
         Object::Group => {
-            let facts = GroupFacts {
-                id: group_id,
-                name: "team".into(),
-                organization_id,
-                private: true,
-                private_members: true,
-                deleting: false,
-            };
+            let facts =
+                GroupFacts { id: group_id, name: "team".into(), organization_id, private: true, private_members: true, deleting: false };
             may(actor, action, Target::Group(&facts))
         }
         Object::Workspace => {
@@ -222,9 +191,7 @@ fn cell(line: &Line, actor: &Actor) -> &'static str {
             }
         }
         Subject::Groups if elsewhere => "yes",
-        Subject::Groups if in_group && line.number == 3 => {
-            "limited: users who share a group where the caller is group admin"
-        }
+        Subject::Groups if in_group && line.number == 3 => "limited: users who share a group where the caller is group admin",
         Subject::Groups if in_group && needs_admin_role => "limited: groups where role is admin",
         Subject::Groups if in_group => "yes (own groups)",
         Subject::Groups => "no",

@@ -108,48 +108,19 @@ const NOBODY: Row = Row {
 };
 
 const fn system(code: &'static str, words: &'static str, platform: &'static [Right]) -> Row {
-    Row {
-        code,
-        words,
-        platform,
-        ..NOBODY
-    }
+    Row { code, words, platform, ..NOBODY }
 }
 
 const fn own_account(code: &'static str, words: &'static str) -> Row {
-    Row {
-        code,
-        words,
-        object: Object::Own,
-        everyone: Everyone::SignedIn,
-        scope: "profile",
-        ..NOBODY
-    }
+    Row { code, words, object: Object::Own, everyone: Everyone::SignedIn, scope: "profile", ..NOBODY }
 }
 
 const fn user(code: &'static str, words: &'static str) -> Row {
-    Row {
-        code,
-        words,
-        object: Object::User,
-        platform: USERS,
-        scope: "users",
-        step_up: true,
-        reason: ReasonRule::Welcome,
-        ..NOBODY
-    }
+    Row { code, words, object: Object::User, platform: USERS, scope: "users", step_up: true, reason: ReasonRule::Welcome, ..NOBODY }
 }
 
 const fn group(code: &'static str, words: &'static str, platform: &'static [Right]) -> Row {
-    Row {
-        code,
-        words,
-        object: Object::Group,
-        platform,
-        scope: "groups",
-        reason: ReasonRule::Welcome,
-        ..NOBODY
-    }
+    Row { code, words, object: Object::Group, platform, scope: "groups", reason: ReasonRule::Welcome, ..NOBODY }
 }
 
 /// A right of the owner, of the admins of the group and of platform admins.
@@ -174,24 +145,11 @@ pub const fn row(action: Action) -> Row {
     use Action as A;
     match action {
         // Whoever holds the one-time code from the terminal makes the first administrator.
-        A::SetUp => Row {
-            everyone: Everyone::Anonymous,
-            system: true,
-            ..system("set_up", "set up this installation", &[])
-        },
+        A::SetUp => Row { everyone: Everyone::Anonymous, system: true, ..system("set_up", "set up this installation", &[]) },
         // Nobody is signed in before signing in.
-        A::SignIn => Row {
-            everyone: Everyone::Anonymous,
-            ..system("sign_in", "sign in", &[])
-        },
-        A::SignOut => Row {
-            everyone: Everyone::SignedIn,
-            ..system("sign_out", "sign out", &[])
-        },
-        A::ReuseRefreshToken => Row {
-            everyone: Everyone::Anonymous,
-            ..system("token_reuse_detected", "use a refresh token twice", &[])
-        },
+        A::SignIn => Row { everyone: Everyone::Anonymous, ..system("sign_in", "sign in", &[]) },
+        A::SignOut => Row { everyone: Everyone::SignedIn, ..system("sign_out", "sign out", &[]) },
+        A::ReuseRefreshToken => Row { everyone: Everyone::Anonymous, ..system("token_reuse_detected", "use a refresh token twice", &[]) },
 
         A::ViewOwnProfile => own_account("view_own_profile", "see your profile"),
         A::UpdateOwnProfile => own_account("update_profile", "change your profile"),
@@ -204,10 +162,7 @@ pub const fn row(action: Action) -> Row {
         A::ReadEvents => own_account("read_events", "follow events"),
         A::ViewMatrix => own_account("view_access_matrix", "see the privilege matrix"),
 
-        A::ListUsers => Row {
-            scope: "users",
-            ..system("list_users", "list all users", WATCH_USERS)
-        },
+        A::ListUsers => Row { scope: "users", ..system("list_users", "list all users", WATCH_USERS) },
         A::ViewUser => Row {
             own: true,
             group_admin: true,
@@ -216,60 +171,29 @@ pub const fn row(action: Action) -> Row {
             platform: WATCH_USERS,
             ..user("view_user", "see this user's profile")
         },
-        A::CreateUser => Row {
-            object: Object::System,
-            ..user("create_user", "create users")
-        },
+        A::CreateUser => Row { object: Object::System, ..user("create_user", "create users") },
         A::UpdateUser => user("update_user", "change this user"),
         A::DeleteUser => user("delete_user", "delete this user"),
         A::EnableUser => user("enable_user", "enable this user"),
         A::DisableUser => user("disable_user", "disable this user"),
         A::ResetUserPassword => user("reset_user_password", "reset this user's password"),
-        A::UnlockUser => Row {
-            system: true,
-            ..user("unlock_user", "lift the sign-in throttle of this user")
-        },
-        A::PromoteUserToAdmin => Row {
-            platform: &[Right::SetPermissions],
-            ..user("promote_user_to_admin", "make this user a platform admin")
-        },
-        A::DemoteAdminUser => Row {
-            platform: &[Right::SetPermissions],
-            ..user(
-                "demote_admin_user",
-                "take the platform admin right from this user",
-            )
-        },
+        A::UnlockUser => Row { system: true, ..user("unlock_user", "lift the sign-in throttle of this user") },
+        A::PromoteUserToAdmin => {
+            Row { platform: &[Right::SetPermissions], ..user("promote_user_to_admin", "make this user a platform admin") }
+        }
+        A::DemoteAdminUser => {
+            Row { platform: &[Right::SetPermissions], ..user("demote_admin_user", "take the platform admin right from this user") }
+        }
 
-        A::ListOwnGroups => Row {
-            everyone: Everyone::SignedIn,
-            scope: "groups",
-            ..system("list_groups", "list your groups", &[])
-        },
-        A::ListAllGroups => Row {
-            scope: "groups",
-            ..system("list_all_groups", "list all groups", MONITOR)
-        },
-        A::ViewGroup => Row {
-            group_admin: true,
-            group_member: true,
-            organization: true,
-            ..group("view_group", "see this group", MONITOR)
-        },
+        A::ListOwnGroups => Row { everyone: Everyone::SignedIn, scope: "groups", ..system("list_groups", "list your groups", &[]) },
+        A::ListAllGroups => Row { scope: "groups", ..system("list_all_groups", "list all groups", MONITOR) },
+        A::ViewGroup => Row { group_admin: true, group_member: true, organization: true, ..group("view_group", "see this group", MONITOR) },
         A::ViewGroupMembers => Row {
             group_admin: true,
             group_member: true,
             organization: true,
-            platform: &[
-                Right::ManageUsers,
-                Right::MonitorSystem,
-                Right::ManageSystem,
-            ],
-            ..group(
-                "view_group_members",
-                "see the members of this group",
-                MONITOR,
-            )
+            platform: &[Right::ManageUsers, Right::MonitorSystem, Right::ManageSystem],
+            ..group("view_group_members", "see the members of this group", MONITOR)
         },
         A::ViewGroupUsage => Row {
             group_admin: true,
@@ -277,100 +201,45 @@ pub const fn row(action: Action) -> Row {
             organization: true,
             ..group("view_group_usage", "see what this group uses", MONITOR)
         },
-        A::CreateGroup => Row {
-            object: Object::System,
-            ..group("create_group", "create groups", SYSTEM)
-        },
+        A::CreateGroup => Row { object: Object::System, ..group("create_group", "create groups", SYSTEM) },
         A::UpdateGroup => group("update_group", "change this group", SYSTEM),
-        A::SetGroupQuota => Row {
-            step_up: true,
-            ..group("set_group_quota", "change the quota of this group", SYSTEM)
-        },
-        A::DeleteGroup => Row {
-            step_up: true,
-            ..group("delete_group", "delete this group", SYSTEM)
-        },
-        A::AddUserToGroup => Row {
-            step_up: true,
-            ..group("add_user_to_group", "add members to this group", USERS)
-        },
-        A::RemoveUserFromGroup => Row {
-            step_up: true,
-            ..group(
-                "remove_user_from_group",
-                "remove members from this group",
-                USERS,
-            )
-        },
-        A::SetUserGroupRole => Row {
-            step_up: true,
-            ..group("set_user_group_role", "change roles in this group", USERS)
-        },
-        A::PromoteUserToGroupAdmin => Row {
-            step_up: true,
-            ..group(
-                "promote_user_to_group_admin",
-                "make members admins of this group",
-                USERS,
-            )
-        },
-        A::DemoteUserFromGroupAdmin => Row {
-            step_up: true,
-            ..group(
-                "demote_user_from_group_admin",
-                "take the admin role in this group from members",
-                USERS,
-            )
-        },
+        A::SetGroupQuota => Row { step_up: true, ..group("set_group_quota", "change the quota of this group", SYSTEM) },
+        A::DeleteGroup => Row { step_up: true, ..group("delete_group", "delete this group", SYSTEM) },
+        A::AddUserToGroup => Row { step_up: true, ..group("add_user_to_group", "add members to this group", USERS) },
+        A::RemoveUserFromGroup => Row { step_up: true, ..group("remove_user_from_group", "remove members from this group", USERS) },
+        A::SetUserGroupRole => Row { step_up: true, ..group("set_user_group_role", "change roles in this group", USERS) },
+        A::PromoteUserToGroupAdmin => {
+            Row { step_up: true, ..group("promote_user_to_group_admin", "make members admins of this group", USERS) }
+        }
+        A::DemoteUserFromGroupAdmin => {
+            Row { step_up: true, ..group("demote_user_from_group_admin", "take the admin role in this group from members", USERS) }
+        }
 
-        A::ListTemplates => Row {
-            everyone: Everyone::SignedIn,
-            scope: "templates",
-            ..system("list_templates", "list templates", &[])
-        },
-        A::ListOwnWorkspaces => Row {
-            everyone: Everyone::SignedIn,
-            scope: "workspaces",
-            ..system("list_workspaces", "list your workspaces", &[])
-        },
+        A::ListTemplates => Row { everyone: Everyone::SignedIn, scope: "templates", ..system("list_templates", "list templates", &[]) },
+        A::ListOwnWorkspaces => {
+            Row { everyone: Everyone::SignedIn, scope: "workspaces", ..system("list_workspaces", "list your workspaces", &[]) }
+        }
         A::ListGroupWorkspaces => Row {
             group_admin: true,
             organization: true,
             scope: "workspaces",
-            ..group(
-                "list_group_workspaces",
-                "list the workspaces of this group",
-                MONITOR,
-            )
+            ..group("list_group_workspaces", "list the workspaces of this group", MONITOR)
         },
-        A::ListAllWorkspaces => Row {
-            scope: "workspaces",
-            ..system("list_all_workspaces", "list all workspaces", MONITOR)
-        },
+        A::ListAllWorkspaces => Row { scope: "workspaces", ..system("list_all_workspaces", "list all workspaces", MONITOR) },
         A::CreateWorkspace => Row {
             group_admin: true,
             group_member: true,
             organization: true,
             scope: "workspaces",
-            ..group(
-                "create_workspace",
-                "create workspaces in this group",
-                SYSTEM,
-            )
+            ..group("create_workspace", "create workspaces in this group", SYSTEM)
         },
-        A::ViewWorkspace => Row {
-            platform: MONITOR,
-            reason: ReasonRule::Never,
-            ..workspace("view_workspace", "see this workspace", Share::Read)
-        },
+        A::ViewWorkspace => {
+            Row { platform: MONITOR, reason: ReasonRule::Never, ..workspace("view_workspace", "see this workspace", Share::Read) }
+        }
         A::StartWorkspace => workspace("start_workspace", "start this workspace", Share::Run),
         A::StopWorkspace => workspace("stop_workspace", "stop this workspace", Share::Run),
         A::RestartWorkspace => workspace("restart_workspace", "restart this workspace", Share::Run),
-        A::UpdateWorkspace => workspace(
-            "update_workspace",
-            "change this workspace",
-            Share::Configure,
-        ),
+        A::UpdateWorkspace => workspace("update_workspace", "change this workspace", Share::Configure),
         A::DeleteWorkspace => workspace("delete_workspace", "delete this workspace", Share::Delete),
         A::AdminDeleteWorkspace => Row {
             own: false,
@@ -378,34 +247,20 @@ pub const fn row(action: Action) -> Row {
             share: None,
             organization: false,
             step_up: true,
-            ..workspace(
-                "admin_delete_workspace",
-                "delete any workspace",
-                Share::Delete,
-            )
+            ..workspace("admin_delete_workspace", "delete any workspace", Share::Delete)
         },
-        A::SyncWorkspace => Row {
-            platform: MONITOR,
-            reason: ReasonRule::Never,
-            ..workspace("sync_workspace", "refresh this workspace", Share::Read)
-        },
+        A::SyncWorkspace => {
+            Row { platform: MONITOR, reason: ReasonRule::Never, ..workspace("sync_workspace", "refresh this workspace", Share::Read) }
+        }
         A::ViewWorkspaceLogs => Row {
             platform: MONITOR,
             reason: ReasonRule::Never,
-            ..workspace(
-                "view_workspace_logs",
-                "read the logs of this workspace",
-                Share::Use,
-            )
+            ..workspace("view_workspace_logs", "read the logs of this workspace", Share::Use)
         },
         A::ViewWorkspaceMetrics => Row {
             platform: MONITOR,
             reason: ReasonRule::Never,
-            ..workspace(
-                "view_workspace_metrics",
-                "see the metrics of this workspace",
-                Share::Read,
-            )
+            ..workspace("view_workspace_metrics", "see the metrics of this workspace", Share::Read)
         },
         // D5: looking is not entering. Group admins see and stop; only the owner and those it is shared with go in.
         A::OpenTerminal => Row {
@@ -416,80 +271,36 @@ pub const fn row(action: Action) -> Row {
             ..workspace("open_terminal", "enter this workspace", Share::Use)
         },
 
-        A::ViewDashboard => Row {
-            everyone: Everyone::SignedIn,
-            ..system("view_dashboard", "see your dashboard", &[])
-        },
+        A::ViewDashboard => Row { everyone: Everyone::SignedIn, ..system("view_dashboard", "see your dashboard", &[]) },
         A::ViewPlatformStats => system("view_platform_stats", "see platform statistics", MONITOR),
         A::AccessAdminPanel => system(
             "access_admin_panel",
             "open the administration pages",
-            &[
-                Right::ManageSystem,
-                Right::ManageUsers,
-                Right::MonitorSystem,
-                Right::SetPermissions,
-            ],
+            &[Right::ManageSystem, Right::ManageUsers, Right::MonitorSystem, Right::SetPermissions],
         ),
-        A::ViewAuditLog => Row {
-            scope: "audit",
-            ..system("view_audit_log", "read the audit log", MONITOR)
-        },
+        A::ViewAuditLog => Row { scope: "audit", ..system("view_audit_log", "read the audit log", MONITOR) },
         A::UpdateSystemSettings => Row {
             scope: "settings",
             step_up: true,
             reason: ReasonRule::Welcome,
             ..system("update_system_settings", "change system settings", SYSTEM)
         },
-        A::ViewClusterCapacity => system(
-            "view_cluster_capacity",
-            "see the capacity of the cluster",
-            MONITOR,
-        ),
-        A::UpdatePricing => Row {
-            scope: "settings",
-            step_up: true,
-            reason: ReasonRule::Welcome,
-            ..system("update_pricing", "change prices", SYSTEM)
-        },
-        A::ViewDetailedHealth => system(
-            "view_detailed_health",
-            "see the health of each part",
-            MONITOR,
-        ),
-        A::RotateKeys => Row {
-            step_up: true,
-            system: true,
-            ..system("rotate_keys", "rotate signing keys", SYSTEM)
-        },
-        A::CreateBackup => Row {
-            step_up: true,
-            system: true,
-            ..system("create_backup", "make a backup", SYSTEM)
-        },
-        A::RestoreBackup => Row {
-            system: true,
-            ..system("restore_backup", "restore a backup", &[])
-        },
-        A::UpgradeSchema => Row {
-            system: true,
-            ..system("upgrade_schema", "upgrade the database", &[])
-        },
+        A::ViewClusterCapacity => system("view_cluster_capacity", "see the capacity of the cluster", MONITOR),
+        A::UpdatePricing => {
+            Row { scope: "settings", step_up: true, reason: ReasonRule::Welcome, ..system("update_pricing", "change prices", SYSTEM) }
+        }
+        A::ViewDetailedHealth => system("view_detailed_health", "see the health of each part", MONITOR),
+        A::RotateKeys => Row { step_up: true, system: true, ..system("rotate_keys", "rotate signing keys", SYSTEM) },
+        A::CreateBackup => Row { step_up: true, system: true, ..system("create_backup", "make a backup", SYSTEM) },
+        A::RestoreBackup => Row { system: true, ..system("restore_backup", "restore a backup", &[]) },
+        A::UpgradeSchema => Row { system: true, ..system("upgrade_schema", "upgrade the database", &[]) },
 
-        A::RecordGroupState => Row {
-            object: Object::Group,
-            system: true,
-            ..system("record_group_state", "record what became of a group", &[])
-        },
-        A::RecordWorkspaceState => Row {
-            object: Object::Workspace,
-            system: true,
-            ..system(
-                "record_workspace_state",
-                "record what became of a workspace",
-                &[],
-            )
-        },
+        A::RecordGroupState => {
+            Row { object: Object::Group, system: true, ..system("record_group_state", "record what became of a group", &[]) }
+        }
+        A::RecordWorkspaceState => {
+            Row { object: Object::Workspace, system: true, ..system("record_workspace_state", "record what became of a workspace", &[]) }
+        }
     }
 }
 

@@ -53,12 +53,7 @@ pub enum Source {
 }
 
 /// Decides. The answer is either a permit, which the store asks for, or a refusal that is audited.
-pub fn authorize(
-    actor: &Actor,
-    action: Action,
-    target: Target<'_>,
-    context: Context<'_>,
-) -> Result<Permit, Error> {
+pub fn authorize(actor: &Actor, action: Action, target: Target<'_>, context: Context<'_>) -> Result<Permit, Error> {
     let resource = target.resource(actor.user_id());
     let Some(source) = source_of_right(actor, action, &target, context) else {
         return Err(refusal(actor, action, &target, resource));
@@ -77,20 +72,12 @@ pub fn authorize(
         })));
     }
     let reason = context.reason.map(str::to_owned);
-    Ok(Permit::new(
-        action,
-        actor.clone(),
-        resource,
-        target.group_id().cloned(),
-        reason,
-        source == Source::BreakGlass,
-    ))
+    Ok(Permit::new(action, actor.clone(), resource, target.group_id().cloned(), reason, source == Source::BreakGlass))
 }
 
 /// Whether the table gives the action, for `can` and for filters; the same answer as [`authorize`] without its permit.
 pub fn may(actor: &Actor, action: Action, target: Target<'_>) -> bool {
-    source_of_right(actor, action, &target, Context::default()).is_some()
-        && constraints::never(actor, action, &target).is_none()
+    source_of_right(actor, action, &target, Context::default()).is_some() && constraints::never(actor, action, &target).is_none()
 }
 
 /// Could any object exist on which this actor may take the action? The registrar asks it before it reads a body.
@@ -107,11 +94,7 @@ pub fn could_ever(actor: &Actor, action: Action) -> bool {
                     || user.rights.has_any(row.platform)
                     || (row.group_member && !user.groups.is_empty())
                     || (row.group_admin && user.groups.values().any(|r| *r == Role::Admin))
-                    || (row.organization
-                        && user
-                            .organizations
-                            .values()
-                            .any(|actions| actions.contains(row.code)))
+                    || (row.organization && user.organizations.values().any(|actions| actions.contains(row.code)))
                     || row.share.is_some()
                     || (row.break_glass && user.rights.is_admin()))
         }
@@ -137,12 +120,7 @@ fn command_line_may(action: Action) -> bool {
     row.system || !row.platform.is_empty()
 }
 
-pub(crate) fn source_of_right(
-    actor: &Actor,
-    action: Action,
-    target: &Target<'_>,
-    context: Context<'_>,
-) -> Option<Source> {
+pub(crate) fn source_of_right(actor: &Actor, action: Action, target: &Target<'_>, context: Context<'_>) -> Option<Source> {
     let row = row(action);
     match actor {
         Actor::Anonymous => (row.everyone == Everyone::Anonymous).then_some(Source::Everyone),
@@ -153,12 +131,7 @@ pub(crate) fn source_of_right(
     }
 }
 
-fn user_source(
-    user: &UserActor,
-    row: &Row,
-    target: &Target<'_>,
-    context: Context<'_>,
-) -> Option<Source> {
+fn user_source(user: &UserActor, row: &Row, target: &Target<'_>, context: Context<'_>) -> Option<Source> {
     if row.everyone != Everyone::No {
         return Some(Source::Everyone);
     }
@@ -176,8 +149,7 @@ fn user_source(
     {
         return Some(Source::Share);
     }
-    (row.break_glass && context.break_glass && context.reason.is_some() && user.rights.is_admin())
-        .then_some(Source::BreakGlass)
+    (row.break_glass && context.break_glass && context.reason.is_some() && user.rights.is_admin()).then_some(Source::BreakGlass)
 }
 
 fn is_own(user: &UserActor, target: &Target<'_>) -> bool {
@@ -195,12 +167,7 @@ fn role_source(user: &UserActor, row: &Row, target: &Target<'_>) -> Option<Sourc
         Target::Group(facts) => user.groups.get(&facts.id).copied(),
         Target::Workspace(facts) => user.groups.get(&facts.group_id).copied(),
         // Matrix row 3: users who share a group in which the caller is an admin.
-        Target::User(facts) => facts
-            .groups
-            .iter()
-            .filter_map(|id| user.groups.get(id))
-            .max()
-            .copied(),
+        Target::User(facts) => facts.groups.iter().filter_map(|id| user.groups.get(id)).max().copied(),
         Target::System | Target::Own => None,
     };
     if row.group_admin && role == Some(Role::Admin) {
@@ -214,19 +181,13 @@ fn role_source(user: &UserActor, row: &Row, target: &Target<'_>) -> Option<Sourc
         Target::Workspace(facts) => Some(&facts.organization_id),
         Target::System | Target::Own | Target::User(_) => None,
     };
-    let given = organization
-        .and_then(|id| user.organizations.get(id))
-        .is_some_and(|actions| actions.contains(row.code));
+    let given = organization.and_then(|id| user.organizations.get(id)).is_some_and(|actions| actions.contains(row.code));
     (row.organization && given).then_some(Source::Organization)
 }
 
 fn check_step_up(user: &UserActor, row: &Row, now: Millis) -> Result<(), Error> {
     let interactive = user.credential.session().is_some();
-    if row.step_up
-        && interactive
-        && user.has_second_factor
-        && now.since(user.signed_in_at) > STEP_UP_AGE
-    {
+    if row.step_up && interactive && user.has_second_factor && now.since(user.signed_in_at) > STEP_UP_AGE {
         return Err(Error::Unauthenticated(Unauthenticated::StepUpRequired));
     }
     Ok(())
@@ -237,9 +198,7 @@ fn refusal(actor: &Actor, action: Action, target: &Target<'_>, resource: String)
         return Error::Unauthenticated(Unauthenticated::NoToken);
     }
     let shown = match visibility(target.object()) {
-        Some((view, missing)) if action == view || !may(actor, view, *target) => {
-            Shown::Hidden(missing)
-        }
+        Some((view, missing)) if action == view || !may(actor, view, *target) => Shown::Hidden(missing),
         _ => Shown::Refused,
     };
     Error::Denied(Box::new(Denied {

@@ -40,14 +40,7 @@ impl Permit {
         reason: Option<String>,
         break_glass: bool,
     ) -> Self {
-        Self {
-            action,
-            actor,
-            resource,
-            group_id,
-            reason,
-            break_glass,
-        }
+        Self { action, actor, resource, group_id, reason, break_glass }
     }
 
     pub fn action(&self) -> Action {
@@ -91,10 +84,7 @@ impl Permit {
         match consequence {
             Consequence::FirstMember => self.action == A::CreateGroup,
             Consequence::FirstAdministrator => self.action == A::SetUp,
-            Consequence::EndMemberships => matches!(
-                self.action,
-                A::DeleteGroup | A::DeleteUser | A::RecordGroupState
-            ),
+            Consequence::EndMemberships => matches!(self.action, A::DeleteGroup | A::DeleteUser | A::RecordGroupState),
             Consequence::EndSessions => matches!(
                 self.action,
                 A::DisableUser

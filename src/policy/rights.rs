@@ -12,12 +12,7 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Right; 4] = [
-        Self::ManageSystem,
-        Self::ManageUsers,
-        Self::MonitorSystem,
-        Self::SetPermissions,
-    ];
+    pub const ALL: [Right; 4] = [Self::ManageSystem, Self::ManageUsers, Self::MonitorSystem, Self::SetPermissions];
 
     /// The word of the API and of the database.
     pub const fn as_str(self) -> &'static str {
@@ -87,8 +82,6 @@ impl FromIterator<Right> for Rights {
 
 impl fmt::Debug for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(Right::ALL.into_iter().filter(|r| self.has(*r)))
-            .finish()
+        f.debug_set().entries(Right::ALL.into_iter().filter(|r| self.has(*r))).finish()
     }
 }

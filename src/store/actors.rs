@@ -34,8 +34,7 @@ impl Principal {
 
 const USER: &str = "SELECT username, must_change_password FROM user \
      WHERE id = ?1 AND status = 'active' AND (expires_at IS NULL OR expires_at > ?2)";
-const RIGHTS: &str =
-    "SELECT right FROM system_grant WHERE user_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
+const RIGHTS: &str = "SELECT right FROM system_grant WHERE user_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
 const GROUPS: &str = "SELECT m.group_id, m.role FROM membership m JOIN \"group\" g ON g.id = m.group_id \
      WHERE m.user_id = ?1 AND g.status <> 'deleting' AND (m.expires_at IS NULL OR m.expires_at > ?2)";
 const ORGANIZATION_ACTIONS: &str = "SELECT a.organization_id, x.action FROM organization_role_assignment a \
@@ -46,28 +45,17 @@ const ORGANIZATION_ACTIONS: &str = "SELECT a.organization_id, x.action FROM orga
 pub fn load(read: &Read<'_>, principal: &Principal) -> Result<Actor> {
     match principal {
         Principal::Anonymous => Ok(Actor::Anonymous),
-        Principal::CommandLine { system_user } => Ok(Actor::CommandLine {
-            system_user: system_user.clone(),
-        }),
-        Principal::User {
-            id,
-            credential,
-            signed_in_at,
-        } => load_user(read, id, credential, *signed_in_at).map(|u| Actor::User(Box::new(u))),
+        Principal::CommandLine { system_user } => Ok(Actor::CommandLine { system_user: system_user.clone() }),
+        Principal::User { id, credential, signed_in_at } => {
+            load_user(read, id, credential, *signed_in_at).map(|u| Actor::User(Box::new(u)))
+        }
     }
 }
 
-fn load_user(
-    read: &Read<'_>,
-    id: &UserId,
-    credential: &Credential,
-    signed_in_at: Millis,
-) -> Result<UserActor> {
+fn load_user(read: &Read<'_>, id: &UserId, credential: &Credential, signed_in_at: Millis) -> Result<UserActor> {
     let now = read.now().0;
     let (username, must_change_password) = read
-        .row(USER, (id.as_str(), now), |r| {
-            Ok((r.get("username")?, r.get("must_change_password")?))
-        })?
+        .row(USER, (id.as_str(), now), |r| Ok((r.get("username")?, r.get("must_change_password")?)))?
         .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?;
     Ok(UserActor {
         id: id.clone(),
@@ -84,45 +72,21 @@ fn load_user(
 
 /// The platform rights of a user, now.
 pub fn rights(read: &Read<'_>, id: &UserId) -> Result<Rights> {
-    let words = read.rows(RIGHTS, (id.as_str(), read.now().0), |r| {
-        r.get::<_, String>(0)
-    })?;
+    let words = read.rows(RIGHTS, (id.as_str(), read.now().0), |r| r.get::<_, String>(0))?;
     Ok(words.iter().filter_map(|w| Right::parse(w)).collect())
 }
 
 /// The groups of a user and the role in each, without those that are being deleted.
 pub fn groups(read: &Read<'_>, id: &UserId) -> Result<BTreeMap<GroupId, Role>> {
-    let rows = read.rows(GROUPS, (id.as_str(), read.now().0), |r| {
-        Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?))
-    })?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, role)| {
-            (
-                GroupId::trusted(id),
-                if role == "admin" {
-                    Role::Admin
-                } else {
-                    Role::Member
-                },
-            )
-        })
-        .collect())
+    let rows = read.rows(GROUPS, (id.as_str(), read.now().0), |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
+    Ok(rows.into_iter().map(|(id, role)| (GroupId::trusted(id), if role == "admin" { Role::Admin } else { Role::Member })).collect())
 }
 
-fn organizations(
-    read: &Read<'_>,
-    id: &UserId,
-) -> Result<BTreeMap<OrganizationId, BTreeSet<String>>> {
-    let rows = read.rows(ORGANIZATION_ACTIONS, (id.as_str(), read.now().0), |r| {
-        Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?))
-    })?;
+fn organizations(read: &Read<'_>, id: &UserId) -> Result<BTreeMap<OrganizationId, BTreeSet<String>>> {
+    let rows = read.rows(ORGANIZATION_ACTIONS, (id.as_str(), read.now().0), |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
     let mut organizations: BTreeMap<OrganizationId, BTreeSet<String>> = BTreeMap::new();
     for (organization, action) in rows {
-        organizations
-            .entry(OrganizationId::trusted(organization))
-            .or_default()
-            .insert(action);
+        organizations.entry(OrganizationId::trusted(organization)).or_default().insert(action);
     }
     Ok(organizations)
 }

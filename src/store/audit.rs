@@ -33,51 +33,23 @@ impl Entry {
             Some(Credential::ApiToken { id, .. }) => Some(id.to_string()),
             _ => None,
         };
-        let attempt = Attempt::of(
-            permit.actor(),
-            permit.action().code(),
-            permit.resource().to_owned(),
-            permit.group_id().map(ToString::to_string),
-        );
-        Self {
-            attempt,
-            token_id,
-            success,
-            error,
-            count: 1,
-            change,
-            reason: permit.reason().map(str::to_owned),
-        }
+        let attempt =
+            Attempt::of(permit.actor(), permit.action().code(), permit.resource().to_owned(), permit.group_id().map(ToString::to_string));
+        Self { attempt, token_id, success, error, count: 1, change, reason: permit.reason().map(str::to_owned) }
     }
 
     /// A refusal, or several equal ones.
     pub(super) fn refused(attempt: Attempt, error: String, count: i64) -> Self {
-        Self {
-            attempt,
-            token_id: None,
-            success: false,
-            error: Some(error),
-            count,
-            change: Change::of(json!({})),
-            reason: None,
-        }
+        Self { attempt, token_id: None, success: false, error: Some(error), count, change: Change::of(json!({})), reason: None }
     }
 }
 
 /// The newest entry of the chain.
 pub(super) fn head(read: &Read<'_>) -> Result<(i64, Vec<u8>)> {
-    if let Some(head) = read.row(
-        "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1",
-        [],
-        |r| Ok((r.get(0)?, r.get(1)?)),
-    )? {
+    if let Some(head) = read.row("SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?)))? {
         return Ok(head);
     }
-    if let Some(floor) = read.row(
-        "SELECT seq, hash FROM audit_floor ORDER BY seq DESC LIMIT 1",
-        [],
-        |r| Ok((r.get(0)?, r.get(1)?)),
-    )? {
+    if let Some(floor) = read.row("SELECT seq, hash FROM audit_floor ORDER BY seq DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?)))? {
         return Ok(floor);
     }
     let installation: String = read.one("SELECT id FROM installation", [], |r| r.get(0))?;
@@ -105,8 +77,7 @@ fn side_row(tx: &Tx<'_>, entry: &Entry) -> Option<String> {
 const INSERT: &str = "INSERT INTO audit_event (seq, format, ts, id, actor_kind, actor_id, session_id, token_id, action, resource, group_id, org_id, \
      success, error, count, request_id, details, person_hash, prev, hash) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
-const INSERT_PERSON: &str =
-    "INSERT INTO audit_person (seq, subject, salt, data) VALUES (?1, ?2, ?3, ?4)";
+const INSERT_PERSON: &str = "INSERT INTO audit_person (seq, subject, salt, data) VALUES (?1, ?2, ?3, ?4)";
 
 pub(super) fn append(tx: &Tx<'_>, entry: Entry) -> Result<()> {
     let (last, prev) = head(tx)?;
@@ -164,9 +135,7 @@ pub(super) fn append(tx: &Tx<'_>, entry: Entry) -> Result<()> {
     ])?;
     if let Some(data) = side {
         let subject = entry.change.subject.or(entry.attempt.actor_id);
-        connection
-            .prepare_cached(INSERT_PERSON)?
-            .execute(params![link.seq, subject, salt, data])?;
+        connection.prepare_cached(INSERT_PERSON)?.execute(params![link.seq, subject, salt, data])?;
     }
     Ok(())
 }

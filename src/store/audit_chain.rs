@@ -55,24 +55,10 @@ pub fn hash(key: &[u8; 32], link: &Link) -> Hash {
     for n in [link.seq, link.ts, link.success, link.count] {
         put(&mut mac, Some(&number(n)));
     }
-    for text in [
-        &link.id,
-        &link.actor_kind,
-        &link.action,
-        &link.resource,
-        &link.request_id,
-        &link.details,
-    ] {
+    for text in [&link.id, &link.actor_kind, &link.action, &link.resource, &link.request_id, &link.details] {
         put(&mut mac, Some(text.as_bytes()));
     }
-    for text in [
-        &link.actor_id,
-        &link.session_id,
-        &link.token_id,
-        &link.group_id,
-        &link.org_id,
-        &link.error,
-    ] {
+    for text in [&link.actor_id, &link.session_id, &link.token_id, &link.group_id, &link.org_id, &link.error] {
         put(&mut mac, text.as_ref().map(String::as_bytes));
     }
     put(&mut mac, link.person_hash.as_deref());
@@ -92,13 +78,7 @@ pub fn commitment(salt: &[u8], data: &str) -> Hash {
 }
 
 /// What a checkpoint signs.
-pub fn checkpoint_message(
-    installation_id: &str,
-    seq: i64,
-    count: i64,
-    hash: &[u8],
-    ts: i64,
-) -> Vec<u8> {
+pub fn checkpoint_message(installation_id: &str, seq: i64, count: i64, hash: &[u8], ts: i64) -> Vec<u8> {
     let mut message = Vec::with_capacity(128);
     message.extend_from_slice(b"codex-audit-checkpoint-v1\0");
     message.extend_from_slice(installation_id.as_bytes());

@@ -61,12 +61,7 @@ impl Db {
     /// Opens, upgrades and starts the writer. Fails on a file of a newer version or of another program.
     pub fn open(options: DbOptions) -> Result<(Self, Opened)> {
         let mut connection = open::writer(&options.path, options.synchronous)?;
-        let fresh = upgrade::upgrade(
-            &mut connection,
-            &options.path,
-            options.clock.as_ref(),
-            options.entropy.as_ref(),
-        )?;
+        let fresh = upgrade::upgrade(&mut connection, &options.path, options.clock.as_ref(), options.entropy.as_ref())?;
         let unclean = !fresh && mark_running(&connection)?;
         let readers = r2d2::Pool::builder()
             .max_size(options.readers.max(1))
@@ -74,34 +69,16 @@ impl Db {
             .connection_timeout(POOL_WAIT)
             .test_on_check_out(false)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build_unchecked(ReaderManager {
-                path: options.path.clone(),
-            });
+            .build_unchecked(ReaderManager { path: options.path.clone() });
         let (queue, jobs) = sync_channel::<Job>(QUEUE);
-        let writer = Writer::new(
-            connection,
-            Arc::clone(&options.clock),
-            options.entropy,
-            options.audit_key,
-            options.bus,
-        );
+        let writer = Writer::new(connection, Arc::clone(&options.clock), options.entropy, options.audit_key, options.bus);
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run(&jobs))
             .map_err(|e| Error::internal(format!("the writer thread cannot be started: {e}")))?;
-        let inner = Inner {
-            queue: Mutex::new(Some(queue)),
-            thread: Mutex::new(Some(thread)),
-            readers,
-            clock: options.clock,
-            path: options.path,
-        };
-        Ok((
-            Self {
-                inner: Arc::new(inner),
-            },
-            Opened { fresh, unclean },
-        ))
+        let inner =
+            Inner { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), readers, clock: options.clock, path: options.path };
+        Ok((Self { inner: Arc::new(inner) }, Opened { fresh, unclean }))
     }
 
     pub fn path(&self) -> &Path {
@@ -109,22 +86,14 @@ impl Db {
     }
 
     fn send(&self, job: Job) -> Result<()> {
-        let queue = self
-            .inner
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(queue) = queue.as_ref() else {
-            return Err(Error::Unavailable {
-                message: "The server is stopping.".into(),
-                retry_after_seconds: 5,
-            });
+            return Err(Error::Unavailable { message: "The server is stopping.".into(), retry_after_seconds: 5 });
         };
         queue.try_send(job).map_err(|e| match e {
-            TrySendError::Full(_) => Error::Unavailable {
-                message: "Too many changes wait already. Try again in a moment.".into(),
-                retry_after_seconds: 1,
-            },
+            TrySendError::Full(_) => {
+                Error::Unavailable { message: "Too many changes wait already. Try again in a moment.".into(), retry_after_seconds: 1 }
+            }
             TrySendError::Disconnected(_) => Error::internal("the writer thread has ended"),
         })
     }
@@ -140,8 +109,7 @@ impl Db {
         self.send(Box::new(move |writer| {
             let _ = answer.send(writer.transact(origin, job));
         }))?;
-        wait.await
-            .map_err(|_| Error::internal("a write job was lost"))?
+        wait.await.map_err(|_| Error::internal("a write job was lost"))?
     }
 
     /// As [`Db::write`], for threads outside the runtime.
@@ -154,8 +122,7 @@ impl Db {
         self.send(Box::new(move |writer| {
             let _ = answer.send(writer.transact(origin, job));
         }))?;
-        wait.recv()
-            .map_err(|_| Error::internal("a write job was lost"))?
+        wait.recv().map_err(|_| Error::internal("a write job was lost"))?
     }
 
     /// Runs a job on a read-only connection, in one consistent view. A refusal in it is audited.
@@ -165,9 +132,7 @@ impl Db {
         F: FnOnce(&Read<'_>) -> Result<T> + Send + 'static,
     {
         let db = self.clone();
-        let outcome = tokio::task::spawn_blocking(move || db.read_now(job))
-            .await
-            .map_err(|_| Error::internal("a read job panicked"))?;
+        let outcome = tokio::task::spawn_blocking(move || db.read_now(job)).await.map_err(|_| Error::internal("a read job panicked"))?;
         self.told(outcome, origin).await
     }
 
@@ -176,31 +141,16 @@ impl Db {
         self.read_now(job).map_err(|(error, _)| error)
     }
 
-    fn read_now<T>(
-        &self,
-        job: impl FnOnce(&Read<'_>) -> Result<T>,
-    ) -> std::result::Result<T, (Error, Option<super::tx::Attempt>)> {
+    fn read_now<T>(&self, job: impl FnOnce(&Read<'_>) -> Result<T>) -> std::result::Result<T, (Error, Option<super::tx::Attempt>)> {
         let mut connection = self.inner.readers.get().map_err(|_| {
-            (
-                Error::Unavailable {
-                    message: "All database readers are busy. Try again in a moment.".into(),
-                    retry_after_seconds: 1,
-                },
-                None,
-            )
+            (Error::Unavailable { message: "All database readers are busy. Try again in a moment.".into(), retry_after_seconds: 1 }, None)
         })?;
-        let transaction = connection
-            .transaction()
-            .map_err(|e| (Error::from(e), None))?;
+        let transaction = connection.transaction().map_err(|e| (Error::from(e), None))?;
         let read = Read::new(&transaction, self.inner.clock.now());
         job(&read).map_err(|error| (error, read.take_attempt()))
     }
 
-    async fn told<T>(
-        &self,
-        outcome: std::result::Result<T, (Error, Option<super::tx::Attempt>)>,
-        origin: Origin,
-    ) -> Result<T> {
+    async fn told<T>(&self, outcome: std::result::Result<T, (Error, Option<super::tx::Attempt>)>, origin: Origin) -> Result<T> {
         match outcome {
             Ok(value) => Ok(value),
             Err((error @ Error::Denied(_), attempt @ Some(_))) => {
@@ -209,8 +159,7 @@ impl Db {
                 self.send(Box::new(move |writer| {
                     let _ = answer.send(writer.refused(&refused, attempt, &origin));
                 }))?;
-                wait.await
-                    .map_err(|_| Error::internal("a refusal could not be recorded"))??;
+                wait.await.map_err(|_| Error::internal("a refusal could not be recorded"))??;
                 Err(error)
             }
             Err((error, _)) => Err(error),
@@ -218,33 +167,18 @@ impl Db {
     }
 
     /// Runs a job on the writer's own connection between two transactions: backups.
-    pub(super) fn on_writer<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    pub(super) fn on_writer<T: Send + 'static>(&self, job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static) -> Result<T> {
         let (answer, wait) = std::sync::mpsc::sync_channel(1);
         self.send(Box::new(move |writer| {
             let _ = answer.send(job(writer.connection()));
         }))?;
-        wait.recv()
-            .map_err(|_| Error::internal("a job of the writer was lost"))?
+        wait.recv().map_err(|_| Error::internal("a job of the writer was lost"))?
     }
 
     /// Finishes what is queued, folds the WAL into the file and ends the writer. Later writes are refused.
     pub fn close(&self) {
-        drop(
-            self.inner
-                .queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let thread = self
-            .inner
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        drop(self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
@@ -253,8 +187,7 @@ impl Db {
 
 /// Marks the file as in use; the answer is whether the last server stopped without saying so.
 fn mark_running(connection: &Connection) -> Result<bool> {
-    let clean: bool =
-        connection.query_row("SELECT clean_stop FROM installation", [], |r| r.get(0))?;
+    let clean: bool = connection.query_row("SELECT clean_stop FROM installation", [], |r| r.get(0))?;
     connection.execute("UPDATE installation SET clean_stop = 0", [])?;
     Ok(!clean)
 }
@@ -280,8 +213,7 @@ mod tests {
     }
 
     fn count(db: &Db, sql: &'static str) -> i64 {
-        db.read_blocking(|r| r.one(sql, [], |row| row.get(0)))
-            .unwrap()
+        db.read_blocking(|r| r.one(sql, [], |row| row.get(0))).unwrap()
     }
 
     #[test]
@@ -289,17 +221,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path());
         let outcome = db.write_blocking(Origin::default(), |tx| {
-            let permit = tx.authorize(
-                &Actor::System(Task::Start),
-                Action::UpgradeSchema,
-                Target::System,
-                None,
-            )?;
-            tx.change(
-                &permit,
-                "INSERT INTO setting (key, value, updated_at) VALUES ('a', '1', 0)",
-                [],
-            )?;
+            let permit = tx.authorize(&Actor::System(Task::Start), Action::UpgradeSchema, Target::System, None)?;
+            tx.change(&permit, "INSERT INTO setting (key, value, updated_at) VALUES ('a', '1', 0)", [])?;
             Ok(())
         });
         assert!(matches!(outcome, Err(Error::Internal(_))));
@@ -311,21 +234,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path());
         let outcome: Result<()> = db.write_blocking(Origin::default(), |tx| {
-            tx.note(
-                Unaudited::Throttle,
-                "INSERT INTO throttle (key, failures, window_from, last_at) VALUES ('a', 1, 0, 0)",
-                [],
-            )?;
+            tx.note(Unaudited::Throttle, "INSERT INTO throttle (key, failures, window_from, last_at) VALUES ('a', 1, 0, 0)", [])?;
             panic!("on purpose");
         });
         assert!(outcome.is_err());
         assert_eq!(count(&db, "SELECT count(*) FROM throttle"), 0);
         let next = db.write_blocking(Origin::default(), |tx| {
-            tx.note(
-                Unaudited::Throttle,
-                "INSERT INTO throttle (key, failures, window_from, last_at) VALUES ('a', 1, 0, 0)",
-                [],
-            )
+            tx.note(Unaudited::Throttle, "INSERT INTO throttle (key, failures, window_from, last_at) VALUES ('a', 1, 0, 0)", [])
         });
         assert_eq!(next, Ok(1));
     }
@@ -335,29 +250,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path());
         let refused: Result<()> = db.write_blocking(Origin::default(), |tx| {
-            tx.authorize(
-                &Actor::System(Task::Start),
-                Action::CreateUser,
-                Target::System,
-                None,
-            )?;
+            tx.authorize(&Actor::System(Task::Start), Action::CreateUser, Target::System, None)?;
             Ok(())
         });
         assert!(matches!(refused, Err(Error::Denied(_))));
         db.write_blocking(Origin::default(), |tx| {
-            let permit = tx.authorize(
-                &Actor::System(Task::Start),
-                Action::UpgradeSchema,
-                Target::System,
-                None,
-            )?;
+            let permit = tx.authorize(&Actor::System(Task::Start), Action::UpgradeSchema, Target::System, None)?;
             tx.audit(&permit, Change::default())
         })
         .unwrap();
-        assert_eq!(
-            count(&db, "SELECT count(*) FROM audit_event WHERE success = 0"),
-            1
-        );
+        assert_eq!(count(&db, "SELECT count(*) FROM audit_event WHERE success = 0"), 1);
         assert_eq!(count(&db, "SELECT max(seq) FROM audit_event"), 2);
     }
 
@@ -365,13 +267,9 @@ mod tests {
     fn a_reader_cannot_write_and_every_connection_has_its_pragmas() {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path());
-        let outcome =
-            db.read_blocking(|r| r.row("DELETE FROM setting RETURNING key", [], |_| Ok(())));
+        let outcome = db.read_blocking(|r| r.row("DELETE FROM setting RETURNING key", [], |_| Ok(())));
         assert!(outcome.is_err());
-        for pragma in [
-            "SELECT foreign_keys FROM pragma_foreign_keys",
-            "SELECT recursive_triggers FROM pragma_recursive_triggers",
-        ] {
+        for pragma in ["SELECT foreign_keys FROM pragma_foreign_keys", "SELECT recursive_triggers FROM pragma_recursive_triggers"] {
             assert_eq!(count(&db, pragma), 1, "{pragma}");
         }
     }

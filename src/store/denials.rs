@@ -38,35 +38,15 @@ pub(super) struct Due {
 impl Denials {
     /// Takes note of a refusal; the answer is what must be written at once.
     pub(super) fn record(&mut self, attempt: Attempt, error: String, now: Millis) -> Option<Due> {
-        let key = Key {
-            actor: attempt.actor_id.clone(),
-            action: attempt.action,
-            resource: attempt.resource.clone(),
-            error: error.clone(),
-        };
-        if let Some(folded) = self
-            .waiting
-            .get_mut(&key)
-            .filter(|f| now.since(f.since) < MINUTE)
-        {
+        let key = Key { actor: attempt.actor_id.clone(), action: attempt.action, resource: attempt.resource.clone(), error: error.clone() };
+        if let Some(folded) = self.waiting.get_mut(&key).filter(|f| now.since(f.since) < MINUTE) {
             folded.count += 1;
             return None;
         }
         if self.waiting.len() < REMEMBERED {
-            self.waiting.insert(
-                key,
-                Folded {
-                    since: now,
-                    attempt: attempt.clone(),
-                    count: 0,
-                },
-            );
+            self.waiting.insert(key, Folded { since: now, attempt: attempt.clone(), count: 0 });
         }
-        Some(Due {
-            attempt,
-            error,
-            count: 1,
-        })
+        Some(Due { attempt, error, count: 1 })
     }
 
     /// What a minute has gathered; `all` empties the rest as well, before the server stops.
@@ -75,11 +55,7 @@ impl Denials {
         self.waiting.retain(|key, folded| {
             let keep = !all && now.since(folded.since) < MINUTE;
             if !keep && folded.count > 0 {
-                due.push(Due {
-                    attempt: folded.attempt.clone(),
-                    error: key.error.clone(),
-                    count: folded.count,
-                });
+                due.push(Due { attempt: folded.attempt.clone(), error: key.error.clone(), count: folded.count });
             }
             keep
         });
@@ -93,28 +69,15 @@ mod tests {
     use crate::policy::Actor;
 
     fn attempt() -> Attempt {
-        Attempt::of(
-            &Actor::Anonymous,
-            "delete_group",
-            "group:grp_1".into(),
-            None,
-        )
+        Attempt::of(&Actor::Anonymous, "delete_group", "group:grp_1".into(), None)
     }
 
     #[test]
     fn the_first_is_written_and_equal_ones_become_one_row() {
         let mut denials = Denials::default();
-        assert!(
-            denials
-                .record(attempt(), "denied".into(), Millis(0))
-                .is_some()
-        );
+        assert!(denials.record(attempt(), "denied".into(), Millis(0)).is_some());
         for n in 1..=5 {
-            assert!(
-                denials
-                    .record(attempt(), "denied".into(), Millis(n))
-                    .is_none()
-            );
+            assert!(denials.record(attempt(), "denied".into(), Millis(n)).is_none());
         }
         assert!(denials.due(Millis(MINUTE - 1), false).is_empty());
         let due = denials.due(Millis(MINUTE), false);

@@ -34,15 +34,7 @@ fn common(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(
-        None,
-        "synchronous",
-        if synchronous == Synchronous::Full {
-            "FULL"
-        } else {
-            "NORMAL"
-        },
-    )?;
+    connection.pragma_update(None, "synchronous", if synchronous == Synchronous::Full { "FULL" } else { "NORMAL" })?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     for (limit, value) in [
         (Limit::SQLITE_LIMIT_LENGTH, 16 * 1024 * 1024),
@@ -59,23 +51,16 @@ fn common(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result
 
 /// The one read-write connection.
 pub fn writer(path: &Path, synchronous: Synchronous) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)
-        .map_err(|e| fault("the database cannot be opened", &e))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| fault("the database cannot be opened", &e))?;
     common(&connection, synchronous).map_err(|e| fault("the database cannot be prepared", &e))?;
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(|e| fault("the database refuses its journal mode", &e))?;
     if !mode.eq_ignore_ascii_case("wal") {
-        return Err(Error::internal(format!(
-            "the database stays in journal mode {mode}: is the data directory on a network disk?"
-        )));
+        return Err(Error::internal(format!("the database stays in journal mode {mode}: is the data directory on a network disk?")));
     }
-    connection
-        .pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)
-        .map_err(|e| fault("the database cannot be prepared", &e))?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024).map_err(|e| fault("the database cannot be prepared", &e))?;
     Ok(connection)
 }
 

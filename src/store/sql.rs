@@ -15,11 +15,7 @@ pub(super) fn refused(error: rusqlite::Error) -> Error {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
             taken(text).map_or_else(|| Error::internal(text.clone()), Error::Taken)
         }
-        _ if code.code == rusqlite::ErrorCode::DiskFull
-            || code.extended_code == ffi::SQLITE_IOERR_WRITE =>
-        {
-            Error::StorageFull
-        }
+        _ if code.code == rusqlite::ErrorCode::DiskFull || code.extended_code == ffi::SQLITE_IOERR_WRITE => Error::StorageFull,
         _ => Error::internal(text.clone()),
     }
 }
@@ -66,10 +62,7 @@ impl<T> Page<T> {
     }
 
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            items: self.items.into_iter().map(f).collect(),
-            more: self.more,
-        }
+        Page { items: self.items.into_iter().map(f).collect(), more: self.more }
     }
 }
 

@@ -65,10 +65,7 @@ pub struct Change {
 
 impl Change {
     pub fn of(details: Value) -> Self {
-        Self {
-            details,
-            ..Self::default()
-        }
+        Self { details, ..Self::default() }
     }
 }
 
@@ -84,33 +81,13 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn of(
-        actor: &Actor,
-        action: &'static str,
-        resource: String,
-        group_id: Option<String>,
-    ) -> Self {
-        let session_id = actor
-            .user()
-            .and_then(|u| u.credential.session())
-            .map(ToString::to_string);
-        Self {
-            action,
-            actor_kind: actor.kind(),
-            actor_id: actor.audit_id(),
-            session_id,
-            resource,
-            group_id,
-        }
+    pub(super) fn of(actor: &Actor, action: &'static str, resource: String, group_id: Option<String>) -> Self {
+        let session_id = actor.user().and_then(|u| u.credential.session()).map(ToString::to_string);
+        Self { action, actor_kind: actor.kind(), actor_id: actor.audit_id(), session_id, resource, group_id }
     }
 
     fn denied(actor: &Actor, denied: &Denied) -> Self {
-        Self::of(
-            actor,
-            denied.action,
-            denied.resource.clone(),
-            denied.group_id.clone(),
-        )
+        Self::of(actor, denied.action, denied.resource.clone(), denied.group_id.clone())
     }
 }
 
@@ -123,11 +100,7 @@ pub struct Read<'c> {
 
 impl<'c> Read<'c> {
     pub(super) fn new(connection: &'c Connection, now: Millis) -> Self {
-        Self {
-            connection,
-            now,
-            attempt: RefCell::default(),
-        }
+        Self { connection, now, attempt: RefCell::default() }
     }
 
     /// The time of the job: one moment for everything in it.
@@ -136,45 +109,16 @@ impl<'c> Read<'c> {
     }
 
     /// Asks policy. Remembers what was asked, so that a refusal can be audited when the job ends.
-    pub fn authorize(
-        &self,
-        actor: &Actor,
-        action: Action,
-        target: Target<'_>,
-        reason: Option<&str>,
-    ) -> Result<Permit> {
-        self.authorize_with(
-            actor,
-            action,
-            target,
-            Context {
-                now: self.now,
-                reason,
-                break_glass: false,
-            },
-        )
+    pub fn authorize(&self, actor: &Actor, action: Action, target: Target<'_>, reason: Option<&str>) -> Result<Permit> {
+        self.authorize_with(actor, action, target, Context { now: self.now, reason, break_glass: false })
     }
 
     /// As [`Read::authorize`], with the facts of the context given.
-    pub fn authorize_with(
-        &self,
-        actor: &Actor,
-        action: Action,
-        target: Target<'_>,
-        context: Context<'_>,
-    ) -> Result<Permit> {
-        let context = Context {
-            now: self.now,
-            ..context
-        };
+    pub fn authorize_with(&self, actor: &Actor, action: Action, target: Target<'_>, context: Context<'_>) -> Result<Permit> {
+        let context = Context { now: self.now, ..context };
         let answer = authorize(actor, action, target, context);
         let attempt = match &answer {
-            Ok(permit) => Attempt::of(
-                actor,
-                action.code(),
-                permit.resource().to_owned(),
-                permit.group_id().map(ToString::to_string),
-            ),
+            Ok(permit) => Attempt::of(actor, action.code(), permit.resource().to_owned(), permit.group_id().map(ToString::to_string)),
             Err(Error::Denied(denied)) => Attempt::denied(actor, denied),
             Err(_) => return answer,
         };
@@ -191,35 +135,20 @@ impl<'c> Read<'c> {
     }
 
     /// All rows.
-    pub(super) fn rows<T>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>> {
+    pub(super) fn rows<T>(&self, sql: &str, params: impl Params, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {
         let mut statement = self.statement(sql)?;
         let rows = statement.query_map(params, read)?;
         Ok(rows.collect::<rusqlite::Result<Vec<T>>>()?)
     }
 
     /// The first row, if there is one.
-    pub(super) fn row<T>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>> {
+    pub(super) fn row<T>(&self, sql: &str, params: impl Params, read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>> {
         use rusqlite::OptionalExtension;
         Ok(self.statement(sql)?.query_row(params, read).optional()?)
     }
 
     /// The one row that must be there.
-    pub(super) fn one<T>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T> {
+    pub(super) fn one<T>(&self, sql: &str, params: impl Params, read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Result<T> {
         Ok(self.statement(sql)?.query_row(params, read)?)
     }
 
@@ -249,13 +178,7 @@ impl<'c> Deref for Tx<'c> {
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(
-        connection: &'c Connection,
-        now: Millis,
-        entropy: &'c dyn Entropy,
-        audit_key: &'c [u8; 32],
-        origin: Origin,
-    ) -> Self {
+    pub(super) fn new(connection: &'c Connection, now: Millis, entropy: &'c dyn Entropy, audit_key: &'c [u8; 32], origin: Origin) -> Self {
         Self {
             read: Read::new(connection, now),
             entropy,
@@ -317,9 +240,7 @@ impl<'c> Tx<'c> {
     /// Whether the transaction may be committed: what was changed has its entry.
     pub(super) fn settle(self) -> Result<Vec<Effect>> {
         if self.touched.get() && self.entries.get() == 0 {
-            return Err(Error::internal(
-                "a change without its audit entry was rolled back",
-            ));
+            return Err(Error::internal("a change without its audit entry was rolled back"));
         }
         Ok(self.effects.into_inner())
     }

@@ -29,25 +29,16 @@ pub const VERSION: i64 = 1;
 const FIRST_LOCAL_UID: i64 = 200_000;
 
 /// Brings the file to [`VERSION`]; answers whether it was empty.
-pub fn upgrade(
-    connection: &mut Connection,
-    path: &Path,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-) -> Result<bool> {
+pub fn upgrade(connection: &mut Connection, path: &Path, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<bool> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |r| r.get(0))?;
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
     if version == 0 && tables == 0 {
         create(connection, clock, entropy)?;
         return Ok(true);
     }
     if application != APPLICATION_ID {
-        return Err(Error::internal(format!(
-            "{} is not a Codex Web database",
-            path.display()
-        )));
+        return Err(Error::internal(format!("{} is not a Codex Web database", path.display())));
     }
     if version > VERSION {
         return Err(Error::internal(format!(
@@ -62,13 +53,7 @@ pub fn upgrade(
 }
 
 /// Runs the steps that a file of this version lacks, after a copy.
-pub fn run_steps(
-    connection: &mut Connection,
-    path: &Path,
-    version: i64,
-    clock: &dyn Clock,
-    steps: &[Step],
-) -> Result<()> {
+pub fn run_steps(connection: &mut Connection, path: &Path, version: i64, clock: &dyn Clock, steps: &[Step]) -> Result<()> {
     let copy = path.with_extension(format!("before-upgrade-{version}-{}.db", clock.now().0));
     let name = copy.to_string_lossy().into_owned();
     connection.execute("VACUUM INTO ?1", params![name])?;
@@ -99,28 +84,16 @@ fn born_with(connection: &Connection, clock: &dyn Clock, entropy: &dyn Entropy) 
     let now = clock.now();
     let mut bytes = [0_u8; 16];
     entropy.fill(&mut bytes);
-    let id = uuid::Builder::from_random_bytes(bytes)
-        .into_uuid()
-        .simple()
-        .to_string();
-    connection.execute(
-        "INSERT INTO installation (one, id, created_at, clean_stop) VALUES (1, ?1, ?2, 0)",
-        params![id, now.0],
-    )?;
-    connection.execute(
-        "INSERT INTO local_uid (one, next) VALUES (1, ?1)",
-        params![FIRST_LOCAL_UID],
-    )?;
+    let id = uuid::Builder::from_random_bytes(bytes).into_uuid().simple().to_string();
+    connection.execute("INSERT INTO installation (one, id, created_at, clean_stop) VALUES (1, ?1, ?2, 0)", params![id, now.0])?;
+    connection.execute("INSERT INTO local_uid (one, next) VALUES (1, ?1)", params![FIRST_LOCAL_UID])?;
     let organization = OrganizationId::fresh(now, entropy);
     connection.execute(
         "INSERT INTO organization (id, parent_id, name, display_name, path, created_at) VALUES (?1, NULL, 'default', 'Default', 'default', ?2)",
         params![organization.as_str(), now.0],
     )?;
     for builtin in crate::domain::template::BUILTIN {
-        let (template, version) = (
-            TemplateId::fresh(now, entropy),
-            TemplateVersionId::fresh(now, entropy),
-        );
+        let (template, version) = (TemplateId::fresh(now, entropy), TemplateVersionId::fresh(now, entropy));
         connection.execute(
             "INSERT INTO template (id, organization_id, name, display_name, description, icon, builtin, active_version_id, created_at, updated_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",

@@ -39,14 +39,7 @@ impl Writer {
         audit_key: [u8; 32],
         bus: Arc<Bus>,
     ) -> Self {
-        Self {
-            connection,
-            clock,
-            entropy,
-            audit_key,
-            bus,
-            denials: Denials::default(),
-        }
+        Self { connection, clock, entropy, audit_key, bus, denials: Denials::default() }
     }
 
     /// Runs until the last sender is gone, then writes what waits and folds the WAL into the file.
@@ -68,30 +61,16 @@ impl Writer {
             }
         }
         self.flush(true);
-        if let Err(error) = self.connection.execute_batch(
-            "UPDATE installation SET clean_stop = 1; PRAGMA wal_checkpoint(TRUNCATE);",
-        ) {
+        if let Err(error) = self.connection.execute_batch("UPDATE installation SET clean_stop = 1; PRAGMA wal_checkpoint(TRUNCATE);") {
             tracing::warn!(%error, "the last checkpoint failed; the next start repeats it");
         }
     }
 
     /// One job in one transaction; then its effects, then the answer.
-    pub(super) fn transact<T>(
-        &mut self,
-        origin: Origin,
-        job: impl FnOnce(&Tx<'_>) -> Result<T>,
-    ) -> Result<T> {
+    pub(super) fn transact<T>(&mut self, origin: Origin, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         let now = self.clock.now();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tx = Tx::new(
-            &transaction,
-            now,
-            self.entropy.as_ref(),
-            &self.audit_key,
-            origin.clone(),
-        );
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = Tx::new(&transaction, now, self.entropy.as_ref(), &self.audit_key, origin.clone());
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&tx)));
         let attempt = tx.take_attempt();
         let outcome = match outcome {
@@ -114,12 +93,7 @@ impl Writer {
     }
 
     /// Audits a refused attempt. If that fails, the failure is the answer: nothing is refused in silence.
-    pub(super) fn refused(
-        &mut self,
-        error: &Error,
-        attempt: Option<Attempt>,
-        origin: &Origin,
-    ) -> Result<()> {
+    pub(super) fn refused(&mut self, error: &Error, attempt: Option<Attempt>, origin: &Origin) -> Result<()> {
         let (Some(attempt), Some(word)) = (attempt, audited_word(error)) else {
             return Ok(());
         };
@@ -132,21 +106,10 @@ impl Writer {
 
     fn write_refusals(&mut self, due: Vec<Due>, origin: &Origin) -> Result<()> {
         let now = self.clock.now();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tx = Tx::new(
-            &transaction,
-            now,
-            self.entropy.as_ref(),
-            &self.audit_key,
-            origin.clone(),
-        );
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = Tx::new(&transaction, now, self.entropy.as_ref(), &self.audit_key, origin.clone());
         for refusal in due {
-            audit::append(
-                &tx,
-                Entry::refused(refusal.attempt, refusal.error, refusal.count),
-            )?;
+            audit::append(&tx, Entry::refused(refusal.attempt, refusal.error, refusal.count))?;
         }
         drop(tx);
         transaction.commit()?;
@@ -158,13 +121,7 @@ impl Writer {
         if due.is_empty() {
             return;
         }
-        if let Err(error) = self.write_refusals(
-            due,
-            &Origin {
-                call_id: "folded".into(),
-                ..Origin::default()
-            },
-        ) {
+        if let Err(error) = self.write_refusals(due, &Origin { call_id: "folded".into(), ..Origin::default() }) {
             tracing::error!(%error, "folded refusals could not be written");
         }
     }

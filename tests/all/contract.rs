@@ -7,8 +7,7 @@ use codex_web::clock::{Clock, Millis, SystemClock, SystemEntropy};
 use codex_web::cluster::agent_client::{self, AgentError, Opening, TerminalSocket};
 use codex_web::cluster::fake::FakeCluster;
 use codex_web::cluster::{
-    AgentTrust, Cluster, ClusterError, Desired, GroupSpec, LogOptions, ObservedWorkspace, Phase, Recipe, Size,
-    WorkspaceRef, WorkspaceSpec,
+    AgentTrust, Cluster, ClusterError, Desired, GroupSpec, LogOptions, ObservedWorkspace, Phase, Recipe, Size, WorkspaceRef, WorkspaceSpec,
 };
 use codex_web::domain::id::{GroupId, UserId, WorkspaceId};
 use codex_web::token::ticket::{Scope, TicketSigner, Wanted};
@@ -69,7 +68,11 @@ pub fn ticket_for(workspace: &WorkspaceId, run: i64, scope: &[Scope]) -> String 
 }
 
 /// What is observed of one workspace, once it is as wanted; fails after 20 s.
-pub async fn observed(cluster: &dyn Cluster, spec: &WorkspaceSpec, wanted: impl Fn(Option<&ObservedWorkspace>) -> bool) -> Option<ObservedWorkspace> {
+pub async fn observed(
+    cluster: &dyn Cluster,
+    spec: &WorkspaceSpec,
+    wanted: impl Fn(Option<&ObservedWorkspace>) -> bool,
+) -> Option<ObservedWorkspace> {
     let mut changes = cluster.changes();
     let mut last = None;
     for _ in 0..400 {
@@ -408,9 +411,11 @@ async fn groups_are_kept_and_never_adopted(subject: Subject) {
 async fn logs_can_be_read(subject: Subject) {
     let spec = spec(subject.argv);
     start(&*subject.cluster, &spec).await;
-    let lines: Vec<_> = subject.cluster.logs(&reference(&spec), LogOptions { tail: 100, ..LogOptions::default() }).await.unwrap().collect().await;
+    let lines: Vec<_> =
+        subject.cluster.logs(&reference(&spec), LogOptions { tail: 100, ..LogOptions::default() }).await.unwrap().collect().await;
     assert!(!lines.is_empty());
-    let one: Vec<_> = subject.cluster.logs(&reference(&spec), LogOptions { tail: 1, ..LogOptions::default() }).await.unwrap().collect().await;
+    let one: Vec<_> =
+        subject.cluster.logs(&reference(&spec), LogOptions { tail: 1, ..LogOptions::default() }).await.unwrap().collect().await;
     assert_eq!(one.as_slice(), &lines[lines.len() - 1..]);
     let later = SystemClock.now().plus(60_000);
     let options = LogOptions { tail: 100, since: Some(later), follow: false };
