@@ -1,4 +1,11 @@
-//! Signed tokens: minting and verifying, and nothing else. No IO, no clock of its own, no knowledge of who may do what:
-//! a token carries identity, never authority.
+//! Making and checking credentials: signed tokens, opaque tokens, keys, and the seal over secrets at rest. No IO.
+//!
+//! A token says who, never what: rights are looked up on every request. [`strict`] is the only way in for a signed
+//! token, whatever its kind; [`opaque`] is for everything that has a row in the database.
 
+pub mod access;
+pub mod keys;
+pub mod opaque;
+pub mod seal;
+pub mod strict;
 pub mod ticket;
