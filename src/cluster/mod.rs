@@ -15,7 +15,7 @@ use crate::clock::Millis;
 use crate::domain::id::{GroupId, UserId, WorkspaceId};
 pub use crate::domain::size::Size;
 pub use crate::domain::template::Recipe;
-pub use crate::domain::workspace::{Desired, Phase};
+pub use crate::domain::workspace::{Component, Desired, Phase, Reason};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -68,19 +68,6 @@ pub struct GroupSpec {
     pub workspaces: Option<i64>,
 }
 
-/// Why something is as it is: a stable code for programs, words for people, and what to do now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reason {
-    /// Stable, `snake_case`: `needs_containers`, `out_of_memory`, `program_not_found`.
-    pub code: String,
-    /// One sentence for people.
-    pub message: String,
-    /// What to do now, one sentence, where there is something.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
-}
-
 /// What one line of the timeline is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -101,20 +88,6 @@ pub struct Note {
     /// Stable, `snake_case`: `accepted`, `disk_attached`, `sandbox_made`, `agent_answers`, `ready`, `ended`.
     pub code: String,
     pub message: String,
-}
-
-/// One part of a workspace and how it is: the rows of "component health".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Component {
-    pub name: String,
-    /// `process`, `agent`, `home`, … ; on Kubernetes `statefulset`, `service`, `pvc`, `pod`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    pub healthy: bool,
-    pub status: String,
-    pub reason: String,
-    pub details: String,
 }
 
 /// What the cluster knows of one workspace.

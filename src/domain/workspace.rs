@@ -64,6 +64,33 @@ impl Phase {
     }
 }
 
+/// Why something is as it is: a stable code for programs, words for people, and what to do now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// Stable, `snake_case`: `needs_containers`, `out_of_memory`, `program_not_found`.
+    pub code: String,
+    /// One sentence for people.
+    pub message: String,
+    /// What to do now, one sentence, where there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// One part of a workspace and how it is: the rows of "component health".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Component {
+    pub name: String,
+    /// `process`, `agent`, `home`, … ; on Kubernetes `statefulset`, `service`, `pvc`, `pod`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub healthy: bool,
+    pub status: String,
+    pub reason: String,
+    pub details: String,
+}
+
 /// The one word that the API and people see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
