@@ -169,13 +169,18 @@ fn hosts(own: impl IntoIterator<Item = Host>, listen: SocketAddr) -> BTreeSet<Ho
 
 fn refusal(listen: SocketAddr) -> String {
     let port = listen.port();
-    format!(
-        "Codex Web does not serve {listen} without TLS: passwords and sessions would cross the network in the clear. Choose one:\n\
-         \x20 remove server.tls = \"off\"                                        a self-signed certificate is made and kept\n\
-         \x20 server.cert = \"…\" and server.key = \"…\"                           your own certificate\n\
-         \x20 server.trusted_proxies = [\"ADDRESS\"], server.public_url = \"https://…\"   a proxy in front ends TLS\n\
-         \x20 server.listen = \"127.0.0.1:{port}\"                                  this machine only; from elsewhere: ssh -L {port}:localhost:{port} HOST"
-    )
+    let choices = [
+        ("remove server.tls = \"off\"".to_owned(), "a self-signed certificate is made and kept".to_owned()),
+        ("server.cert = \"…\", server.key = \"…\"".to_owned(), "your own certificate".to_owned()),
+        ("server.trusted_proxies = [\"…\"], server.public_url = \"https://…\"".to_owned(), "a proxy in front ends TLS".to_owned()),
+        (format!("server.listen = \"127.0.0.1:{port}\""), format!("this machine only; from another: ssh -L {port}:localhost:{port} HOST")),
+    ];
+    let mut text =
+        format!("Codex Web does not serve {listen} without TLS: passwords and sessions would cross the network in the clear. Choose one:");
+    for (setting, meaning) in choices {
+        text.push_str(&format!("\n    {setting:<66}  {meaning}"));
+    }
+    text
 }
 
 #[cfg(test)]
