@@ -1,0 +1,33 @@
+/** A workspace as a card: status in words with its second fact, and the one thing to do next. */
+import { html } from '../lib/html.js';
+import { showSize } from '../lib/format.js';
+import { act, menuItems, reasons } from '../lib/workspace-actions.js';
+import { stateOf } from '../lib/words.js';
+import { Button, Icon, Status, Time } from './basics.js';
+import { Menu } from './menu.js';
+import { templateIcon, useTemplates } from './templates.js';
+
+/** @param {{workspace: import('../lib/types.js').Workspace}} props */
+export function WorkspaceCard({ workspace }) {
+  const { by } = useTemplates();
+  const template = by.get(workspace.templateId || '');
+  const { shape, fact } = stateOf(workspace);
+  const address = `/workspaces/${workspace.id}`;
+  return html`<article class="card ws-card" aria-label=${workspace.name}>
+    <div class="ws-top"><span class="tile"><${Icon} name=${templateIcon(template?.icon, template?.kind)} /></span><div class="cut"><h3 class="cut"><a class="plain" href=${address}>${workspace.name}</a></h3><div class="t12 fg2 cut">${[workspace.groupName, template?.displayName || workspace.image, showSize(workspace.resources)].filter(Boolean).join(' · ')}</div></div><span class="right"><${Menu} label=${`Actions for ${workspace.name}`} size="s" items=${menuItems(workspace)} /></span></div>
+    <div class="ws-state"><div class="row"><${Status} workspace=${workspace} /><span class="right t12 fg2"><${Time} at=${workspace.status === 'running' ? workspace.lastAccessedAt || workspace.updatedAt : workspace.updatedAt} /></span></div>
+      ${shape === 'starting' && html`<div class="track info moving" aria-hidden="true"><i /></div>`}
+      <div class="t12 fg2 ws-fact">${shape === 'stopped' ? fact.split(' · ')[1].replace('keeps', 'Keeps its files,') : fact}${shape === 'error' && html` · <a class="link" href=${`${address}/timeline`}>Details</a>`}</div></div>
+    <div class="card-foot"><${Next} workspace=${workspace} shape=${shape} /></div></article>`;
+}
+
+/** @param {{workspace: import('../lib/types.js').Workspace, shape: string}} props */
+function Next({ workspace, shape }) {
+  const no = reasons(workspace);
+  const address = `/workspaces/${workspace.id}`;
+  if (shape === 'running' || shape === 'unwell') return html`<${Button} size="s" kind="primary" icon="terminal" href=${`${address}/terminal`} refused=${no.terminal}>Terminal<//><${Button} size="s" kind="ghost" icon="circle-stop" refused=${no.stop} onClick=${() => act(workspace, 'stop')}>Stop<//>`;
+  if (shape === 'starting') return html`<${Button} size="s" icon="list-checks" href=${address}>Follow the start<//><${Button} size="s" kind="ghost" refused=${no.stop} onClick=${() => act(workspace, 'stop')}>Cancel<//>`;
+  if (shape === 'stopping' || shape === 'deleting') return html`<${Button} size="s" href=${address}>Details<//>`;
+  const failed = shape === 'error' || shape === 'pending';
+  return html`<${Button} size="s" icon=${failed ? 'rotate-cw' : 'play'} refused=${no.start} onClick=${() => act(workspace, 'start')}>${failed ? 'Try again' : 'Start'}<//>${failed && html`<${Button} size="s" icon="file-text" href=${`${address}/logs`} refused=${no.logs}>Logs<//>`}`;
+}

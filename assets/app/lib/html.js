@@ -1,0 +1,25 @@
+/** The few names every component needs, from one place: templates, hooks and signals. */
+import { Component, Fragment, h, render } from '../../vendor/preact.mjs';
+import htm from '../../vendor/htm.mjs';
+
+export { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from '../../vendor/preact-hooks.mjs';
+export { batch, computed, effect, signal } from '../../vendor/signals.mjs';
+export { Component, Fragment, h, render };
+
+/** A tree from a template: html`<p class="x">${text}</p>`. Text is always text; markup in it is shown, never run. */
+export const html = htm.bind(h);
+
+/** @typedef {import('../../vendor/preact.mjs').Child} Child */
+/** @typedef {import('../../vendor/preact.mjs').VNode} VNode */
+
+const loaded = new Set();
+
+/** Adds a style sheet that only some pages need, once. @param {string} address */
+export function loadStyle(address) {
+  if (loaded.has(address)) return;
+  loaded.add(address);
+  const link = document.createElement('link');
+  link.rel = 'stylesheet';
+  link.href = address;
+  document.head.append(link);
+}

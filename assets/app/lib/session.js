@@ -1,0 +1,59 @@
+/** Who is signed in, what the installation is like, and how a session begins and ends. */
+import { signal } from './html.js';
+import { ApiError, get, post } from './api.js';
+import { startEvents, stopEvents, onChange } from './events.js';
+import { forgetAnswers } from './query.js';
+import { navigate } from './router.js';
+
+/** @typedef {import('./types.js').User} User */
+
+/** @type {import('../../vendor/signals.mjs').Signal<User | null>} */
+export const me = signal(/** @type {User | null} */ (null));
+
+/** @typedef {{setupRequired?: boolean, version?: string, passwordMinLength?: number, oidc?: any[]}} Providers */
+/** @type {import('../../vendor/signals.mjs').Signal<Providers>} */
+export const installation = signal(/** @type {Providers} */ ({}));
+
+/** Reads who we are; false when nobody is signed in. */
+export async function recognise() {
+  const asked = get('/api/auth/providers', { quiet: true }).then((told) => { installation.value = told; }, () => {});
+  try {
+    const { user } = await get('/api/auth/me', { quiet: true });
+    me.value = user;
+    await asked;
+    if (!user.mustChangePassword) startEvents();
+    return true;
+  } catch (error) {
+    await asked;
+    if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return false;
+    throw error;
+  }
+}
+
+/** After a sign-in that was answered with the user. @param {User} user */
+export async function begin(user) {
+  me.value = user;
+  startEvents();
+  const told = await get('/api/auth/me');
+  me.value = told.user;
+}
+
+/** @param {boolean} [everywhere] */
+export async function signOut(everywhere) {
+  await post(`/api/auth/logout${everywhere ? '?everywhere=true' : ''}`);
+  ended();
+}
+
+/** Clears what belonged to the session and shows the sign-in page. */
+export function ended() {
+  stopEvents();
+  forgetAnswers();
+  me.value = null;
+  navigate('/sign-in');
+}
+
+onChange((change) => {
+  if (!me.peek()) return;
+  const mine = !change || change.kind === 'session' || change.kind === 'membership' || (change.kind === 'user' && (!change.id || change.id === me.peek()?.id));
+  if (mine) get('/api/auth/me').then(({ user }) => { if (JSON.stringify(user) !== JSON.stringify(me.peek())) me.value = user; }, () => {});
+});

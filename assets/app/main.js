@@ -1,0 +1,112 @@
+/** Starts the interface: the routes, who is signed in, and the page that belongs to the address. */
+import { Component, h, html, render, signal, useEffect, useState } from './lib/html.js';
+import { here, match, navigate, setRoutes, signInAddress, startRouter } from './lib/router.js';
+import { installation, me, recognise } from './lib/session.js';
+import { Dialogs, Toasts, Tooltip } from './components/floats.js';
+import { openKeys, openPalette, Shell } from './components/shell.js';
+import { Callout, Failed, Skeleton } from './components/places.js';
+import { connection } from './lib/events.js';
+import { showClock } from './lib/format.js';
+
+setRoutes([
+  { pattern: '/setup', load: () => import('./pages/setup.js'), bare: true },
+  { pattern: '/sign-in', load: () => import('./pages/sign-in.js'), bare: true },
+  { pattern: '/', load: () => import('./pages/home.js') },
+  { pattern: '/workspaces/new', load: () => import('./pages/new-workspace.js') },
+  { pattern: '/workspaces/:id/:tab?', load: () => import('./pages/workspace.js') },
+  { pattern: '/groups', load: () => import('./pages/groups.js') },
+  { pattern: '/groups/new', load: () => import('./pages/new-group.js') },
+  { pattern: '/groups/:id/:tab?', load: () => import('./pages/group.js') },
+  { pattern: '/profile', load: () => import('./pages/profile.js') },
+  { pattern: '/admin/users', load: () => import('./pages/users.js') },
+  { pattern: '/admin/users/new', load: () => import('./pages/new-user.js') },
+  { pattern: '/admin/users/:id', load: () => import('./pages/user.js') },
+  { pattern: '/admin/groups', load: () => import('./pages/groups-all.js') },
+  { pattern: '/admin/workspaces', load: () => import('./pages/workspaces-all.js') },
+  { pattern: '/admin/audit', load: () => import('./pages/audit.js') },
+  { pattern: '/admin/access', load: () => import('./pages/access.js') },
+]);
+
+/** What could not be started. @type {import('../vendor/signals.mjs').Signal<any>} */
+const trouble = signal(/** @type {any} */ (null));
+const ready = signal(false);
+
+/** Keeps a fault in one page from taking the frame with it. */
+class Fence extends Component {
+  constructor() { super(); this.state = { error: null, path: '' }; }
+  /** @param {any} error */
+  componentDidCatch(error) {
+    console.error(error);
+    this.setState({ error, path: here.peek().path });
+  }
+  render() {
+    const { error, path } = this.state;
+    if (error && path === here.value.path) return html`<div class="page"><div class="card"><${Failed} what="This page could not be shown" error=${{ message: 'Something in it went wrong. Reload it; what you saved is safe.' }} again=${() => location.reload()} /></div></div>`;
+    return this.props.children;
+  }
+}
+
+/** Pages that were fetched already, so that they are there at once. @type {Map<any, any>} */
+const pages = new Map();
+
+function Page() {
+  const { path } = here.value;
+  const found = match(path);
+  const [, setLoaded] = useState(0);
+  const [lost, setLost] = useState(false);
+  useEffect(() => {
+    setLost(false);
+    if (found && !pages.has(found.route)) found.route.load().then((page) => { pages.set(found.route, page.default); setLoaded((count) => count + 1); }, () => setLost(true));
+  }, [found?.route]);
+  if (!found) return html`<div class="page"><div class="card"><${Failed} what="No such page" error=${{ status: 404, message: 'The address leads nowhere. It may have been cut off when it was copied.' }} /></div></div>`;
+  if (lost) return html`<div class="page"><div class="card"><${Failed} what="The page could not be loaded" error=${{ status: 0, message: 'The server did not answer.' }} again=${() => location.reload()} /></div></div>`;
+  const page = pages.get(found.route);
+  if (!page) return html`<div class="page"><${Skeleton} lines=${4} /></div>`;
+  return h(page, { key: found.params.id || found.route.pattern, params: found.params });
+}
+
+function Offline() {
+  const { state, since } = connection.value;
+  if (state !== 'offline') return null;
+  return html`<div class="page" style="padding-block:16px 0"><${Callout} kind="warn" icon="wifi-off" alert lead="You are offline.">This is from ${showClock(since)}. We try again every few seconds.<//></div>`;
+}
+
+function App() {
+  const bare = match(here.value.path)?.route.bare;
+  if (trouble.value) return html`<main class="page"><div class="card"><${Failed} what="Codex Web could not be reached" error=${trouble.value} again=${start} /></div></main>`;
+  if (!ready.value) return null;
+  const floats = html`<${Dialogs} /><${Toasts} /><${Tooltip} />`;
+  if (bare) return html`<${Page} />${floats}`;
+  if (!me.value) return null;
+  return html`<${Shell}><${Fence}><${Offline} /><${Page} /><//><//>${floats}`;
+}
+
+async function start() {
+  trouble.value = null;
+  try {
+    const known = location.pathname === '/setup' ? false : await recognise();
+    const bare = match(location.pathname)?.route.bare;
+    if (!known && installation.value.setupRequired && location.pathname !== '/setup') navigate('/setup', { replace: true });
+    else if (!known && !bare) navigate(signInAddress(), { replace: true });
+    else if (me.value?.mustChangePassword && !bare) navigate('/sign-in?change=1', { replace: true });
+    ready.value = true;
+  } catch (error) {
+    trouble.value = error;
+    setTimeout(start, 3000);
+  }
+}
+
+let before = '';
+document.addEventListener('keydown', (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k' && me.value) { event.preventDefault(); openPalette(); return; }
+  const typing = event.target instanceof Element && event.target.closest('input, textarea, select, dialog, .xterm, [contenteditable]');
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !me.value) return;
+  const key = before + event.key;
+  before = event.key === 'g' ? 'g' : '';
+  const go = /** @type {Record<string, string>} */ ({ n: '/workspaces/new', gh: '/', gg: '/groups' })[key];
+  if (go) { before = ''; navigate(go); } else if (event.key === '?') openKeys();
+});
+
+startRouter();
+render(h(App, {}), /** @type {HTMLElement} */ (document.getElementById('app')));
+start();
