@@ -4,6 +4,7 @@
 //! read-only connection. A job gets a [`Tx`] or a [`Read`], calls the functions of the modules here (`find`, `list`,
 //! `insert`, `save`, `remove`), and never sees SQL. A change and its audit entry commit together or not at all.
 
+pub mod activity;
 pub mod actors;
 pub mod audit;
 pub mod audit_chain;
@@ -13,9 +14,14 @@ mod db;
 mod denials;
 mod effects;
 pub mod open;
+pub mod pool;
 mod sql;
+pub mod templates;
+pub mod timeline;
 pub mod tx;
 pub mod upgrade;
+pub mod workspace_status;
+pub mod workspaces;
 mod writer;
 
 pub use db::{Db, DbOptions};
