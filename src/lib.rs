@@ -33,6 +33,7 @@ pub mod config;
 pub mod domain;
 pub mod error;
 pub mod events;
+pub mod identity;
 pub mod ops;
 pub mod policy;
 pub mod store;

@@ -88,11 +88,8 @@ mod tests {
         let key = SigningKey::generate(Family::Access).unwrap();
         let ring = Keyring::new(Family::Access, [key.public()]).unwrap();
         let now = Millis(1_800_000_000_000);
-        let subject = AccessSubject {
-            user: UserId::fresh(now, &SystemEntropy),
-            session: SessionId::fresh(now, &SystemEntropy),
-            token_version: 3,
-        };
+        let subject =
+            AccessSubject { user: UserId::fresh(now, &SystemEntropy), session: SessionId::fresh(now, &SystemEntropy), token_version: 3 };
         (key, ring, subject, ManualClock::starting_at(now))
     }
 

@@ -81,8 +81,7 @@ impl OpaqueToken {
 /// database is asked, so that a token of one kind is never even looked for among another's.
 pub fn presented(prefix: &str, token: &str) -> Option<TokenHash> {
     let secret = token.strip_prefix(prefix)?;
-    let well_formed = secret.len() == SECRET_CHARACTERS
-        && secret.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let well_formed = secret.len() == SECRET_CHARACTERS && secret.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     well_formed.then(|| TokenHash::of(token))
 }
 

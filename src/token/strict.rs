@@ -6,8 +6,8 @@
 //! type and value, and a life no longer than the kind allows. Time comes in as a parameter. Whether the session or the
 //! user behind a token still exists is for the caller to look up.
 
-use super::keys::{Keyring, SigningKey};
 use super::keys::Family;
+use super::keys::{Keyring, SigningKey};
 use crate::clock::Millis;
 use crate::error::{Error, Result, Unauthenticated};
 use base64::Engine;
@@ -117,12 +117,7 @@ pub fn mint<C: Serialize>(kind: &Kind, key: &SigningKey, claims: &C) -> Result<S
 }
 
 /// The claims of a token that is whole, ours, of this kind, meant for this audience, and valid now.
-pub fn verify<C: DeserializeOwned>(
-    kind: &Kind,
-    token: &str,
-    keys: &Keyring,
-    expected: &Expected<'_>,
-) -> Result<C, Refused> {
+pub fn verify<C: DeserializeOwned>(kind: &Kind, token: &str, keys: &Keyring, expected: &Expected<'_>) -> Result<C, Refused> {
     if token.len() > TOKEN_BYTES_MAX {
         return Err(Refused::TooLong);
     }
@@ -200,8 +195,7 @@ mod tests {
     use serde_json::json;
 
     const KIND: Kind = Kind { typ: "test+jwt", family: Family::Access, life_max_seconds: 600, header_kind: None };
-    const MACHINE: Kind =
-        Kind { typ: "machine+jwt", family: Family::Machine, life_max_seconds: 600, header_kind: Some("machine_token") };
+    const MACHINE: Kind = Kind { typ: "machine+jwt", family: Family::Machine, life_max_seconds: 600, header_kind: Some("machine_token") };
     const NOW: i64 = 1_800_000_000;
 
     fn good() -> Value {
