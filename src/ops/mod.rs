@@ -4,6 +4,8 @@
 //! the audit entry and says what follows after the commit. Nothing here knows HTTP, SQL or the cluster: desired state
 //! is written, and the reconciler is woken.
 
+pub mod backup;
+
 use crate::events::Bus;
 use crate::store::actors::Principal;
 use crate::store::{Db, Origin};

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod audit_chain;
 pub mod audit_read;
 pub mod audit_verify;
+pub mod backup;
 mod db;
 mod denials;
 mod effects;
