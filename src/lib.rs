@@ -26,6 +26,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod agent;
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
@@ -34,6 +35,7 @@ pub mod domain;
 pub mod error;
 pub mod events;
 pub mod identity;
+pub mod http;
 pub mod ops;
 pub mod policy;
 pub mod store;

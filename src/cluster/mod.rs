@@ -8,6 +8,7 @@
 //! process stays possible. An unreachable cluster is an error, never an empty list.
 
 pub mod agent_client;
+pub mod absent;
 pub mod fake;
 pub mod local;
 

@@ -10,4 +10,5 @@ pub mod password;
 pub mod password_policy;
 pub mod refresh;
 pub mod session;
+pub mod signing;
 pub mod throttle;

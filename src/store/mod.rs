@@ -23,6 +23,11 @@ pub mod tx;
 pub mod upgrade;
 pub mod workspace_status;
 pub mod workspaces;
+pub mod codes;
+pub mod idempotency;
+pub mod installation;
+pub mod keys;
+pub mod sessions;
 mod writer;
 
 pub use db::{Db, DbOptions};

@@ -1,0 +1,251 @@
+//! The application: what everybody shares, and the order in which it starts and stops.
+//!
+//! Only this file knows everyone. Starting does nothing that the first answer need not wait for: RSA keys, the sandbox
+//! self-test and integrity checks come after it.
+
+use crate::clock::{Clock, Entropy};
+use crate::cluster::{Cluster, ClusterControl, ClusterView};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::events::{Bus, Cut, CutReason};
+use crate::http::edge::{self, Call, Channel};
+use crate::http::handler::Reply;
+use crate::http::limiter::Limiter;
+use crate::http::route::Router;
+use crate::http::routes::ROUTES;
+use crate::http::turns::Turns;
+use crate::identity::device::Devices;
+use crate::identity::password::{GateLimits, Passwords};
+use crate::identity::signing::Keys;
+use crate::identity::throttle::SignInThrottle;
+use crate::identity::master_key;
+use crate::ops::{Ops, Rules};
+use crate::store::open::Synchronous;
+use crate::store::{Db, DbOptions, installation};
+use crate::token::seal::{MasterKey, Sealer};
+use crate::transport::Transport;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
+
+/// Where in its life the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Starting,
+    Serving,
+    Stopping,
+}
+
+/// What every handler can reach.
+pub struct App {
+    pub config: Arc<Config>,
+    pub transport: Transport,
+    pub ops: Ops,
+    pub keys: Arc<Keys>,
+    pub passwords: Passwords,
+    pub throttle: Arc<SignInThrottle>,
+    pub devices: Devices,
+    pub view: Arc<dyn ClusterView>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub router: Router,
+    pub limiter: Limiter,
+    pub turns: Turns,
+    pub monotonic_start: Instant,
+    stage: AtomicU8,
+}
+
+impl App {
+    pub fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::SeqCst) {
+            0 => Stage::Starting,
+            1 => Stage::Serving,
+            _ => Stage::Stopping,
+        }
+    }
+
+    pub fn enter(&self, stage: Stage) {
+        let number = match stage {
+            Stage::Starting => 0,
+            Stage::Serving => 1,
+            Stage::Stopping => 2,
+        };
+        self.stage.store(number, Ordering::SeqCst);
+    }
+}
+
+/// What an application is built from: everything ambient comes in here (I7).
+pub struct Parts {
+    pub config: Arc<Config>,
+    pub transport: Transport,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// Makes the cluster; absent for command lines without a server, which change desired state only.
+    pub cluster: Option<Arc<dyn Cluster>>,
+    /// Keep the data directory's lock as long as the application lives.
+    pub lock: Option<DataLock>,
+}
+
+/// The lock of the data directory: one process owns the file.
+pub struct DataLock(#[allow(dead_code)] std::fs::File);
+
+impl DataLock {
+    /// Takes the lock; `None` when another process holds it.
+    pub fn take(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join("lock");
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|e| Error::internal(format!("{} cannot be opened: {e}", path.display())))?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(e) => Err(Error::internal(format!("{} cannot be locked: {e}", path.display()))),
+        }
+    }
+}
+
+/// A running application without its listeners.
+pub struct Application {
+    pub app: Arc<App>,
+    pub cluster: Option<Arc<dyn Cluster>>,
+    _lock: Option<DataLock>,
+}
+
+impl Application {
+    /// Opens the database and the keys and wires everything; listens on nothing and starts no background work.
+    pub fn build(parts: Parts) -> Result<Self> {
+        let Parts { config, transport, clock, entropy, cluster, lock } = parts;
+        let monotonic_start = Instant::now();
+        let master = open_master_key(&config.data.dir, entropy.as_ref())?;
+        let mut start = [0_u8; 4];
+        entropy.fill(&mut start);
+        let bus = Bus::new(start.iter().map(|b| format!("{b:02x}")).collect());
+        let audit_key = *master.derive("audit-chain")?;
+        let (db, _) = Db::open(DbOptions {
+            path: database_path(&config.data.dir),
+            synchronous: if config.data.synchronous_full { Synchronous::Full } else { Synchronous::Normal },
+            readers: config.data.readers,
+            audit_key,
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            bus: Arc::clone(&bus),
+        })?;
+        let sealer = Arc::new(Sealer::new(&master)?);
+        let issuer = format!("codex-web:{}", db.read_blocking(installation::find)?.id);
+        let keys = Keys::open(&db, issuer, sealer, clock.as_ref(), entropy.as_ref())?;
+        let runtime = config.runtime(&std::collections::BTreeMap::new());
+        let rules = Rules {
+            namespace_prefix: crate::domain::names::DEFAULT_NAMESPACE_PREFIX.to_owned(),
+            default_image: Some(runtime.default_image.clone()).filter(|i| !i.is_empty()),
+            runs_containers: false,
+            password_min_length: runtime.password_min_length,
+            break_glass: runtime.break_glass,
+        };
+        let ops = Ops { db, bus, rules: Arc::new(rules) };
+        let view: Arc<dyn ClusterView> = match &cluster {
+            Some(cluster) => Arc::new(ViewOf(Arc::clone(cluster))),
+            None => Arc::new(crate::cluster::absent::AbsentCluster),
+        };
+        let app = App {
+            limiter: Limiter::new(&config.limits),
+            passwords: Passwords::new(GateLimits::for_cores(config.server.workers), Arc::clone(&entropy)),
+            throttle: SignInThrottle::new(Arc::clone(&clock)),
+            devices: Devices::new(&master)?,
+            config,
+            transport,
+            ops,
+            keys,
+            view,
+            clock,
+            entropy,
+            router: Router::new(ROUTES),
+            turns: Turns::default(),
+            monotonic_start,
+            stage: AtomicU8::new(0),
+        };
+        Ok(Self { app: Arc::new(app), cluster, _lock: lock })
+    }
+
+    /// One call without a listener, as a shell of this system user.
+    pub async fn call(&self, method: &str, path: &str, query: &str, body: Option<String>, system_user: &str) -> Reply {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        let call = Call {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            channel: Channel::CommandLine(system_user.to_owned()),
+            body: Ok(body.unwrap_or_default().into()),
+            raw: None,
+        };
+        edge::serve(Arc::clone(&self.app), call).await
+    }
+
+    /// Ends live connections, finishes what is queued and closes the file.
+    pub async fn stop(self) {
+        self.app.enter(Stage::Stopping);
+        self.app.ops.bus.cut(&Cut::All, CutReason::Restarting);
+        if let Some(cluster) = &self.cluster {
+            cluster.shut_down().await;
+        }
+        let db = self.app.ops.db.clone();
+        let _ = tokio::task::spawn_blocking(move || db.close()).await;
+    }
+}
+
+/// The reading half of a cluster that is held whole.
+struct ViewOf(Arc<dyn Cluster>);
+
+impl ClusterView for ViewOf {
+    fn logs<'a>(
+        &'a self,
+        workspace: &'a crate::cluster::WorkspaceRef,
+        options: crate::cluster::LogOptions,
+    ) -> futures_util::future::BoxFuture<'a, Result<futures_util::stream::BoxStream<'static, crate::cluster::LogLine>, crate::cluster::ClusterError>> {
+        self.0.logs(workspace, options)
+    }
+
+    fn metrics<'a>(
+        &'a self,
+        workspace: &'a crate::cluster::WorkspaceRef,
+    ) -> futures_util::future::BoxFuture<'a, Result<crate::cluster::Metrics, crate::cluster::ClusterError>> {
+        self.0.metrics(workspace)
+    }
+
+    fn connect<'a>(
+        &'a self,
+        workspace: &'a crate::cluster::WorkspaceRef,
+    ) -> futures_util::future::BoxFuture<'a, Result<Box<dyn crate::cluster::ByteStream>, crate::cluster::ClusterError>> {
+        self.0.connect(workspace)
+    }
+
+    fn capacity(&self) -> futures_util::future::BoxFuture<'_, Result<crate::cluster::Capacity, crate::cluster::ClusterError>> {
+        self.0.capacity()
+    }
+
+    fn health(&self) -> futures_util::future::BoxFuture<'_, crate::cluster::ClusterHealth> {
+        self.0.health()
+    }
+}
+
+/// The database file of a data directory.
+pub fn database_path(dir: &Path) -> PathBuf {
+    dir.join("codex-web.db")
+}
+
+/// Opens the master key, or makes it with the first database. A database without its key is not opened: new keys
+/// would make every sealed secret and the audit chain unreadable.
+fn open_master_key(dir: &Path, entropy: &dyn Entropy) -> Result<MasterKey> {
+    let path = dir.join("keys").join("master");
+    if path.exists() {
+        return master_key::load(&path).map_err(|e| Error::internal(e.to_string()));
+    }
+    if database_path(dir).exists() {
+        return Err(Error::internal(format!("{} is missing, but the database exists: restore the key from where you keep it", path.display())));
+    }
+    master_key::create(&path, entropy).map_err(|e| Error::internal(e.to_string()))
+}

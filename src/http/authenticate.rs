@@ -1,0 +1,125 @@
+//! From what a call shows to who is calling: the only way in.
+//!
+//! A bearer token wins over a cookie. Tokens in query strings are never looked at. What the caller may do is loaded
+//! from the rows in the same view; the token only says who.
+
+use crate::app::App;
+use crate::domain::id::SessionId;
+use crate::error::{Error, Result, Unauthenticated};
+use crate::policy::Credential;
+use crate::store::actors::Principal;
+use crate::store::{Read, sessions};
+use crate::token::access;
+use crate::token::opaque::{SESSION_PREFIX, TokenHash, presented};
+
+/// Name of the session cookie, before the transport's prefix or port.
+pub const SESSION_COOKIE: &str = "codex_sid";
+
+/// A longer token is refused, never cut.
+const TOKEN_MAX: usize = 8 * 1024;
+
+/// What a call shows.
+#[derive(Default)]
+pub struct Shown {
+    pub bearer: Option<String>,
+    pub cookie: Option<String>,
+}
+
+impl Shown {
+    /// Reads the headers. Two `Authorization` headers are a trick, not a credential.
+    pub fn of(headers: &[(String, String)], cookie_name: &str) -> Result<Self> {
+        let mut authorizations = headers.iter().filter(|(n, _)| n == "authorization").map(|(_, v)| v.as_str());
+        let bearer = match (authorizations.next(), authorizations.next()) {
+            (None, _) => None,
+            (Some(_), Some(_)) => return Err(invalid()),
+            (Some(value), None) => Some(bearer(value)?),
+        };
+        let cookie = headers.iter().filter(|(n, _)| n == "cookie").find_map(|(_, v)| cookie_value(v, cookie_name));
+        Ok(Self { bearer, cookie })
+    }
+
+    /// The call is authenticated by a cookie alone, so it must prove that our own page made it.
+    pub fn by_cookie(&self) -> bool {
+        self.bearer.is_none() && self.cookie.is_some()
+    }
+}
+
+fn invalid() -> Error {
+    Error::Unauthenticated(Unauthenticated::InvalidToken)
+}
+
+fn bearer(value: &str) -> Result<String> {
+    let (scheme, token) = value.split_once(' ').ok_or_else(invalid)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.len() > TOKEN_MAX {
+        return Err(invalid());
+    }
+    Ok(token.to_owned())
+}
+
+/// The value of a cookie in a `Cookie` header.
+pub fn cookie_value(header: &str, name: &str) -> Option<String> {
+    header.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(n, _)| *n == name).map(|(_, v)| v.to_owned())
+}
+
+/// A session that was used: its idle time moves.
+pub struct Used {
+    pub principal: Principal,
+    /// The cookie's session whose last use is older than a minute.
+    pub touch: Option<SessionId>,
+}
+
+/// Who is calling. Nothing shown is nobody; something that does not hold is an error, not nobody.
+pub fn principal(app: &App, read: &Read<'_>, shown: &Shown) -> Result<Used> {
+    match (&shown.bearer, &shown.cookie) {
+        (Some(token), _) => by_access_token(app, read, token),
+        (None, Some(cookie)) => by_cookie(read, cookie),
+        (None, None) => Ok(Used { principal: Principal::Anonymous, touch: None }),
+    }
+}
+
+fn by_access_token(app: &App, read: &Read<'_>, token: &str) -> Result<Used> {
+    let subject = access::read(token, &app.keys.access_keyring(), app.keys.issuer(), read.now()).map_err(|_| invalid())?;
+    let session = sessions::find(read, &subject.session)?.filter(|s| s.user_id == subject.user).ok_or_else(invalid)?;
+    if sessions::token_version(read, &subject.user)? != Some(subject.token_version) {
+        return Err(invalid());
+    }
+    let principal = Principal::User { id: subject.user, credential: Credential::Access(session.id), signed_in_at: session.signed_in_at };
+    Ok(Used { principal, touch: None })
+}
+
+fn by_cookie(read: &Read<'_>, cookie: &str) -> Result<Used> {
+    let hash: TokenHash = presented(SESSION_PREFIX, cookie).ok_or_else(invalid)?;
+    let session = sessions::find_by_secret(read, hash.as_bytes())?.ok_or_else(invalid)?;
+    let touch = (read.now().since(session.last_used_at) >= crate::clock::MINUTE).then(|| session.id.clone());
+    let principal = Principal::User { id: session.user_id, credential: Credential::Cookie(session.id), signed_in_at: session.signed_in_at };
+    Ok(Used { principal, touch })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_bearer_wins_over_a_cookie() {
+        let shown = Shown::of(&headers(&[("cookie", "a=1; codex_sid=s"), ("authorization", "Bearer t")]), "codex_sid").unwrap();
+        assert!(!shown.by_cookie());
+        assert_eq!(shown.bearer.as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn two_authorizations_an_empty_one_and_a_huge_one_are_refused() {
+        assert!(Shown::of(&headers(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]), "c").is_err());
+        assert!(Shown::of(&headers(&[("authorization", "Bearer ")]), "c").is_err());
+        assert!(Shown::of(&headers(&[("authorization", &format!("Bearer {}", "x".repeat(9_000)))]), "c").is_err());
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        assert_eq!(cookie_value("xcodex_sid=1; codex_sid=2", "codex_sid").as_deref(), Some("2"));
+    }
+}

@@ -1,0 +1,253 @@
+//! Around every call, in this order: the route, the host, same-origin proof, who is calling, how often, may they ever,
+//! the body, the handler. Independent of how the call arrived.
+
+use super::authenticate::{SESSION_COOKIE, Shown, principal};
+use super::handler::{RawExchange, Reply, ReplyBody, Request};
+use super::route::{Access, BodyRule, Match, Route};
+use super::{assets, origin_check, reply};
+use crate::app::App;
+use crate::clock::HOUR;
+use crate::domain::id::CallId;
+use crate::error::{Error, Missing, Result, Unauthenticated};
+use crate::ops::Caller;
+use crate::policy::{Actor, Target, could_ever};
+use crate::store::actors::{self, Principal};
+use crate::store::idempotency::{IdempotencyKey, Remembered};
+use crate::store::{Origin, sessions};
+use futures_util::FutureExt;
+use serde_json::Value;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+/// JSON deeper than this is refused.
+const DEPTH: usize = 16;
+
+/// How a call arrived.
+#[derive(Debug, Clone)]
+pub enum Channel {
+    /// Over the network, from this address.
+    Network(IpAddr),
+    /// Over the control socket or in process, from a shell of this system user.
+    CommandLine(String),
+}
+
+/// One call, with its body read or the reason why it could not be.
+pub struct Call {
+    pub method: String,
+    /// The path as it was sent, still encoded.
+    pub path: String,
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub channel: Channel,
+    pub body: Result<bytes::Bytes>,
+    pub raw: Option<RawExchange>,
+}
+
+impl Call {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+}
+
+/// The most that is read of a body for this call.
+pub fn body_limit(app: &App, method: &str, path: &str) -> usize {
+    match app.router.find(method, path) {
+        Match::Found(route, _) => match route.body {
+            BodyRule::Json(limit) | BodyRule::OptionalJson(limit) => limit.min(app.config.server.body_limit),
+            BodyRule::None => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// Answers a call. Never fails and never panics: whatever goes wrong becomes an error answer (I9).
+pub async fn serve(app: Arc<App>, call: Call) -> Reply {
+    let now = app.clock.now();
+    let call_id = CallId::fresh(now, app.entropy.as_ref()).to_string();
+    tracing::debug!(call_id, method = %call.method.escape_debug(), path = %call.path.escape_debug(), "a request");
+    let is_api = call.path.starts_with("/api");
+    let answered = AssertUnwindSafe(answer(Arc::clone(&app), call, call_id.clone())).catch_unwind().await;
+    let outcome = answered.unwrap_or_else(|_| Err(Error::internal("a handler panicked")));
+    let mut reply = outcome.unwrap_or_else(|error| reply::refusal(&error, &call_id, now));
+    if is_api && !reply.headers.iter().any(|(n, _)| *n == "cache-control") {
+        reply = reply.header("cache-control", "no-store");
+    }
+    standard_headers(&app, reply, call_id)
+}
+
+fn standard_headers(app: &App, reply: Reply, call_id: String) -> Reply {
+    let reply = reply
+        .header("content-security-policy", assets::CONTENT_SECURITY_POLICY)
+        .header("x-content-type-options", "nosniff")
+        .header("referrer-policy", "no-referrer")
+        .header("cross-origin-opener-policy", "same-origin")
+        .header("cross-origin-resource-policy", "same-origin")
+        .header("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+        .header("x-request-id", call_id);
+    if app.transport.cookies.secure() { reply.header("strict-transport-security", "max-age=31536000") } else { reply }
+}
+
+async fn answer(app: Arc<App>, mut call: Call, call_id: String) -> Result<Reply> {
+    let over_network = matches!(call.channel, Channel::Network(_));
+    let probe = call.path == "/metrics" || call.path.starts_with("/api/health");
+    if over_network && !probe {
+        let host = call.header("host").ok_or(Error::UnknownHost)?;
+        if !app.transport.knows(host) {
+            return Err(Error::UnknownHost);
+        }
+    }
+    let (route, path) = match app.router.find(&call.method, &call.path) {
+        Match::Found(route, path) => (route, path),
+        Match::WrongMethod(allow) => return Err(Error::MethodNotAllowed { allow }),
+        Match::Nothing => return page(&app, &call),
+    };
+    if matches!(route.access, Access::CommandLine(_)) && over_network {
+        return Err(Error::NotFound(Missing::Route));
+    }
+    let (caller, actor, shown) = identify(&app, route, &call, call_id).await?;
+    if route.method.is_unsafe() && over_network {
+        origin_check::check(&app.transport, &call.headers, shown.by_cookie())?;
+    }
+    app.limiter.check(&caller)?;
+    let body = decode_body(route, std::mem::replace(&mut call.body, Ok(bytes::Bytes::new()))?, call.header("content-type"))?;
+    let request = Request { app, caller, actor, path, query: call.query, body, headers: call.headers, raw: call.raw };
+    if route.idempotent && request.header("idempotency-key").is_some() {
+        return once(route, request).await;
+    }
+    (route.handler)(request).await
+}
+
+/// What is not a route may be a page or a file of the user interface.
+fn page(app: &App, call: &Call) -> Result<Reply> {
+    if call.path.starts_with("/api") || call.path.starts_with("/.well-known") {
+        return Err(Error::NotFound(Missing::Route));
+    }
+    if call.method != "GET" && call.method != "HEAD" {
+        return Err(Error::MethodNotAllowed { allow: "GET".into() });
+    }
+    let host = call.header("host").unwrap_or_default();
+    if let (true, Some(home)) = (assets::is_page(&call.path), app.transport.redirect(host)) {
+        let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
+        let target = format!("{home}{}{query}", call.path);
+        return Ok(Reply { status: 307, headers: Vec::new(), body: ReplyBody::Empty }.header("location", target));
+    }
+    let gzip = call.header("accept-encoding").is_some_and(|a| a.contains("gzip"));
+    assets::serve(&call.path, gzip, call.header("if-none-match"))
+}
+
+/// Who is calling, and whether they could ever be permitted: one view of the database.
+async fn identify(app: &Arc<App>, route: &'static Route, call: &Call, call_id: String) -> Result<(Caller, Actor, Shown)> {
+    let (address, shown) = match &call.channel {
+        Channel::Network(address) => (address.to_string(), Shown::of(&call.headers, &app.transport.cookies.name(SESSION_COOKIE))?),
+        Channel::CommandLine(_) => (String::new(), Shown::default()),
+    };
+    let agent: String = call.header("user-agent").unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+    let origin = Origin { call_id, address, agent };
+    let shell = match &call.channel {
+        Channel::CommandLine(user) => Some(user.clone()),
+        Channel::Network(_) => None,
+    };
+    // A public route has no use for a credential, so a stale one must not stand in its way.
+    if let (Access::Public(_), None) = (route.access, &shell) {
+        return Ok((Caller { principal: Principal::Anonymous, origin }, Actor::Anonymous, shown));
+    }
+    let state = Arc::clone(app);
+    let (used, actor, shown) = app
+        .ops
+        .db
+        .read(origin.clone(), move |read| {
+            let used = match shell {
+                Some(system_user) => super::authenticate::Used { principal: Principal::CommandLine { system_user }, touch: None },
+                None => principal(&state, read, &shown)?,
+            };
+            let actor = actors::load(read, &used.principal)?;
+            if let Access::Action(action) | Access::CommandLine(action) = route.access {
+                if matches!(actor, Actor::Anonymous) && !could_ever(&actor, action) {
+                    return Err(Error::Unauthenticated(Unauthenticated::NoToken));
+                }
+                if actor.user().is_some_and(|u| u.must_change_password) && !route.before_password_change {
+                    return Err(Error::PasswordChangeRequired);
+                }
+                if !could_ever(&actor, action) {
+                    read.authorize(&actor, action, Target::System, None)?;
+                }
+            }
+            Ok((used, actor, shown))
+        })
+        .await?;
+    if let Some(session) = used.touch {
+        note_use(app, session, origin.clone());
+    }
+    Ok((Caller { principal: used.principal, origin }, actor, shown))
+}
+
+/// Moves the idle end of a session, without anybody waiting for it.
+fn note_use(app: &Arc<App>, session: crate::domain::id::SessionId, origin: Origin) {
+    let db = app.ops.db.clone();
+    tokio::spawn(async move {
+        let outcome = db.write(origin, move |tx| sessions::touch(tx, &session, tx.now().plus(12 * HOUR))).await;
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "the last use of a session was not noted");
+        }
+    });
+}
+
+fn decode_body(route: &Route, body: bytes::Bytes, content_type: Option<&str>) -> Result<Option<Value>> {
+    match route.body {
+        BodyRule::None => Ok(None),
+        BodyRule::OptionalJson(_) if body.is_empty() => Ok(Some(Value::Object(serde_json::Map::new()))),
+        BodyRule::OptionalJson(_) | BodyRule::Json(_) => {
+            let is_json = content_type.is_some_and(|t| t.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json")));
+            if !is_json {
+                return Err(Error::UnsupportedMediaType);
+            }
+            let value: Value = serde_json::from_slice(&body).map_err(|e| Error::Syntax(format!("The body is not valid JSON: {e}.")))?;
+            if depth(&value) > DEPTH {
+                return Err(Error::Syntax(format!("The body is nested deeper than {DEPTH} levels.")));
+            }
+            Ok(Some(value))
+        }
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// A repeated request with the same key gets the first answer again. Two at once wait for each other; after a crash
+/// between the change and the keeping of its answer, the unique names of what these routes make refuse a second one.
+async fn once(route: &'static Route, request: Request) -> Result<Reply> {
+    use crate::domain::field::FieldRule;
+    let Some(user_id) = request.caller.principal.user_id().cloned() else { return (route.handler)(request).await };
+    let key = request.header("idempotency-key").unwrap_or_default().to_owned();
+    if key.is_empty() || key.len() > 128 || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(FieldRule::new("invalid", "An Idempotency-Key has 1 to 128 visible ASCII characters.").error("Idempotency-Key"));
+    }
+    let text = format!("{}?{}\n{}", route.path, request.query, request.body.as_ref().map(ToString::to_string).unwrap_or_default());
+    let request_hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref().to_vec();
+    let key = IdempotencyKey { user_id, route: format!("{} {}", route.method.as_str(), route.path), key };
+    let app = Arc::clone(&request.app);
+    let origin = request.caller.origin.clone();
+    let _turn = app.turns.wait(format!("{} {} {}", key.user_id, key.route, key.key)).await;
+    let wanted = key.clone();
+    let known = app.ops.db.read(origin.clone(), move |read| crate::store::idempotency::find(read, &wanted)).await?;
+    if let Some(known) = known {
+        if known.request_hash != request_hash {
+            return Err(Error::Conflict("This Idempotency-Key was used for another request. Use a new one.".into()));
+        }
+        let reply = Reply { status: known.status, headers: Vec::new(), body: ReplyBody::Json(known.body) };
+        return Ok(reply.header("idempotency-replayed", "true"));
+    }
+    let reply = (route.handler)(request).await?;
+    if let (200..=299, ReplyBody::Json(body)) = (reply.status, &reply.body) {
+        let answer = Remembered { request_hash, status: reply.status, body: body.clone() };
+        app.ops.db.write(origin, move |tx| crate::store::idempotency::keep(tx, &key, &answer)).await?;
+    }
+    Ok(reply)
+}

@@ -1,0 +1,21 @@
+//! The web edge: every route on one page ([`routes`]), and what happens around each of them ([`edge`]).
+//!
+//! actix types stay in this module, `gateway`, `agent` and `app.rs`; handlers are free of them but for sockets.
+
+pub mod assets;
+pub mod authenticate;
+pub mod edge;
+pub mod events;
+pub mod fields;
+pub mod handler;
+pub mod limiter;
+pub mod turns;
+pub mod health;
+pub mod openapi;
+pub mod origin_check;
+pub mod paging;
+pub mod percent;
+pub mod reply;
+pub mod route;
+pub mod routes;
+pub mod server;

@@ -1,0 +1,124 @@
+//! The OpenAPI document, built from the route table: what is not in the table does not exist, and neither does a
+//! second list.
+
+use super::route::{Access, AnswerDoc, BodyRule, ParameterKind, Route, SchemaOf, schema_of};
+use super::routes::ROUTES;
+use super::{handler, reply::ErrorView};
+use crate::error::Result;
+use serde_json::{Map, Value, json};
+
+/// `GET /api/openapi.json`.
+pub async fn serve(_: handler::Request) -> Result<handler::Reply> {
+    handler::Reply::ok(&document())
+}
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut schemas = Map::new();
+    let mut paths: Map<String, Value> = Map::new();
+    add_schema(&mut schemas, schema_of::<ErrorView>);
+    for route in ROUTES.iter().filter(|r| !matches!(r.access, Access::CommandLine(_))) {
+        let operation = operation(route, &mut schemas);
+        let entry = paths.entry(route.path.to_owned()).or_insert_with(|| json!({}));
+        if let Value::Object(methods) = entry {
+            methods.insert(route.method.as_str().to_lowercase(), operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Codex Web", "version": env!("CARGO_PKG_VERSION"), "description": "Governed development workspaces.", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An access token from /api/auth/login."},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "codex_sid", "description": "The browser's session."},
+            },
+        },
+    })
+}
+
+fn add_schema(schemas: &mut Map<String, Value>, of: SchemaOf) -> Value {
+    let (name, schema, parts) = of();
+    for (part, schema) in parts {
+        schemas.entry(part).or_insert_with(|| serde_json::to_value(schema).unwrap_or(Value::Null));
+    }
+    schemas.entry(name.clone()).or_insert_with(|| serde_json::to_value(schema).unwrap_or(Value::Null));
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "tags": [route.path.split('/').nth(2).unwrap_or("api")],
+        "parameters": parameters(route),
+        "responses": responses(route, schemas),
+    });
+    match route.access {
+        Access::Public(reason) => {
+            operation["security"] = json!([]);
+            operation["x-public-because"] = json!(reason);
+        }
+        Access::Action(action) | Access::CommandLine(action) | Access::InFirstFrame(action, _) => {
+            operation["security"] = json!([{"bearer": []}, {"cookie": []}]);
+            operation["x-action"] = json!(action.code());
+        }
+    }
+    if route.body != BodyRule::None {
+        if let Some(of) = route.request {
+            let schema = add_schema(schemas, of);
+            operation["requestBody"] = json!({"required": matches!(route.body, BodyRule::Json(_)), "content": {"application/json": {"schema": schema}}});
+        }
+    }
+    operation
+}
+
+/// `get_api_groups_group`: unique, stable, readable.
+fn operation_id(route: &Route) -> String {
+    let path: String = route.path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    format!("{}{}", route.method.as_str().to_lowercase(), path.replace("__", "_").trim_end_matches('_'))
+}
+
+fn parameters(route: &Route) -> Vec<Value> {
+    let mut list: Vec<Value> = route
+        .path
+        .split('/')
+        .filter_map(|s| s.strip_prefix('{').and_then(|s| s.strip_suffix('}')))
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect();
+    for parameter in route.query {
+        let schema = match parameter.kind {
+            ParameterKind::Text => json!({"type": "string"}),
+            ParameterKind::Integer => json!({"type": "integer"}),
+            ParameterKind::Flag => json!({"type": "boolean"}),
+            ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
+        };
+        list.push(json!({"name": parameter.name, "in": "query", "required": false, "description": parameter.words, "schema": schema}));
+    }
+    if route.etag && route.method.is_unsafe() {
+        list.push(json!({"name": "If-Match", "in": "header", "required": false, "schema": {"type": "string"}}));
+    }
+    if route.idempotent {
+        list.push(json!({"name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string"}}));
+    }
+    list
+}
+
+fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
+    let good = match route.answer {
+        AnswerDoc::Nothing => json!({"description": "Done."}),
+        AnswerDoc::Json(of) => json!({"description": "The object.", "content": {"application/json": {"schema": add_schema(schemas, of)}}}),
+        AnswerDoc::List(of) => json!({"description": "The list.", "content": {"application/json": {"schema": {"type": "array", "items": add_schema(schemas, of)}}}}),
+        AnswerDoc::Text => json!({"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}}),
+        AnswerDoc::Stream(kind) => json!({"description": "A stream.", "content": {kind: {}}}),
+        AnswerDoc::Socket => json!({"description": "The connection becomes a WebSocket."}),
+    };
+    let error = json!({"description": "Refused; `error.code` says why.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}}});
+    let mut responses = Map::new();
+    responses.insert(route.status.to_string(), good);
+    responses.insert("4XX".into(), error.clone());
+    responses.insert("5XX".into(), error);
+    Value::Object(responses)
+}

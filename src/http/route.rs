@@ -1,0 +1,321 @@
+//! What a row of the route table says, and how a path is matched to one.
+//!
+//! The table itself is [`super::routes`]. The edge matches raw path segments and decodes each by itself, so that an
+//! encoded slash or a dot segment can never lead to another route.
+
+use super::handler::Handler;
+use super::percent::decode_segment;
+use crate::policy::Action;
+use std::collections::HashMap;
+use utoipa::openapi::{RefOr, Schema};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            // HEAD is GET without the body; the web framework drops it.
+            "GET" | "HEAD" => Self::Get,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            _ => return None,
+        })
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// Whether it may change something.
+    pub const fn is_unsafe(self) -> bool {
+        !matches!(self, Self::Get)
+    }
+}
+
+/// Who may call a route (I3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever could ever be permitted this action; `ops` decides on the object.
+    Action(Action),
+    /// Anybody, for the written reason.
+    Public(&'static str),
+    /// A socket whose credential may come in its first frame; the handler authenticates, for the written reason.
+    InFirstFrame(Action, &'static str),
+    /// The command line on the control socket, and nobody on the network.
+    CommandLine(Action),
+}
+
+/// What the route does with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyRule {
+    /// None is expected, and one that comes is refused.
+    None,
+    /// JSON of at most this many bytes.
+    Json(usize),
+    /// JSON if there is one: an empty body is an empty object.
+    OptionalJson(usize),
+}
+
+/// A schema for the API description.
+pub type SchemaOf = fn() -> (String, RefOr<Schema>, Vec<(String, RefOr<Schema>)>);
+
+/// The schema of a type, for the table.
+pub fn schema_of<T: utoipa::ToSchema>() -> (String, RefOr<Schema>, Vec<(String, RefOr<Schema>)>) {
+    let mut parts = Vec::new();
+    T::schemas(&mut parts);
+    (T::name().into_owned(), T::schema(), parts)
+}
+
+/// How an answer looks in the API description.
+#[derive(Clone, Copy)]
+pub enum AnswerDoc {
+    Nothing,
+    Json(SchemaOf),
+    /// A bare array.
+    List(SchemaOf),
+    Text,
+    Stream(&'static str),
+    Socket,
+}
+
+/// A query parameter in the API description: name, kind, what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub kind: ParameterKind,
+    pub words: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterKind {
+    Text,
+    Integer,
+    Flag,
+    Time,
+}
+
+/// One row.
+#[derive(Clone, Copy)]
+pub struct Route {
+    pub method: Method,
+    /// Segments; `{name}` is a parameter.
+    pub path: &'static str,
+    pub access: Access,
+    pub body: BodyRule,
+    /// Accepts `Idempotency-Key`.
+    pub idempotent: bool,
+    /// Answers with `ETag` and heeds `If-Match`.
+    pub etag: bool,
+    /// Works while a password must be changed.
+    pub before_password_change: bool,
+    pub handler: Handler,
+    /// One line for the API description.
+    pub summary: &'static str,
+    pub request: Option<SchemaOf>,
+    pub status: u16,
+    pub answer: AnswerDoc,
+    pub query: &'static [Parameter],
+}
+
+impl Route {
+    const fn new(method: Method, path: &'static str, access: Access, handler: Handler) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            body: BodyRule::None,
+            idempotent: false,
+            etag: false,
+            before_password_change: false,
+            handler,
+            summary: "",
+            request: None,
+            status: 200,
+            answer: AnswerDoc::Nothing,
+            query: &[],
+        }
+    }
+
+    pub const fn get(path: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new(Method::Get, path, access, handler)
+    }
+
+    /// A POST with an optional small body.
+    pub const fn post(path: &'static str, access: Access, handler: Handler) -> Self {
+        let mut route = Self::new(Method::Post, path, access, handler);
+        route.body = BodyRule::OptionalJson(SMALL_BODY);
+        route
+    }
+
+    pub const fn put(path: &'static str, access: Access, handler: Handler) -> Self {
+        let mut route = Self::new(Method::Put, path, access, handler);
+        route.body = BodyRule::OptionalJson(SMALL_BODY);
+        route
+    }
+
+    pub const fn patch(path: &'static str, access: Access, handler: Handler) -> Self {
+        let mut route = Self::new(Method::Patch, path, access, handler);
+        route.body = BodyRule::Json(SMALL_BODY);
+        route
+    }
+
+    pub const fn delete(path: &'static str, access: Access, handler: Handler) -> Self {
+        let mut route = Self::new(Method::Delete, path, access, handler);
+        route.body = BodyRule::OptionalJson(SMALL_BODY);
+        route
+    }
+
+    #[must_use]
+    pub const fn says(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    #[must_use]
+    pub const fn takes(mut self, request: SchemaOf) -> Self {
+        self.request = Some(request);
+        self.body = BodyRule::Json(SMALL_BODY);
+        self
+    }
+
+    /// A body that may be left out.
+    #[must_use]
+    pub const fn may_take(mut self, request: SchemaOf) -> Self {
+        self.request = Some(request);
+        self.body = BodyRule::OptionalJson(SMALL_BODY);
+        self
+    }
+
+    #[must_use]
+    pub const fn gives(mut self, status: u16, answer: AnswerDoc) -> Self {
+        self.status = status;
+        self.answer = answer;
+        self
+    }
+
+    #[must_use]
+    pub const fn asks(mut self, query: &'static [Parameter]) -> Self {
+        self.query = query;
+        self
+    }
+
+    #[must_use]
+    pub const fn with_etag(mut self) -> Self {
+        self.etag = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn with_idempotency(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn while_password_must_change(mut self) -> Self {
+        self.before_password_change = true;
+        self
+    }
+}
+
+/// Enough for every JSON body of the API, in bytes.
+pub const SMALL_BODY: usize = 64 * 1024;
+
+enum Segment {
+    Fixed(&'static str),
+    Parameter(&'static str),
+}
+
+/// The routes, ready to be matched: those with the same shape share an entry.
+pub struct Router {
+    by_length: HashMap<usize, Vec<(Vec<Segment>, Vec<&'static Route>)>>,
+}
+
+/// What a method and a path lead to.
+pub enum Match {
+    Found(&'static Route, Vec<(&'static str, String)>),
+    /// The path exists, but not with this method; the text is the `Allow` header.
+    WrongMethod(String),
+    Nothing,
+}
+
+impl Router {
+    pub fn new(routes: &'static [Route]) -> Self {
+        let mut by_length: HashMap<usize, Vec<(Vec<Segment>, Vec<&'static Route>)>> = HashMap::new();
+        for route in routes {
+            let segments: Vec<Segment> = route.path.split('/').skip(1).map(segment).collect();
+            let shapes = by_length.entry(segments.len()).or_default();
+            match shapes.iter_mut().find(|(known, _)| same_shape(known, &segments)) {
+                Some((_, routes)) => routes.push(route),
+                None => shapes.push((segments, vec![route])),
+            }
+        }
+        // A fixed segment wins over a parameter: /groups/new before /groups/{group}.
+        for shapes in by_length.values_mut() {
+            shapes.sort_by_key(|(segments, _)| segments.iter().map(|s| u8::from(matches!(s, Segment::Parameter(_)))).collect::<Vec<_>>());
+        }
+        Self { by_length }
+    }
+
+    /// Finds the route of a raw path.
+    pub fn find(&self, method: &str, path: &str) -> Match {
+        let Some(segments) = path.split('/').skip(1).map(decode_segment).collect::<Option<Vec<String>>>() else { return Match::Nothing };
+        let shapes = self.by_length.get(&segments.len()).map_or(&[][..], Vec::as_slice);
+        let Some((shape, routes)) = shapes.iter().find(|(shape, _)| fits(shape, &segments)) else { return Match::Nothing };
+        let wanted = Method::parse(method);
+        if let Some(route) = routes.iter().find(|r| Some(r.method) == wanted) {
+            return Match::Found(route, parameters(shape, segments));
+        }
+        let mut allowed: Vec<&str> = routes.iter().map(|r| r.method.as_str()).collect();
+        allowed.sort_unstable();
+        Match::WrongMethod(allowed.join(", "))
+    }
+}
+
+fn segment(text: &'static str) -> Segment {
+    match text.strip_prefix('{').and_then(|t| t.strip_suffix('}')) {
+        Some(name) => Segment::Parameter(name),
+        None => Segment::Fixed(text),
+    }
+}
+
+fn same_shape(a: &[Segment], b: &[Segment]) -> bool {
+    a.iter().zip(b).all(|pair| match pair {
+        (Segment::Fixed(x), Segment::Fixed(y)) => x == y,
+        (Segment::Parameter(_), Segment::Parameter(_)) => true,
+        _ => false,
+    })
+}
+
+fn fits(shape: &[Segment], segments: &[String]) -> bool {
+    shape.iter().zip(segments).all(|(s, text)| match s {
+        Segment::Fixed(fixed) => fixed == text,
+        Segment::Parameter(_) => !text.is_empty(),
+    })
+}
+
+fn parameters(shape: &[Segment], segments: Vec<String>) -> Vec<(&'static str, String)> {
+    shape
+        .iter()
+        .zip(segments)
+        .filter_map(|(s, text)| match s {
+            Segment::Parameter(name) => Some((*name, text)),
+            Segment::Fixed(_) => None,
+        })
+        .collect()
+}
