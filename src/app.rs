@@ -4,7 +4,7 @@
 //! self-test and integrity checks come after it.
 
 use crate::clock::{Clock, Entropy};
-use crate::cluster::{Cluster, ClusterControl, ClusterView};
+use crate::cluster::{Cluster, ClusterView};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::{Bus, Cut, CutReason};
@@ -15,10 +15,10 @@ use crate::http::route::Router;
 use crate::http::routes::ROUTES;
 use crate::http::turns::Turns;
 use crate::identity::device::Devices;
+use crate::identity::master_key;
 use crate::identity::password::{GateLimits, Passwords};
 use crate::identity::signing::Keys;
 use crate::identity::throttle::SignInThrottle;
-use crate::identity::master_key;
 use crate::ops::{Ops, Rules};
 use crate::store::open::Synchronous;
 use crate::store::{Db, DbOptions, installation};
@@ -205,7 +205,10 @@ impl ClusterView for ViewOf {
         &'a self,
         workspace: &'a crate::cluster::WorkspaceRef,
         options: crate::cluster::LogOptions,
-    ) -> futures_util::future::BoxFuture<'a, Result<futures_util::stream::BoxStream<'static, crate::cluster::LogLine>, crate::cluster::ClusterError>> {
+    ) -> futures_util::future::BoxFuture<
+        'a,
+        Result<futures_util::stream::BoxStream<'static, crate::cluster::LogLine>, crate::cluster::ClusterError>,
+    > {
         self.0.logs(workspace, options)
     }
 
@@ -245,7 +248,10 @@ fn open_master_key(dir: &Path, entropy: &dyn Entropy) -> Result<MasterKey> {
         return master_key::load(&path).map_err(|e| Error::internal(e.to_string()));
     }
     if database_path(dir).exists() {
-        return Err(Error::internal(format!("{} is missing, but the database exists: restore the key from where you keep it", path.display())));
+        return Err(Error::internal(format!(
+            "{} is missing, but the database exists: restore the key from where you keep it",
+            path.display()
+        )));
     }
     master_key::create(&path, entropy).map_err(|e| Error::internal(e.to_string()))
 }

@@ -7,8 +7,8 @@
 //! Everything that crosses the trait is plain data (but for the byte streams), so that an implementation in another
 //! process stays possible. An unreachable cluster is an error, never an empty list.
 
-pub mod agent_client;
 pub mod absent;
+pub mod agent_client;
 pub mod fake;
 pub mod local;
 

@@ -69,7 +69,10 @@ fn find(path: &str) -> Option<Arc<Cached>> {
 
 /// Whether the path is a page of the user interface: no file, nothing of the API.
 pub fn is_page(path: &str) -> bool {
-    !path.starts_with("/api") && !path.starts_with("/.well-known") && !path.starts_with("/control") && !path.rsplit('/').next().unwrap_or("").contains('.')
+    !path.starts_with("/api")
+        && !path.starts_with("/.well-known")
+        && !path.starts_with("/control")
+        && !path.rsplit('/').next().unwrap_or("").contains('.')
 }
 
 /// Serves a file or a page.
@@ -85,11 +88,12 @@ pub fn serve(path: &str, accepts_gzip: bool, if_none_match: Option<&str>) -> Res
         _ => (200, file.plain.clone(), false),
     };
     let stream = futures_util::stream::once(async move { Ok(body) });
-    let mut reply = Reply { status, headers: Vec::new(), body: if unchanged { ReplyBody::Empty } else { ReplyBody::Stream(Box::pin(stream)) } }
-        .header("content-type", file.kind.clone())
-        .header("etag", etag)
-        .header("cache-control", "no-cache")
-        .header("vary", "accept-encoding");
+    let mut reply =
+        Reply { status, headers: Vec::new(), body: if unchanged { ReplyBody::Empty } else { ReplyBody::Stream(Box::pin(stream)) } }
+            .header("content-type", file.kind.clone())
+            .header("etag", etag)
+            .header("cache-control", "no-cache")
+            .header("vary", "accept-encoding");
     if encoded {
         reply = reply.header("content-encoding", "gzip");
     }

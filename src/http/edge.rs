@@ -199,7 +199,8 @@ fn decode_body(route: &Route, body: bytes::Bytes, content_type: Option<&str>) ->
         BodyRule::None => Ok(None),
         BodyRule::OptionalJson(_) if body.is_empty() => Ok(Some(Value::Object(serde_json::Map::new()))),
         BodyRule::OptionalJson(_) | BodyRule::Json(_) => {
-            let is_json = content_type.is_some_and(|t| t.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json")));
+            let is_json =
+                content_type.is_some_and(|t| t.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json")));
             if !is_json {
                 return Err(Error::UnsupportedMediaType);
             }

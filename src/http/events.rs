@@ -34,8 +34,14 @@ pub async fn follow(request: Request) -> Result<Reply> {
     let belongs = Belongs { user: user.id.clone(), session: user.credential.session().cloned(), workspace: None, group: None };
     let live = request.app.ops.bus.register(belongs);
     let (resume, receiver) = request.app.ops.bus.subscribe(request.header("last-event-id"));
-    let mut state =
-        State { app: Arc::clone(&request.app), caller: request.caller.clone(), actor: request.actor.clone(), receiver, live, waiting: VecDeque::new() };
+    let mut state = State {
+        app: Arc::clone(&request.app),
+        caller: request.caller.clone(),
+        actor: request.actor.clone(),
+        receiver,
+        live,
+        waiting: VecDeque::new(),
+    };
     state.waiting.push_back(Bytes::from_static(b"retry: 2000\n\n"));
     match resume {
         Resume::Reset => state.tell_reset(),

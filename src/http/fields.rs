@@ -302,13 +302,17 @@ impl Query {
 
     pub fn integer(&self, name: &'static str, from: i64, to: i64) -> Option<i64> {
         self.optional(name, |t| {
-            t.parse::<i64>().ok().filter(|n| (from..=to).contains(n)).ok_or_else(|| FieldRule::new("range", format!("Allowed are whole numbers from {from} to {to}.")))
+            t.parse::<i64>()
+                .ok()
+                .filter(|n| (from..=to).contains(n))
+                .ok_or_else(|| FieldRule::new("range", format!("Allowed are whole numbers from {from} to {to}.")))
         })
     }
 
     pub fn time(&self, name: &'static str) -> Option<crate::clock::Millis> {
         self.optional(name, |t| {
-            crate::clock::Millis::parse(t).ok_or_else(|| FieldRule::new("invalid", "Write the time as RFC 3339, for example 2026-03-12T10:20:30Z, or as a date."))
+            crate::clock::Millis::parse(t)
+                .ok_or_else(|| FieldRule::new("invalid", "Write the time as RFC 3339, for example 2026-03-12T10:20:30Z, or as a date."))
         })
     }
 

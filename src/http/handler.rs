@@ -43,7 +43,11 @@ pub struct RawExchange {
 impl Request {
     /// A parameter of the path. One that the route does not have is a fault of ours.
     pub fn param(&self, name: &str) -> Result<&str> {
-        self.path.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str()).ok_or_else(|| Error::internal(format!("no path parameter {name}")))
+        self.path
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, v)| v.as_str())
+            .ok_or_else(|| Error::internal(format!("no path parameter {name}")))
     }
 
     /// A parameter of the path that must be an id; what is not one names nothing that could exist.
@@ -69,7 +73,9 @@ impl Request {
     pub fn if_match(&self) -> Result<Option<i64>> {
         let Some(text) = self.header("if-match").map(str::trim).filter(|t| *t != "*") else { return Ok(None) };
         let number = text.trim_start_matches("W/").trim_matches('"').parse::<i64>();
-        number.map(Some).map_err(|_| FieldRule::new("invalid", "If-Match holds the ETag of an earlier answer, for example \"3\".").error("If-Match"))
+        number
+            .map(Some)
+            .map_err(|_| FieldRule::new("invalid", "If-Match holds the ETag of an earlier answer, for example \"3\".").error("If-Match"))
     }
 }
 

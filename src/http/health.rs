@@ -14,13 +14,15 @@ pub async fn live(request: Request) -> Result<Reply> {
 pub async fn ready(request: Request) -> Result<Reply> {
     let ready = request.app.stage() == Stage::Serving;
     let status = if ready { 200 } else { 503 };
-    let reply = Reply::json(status, &json!({"status": if ready { "ready" } else { "not ready" }, "timestamp": request.app.clock.now().rfc3339()}))?;
+    let reply =
+        Reply::json(status, &json!({"status": if ready { "ready" } else { "not ready" }, "timestamp": request.app.clock.now().rfc3339()}))?;
     Ok(if ready { reply } else { reply.header("retry-after", "2") })
 }
 
 /// `GET /api/health`: one word per component.
 pub async fn summary(request: Request) -> Result<Reply> {
-    let database = request.app.ops.db.read(request.caller.origin.clone(), |read| crate::store::installation::find(read).map(|_| ())).await.is_ok();
+    let database =
+        request.app.ops.db.read(request.caller.origin.clone(), |read| crate::store::installation::find(read).map(|_| ())).await.is_ok();
     let cluster = request.app.view.health().await.healthy;
     let healthy = database && cluster && request.app.stage() == Stage::Serving;
     let word = |ok: bool| if ok { "healthy" } else { "unhealthy" };

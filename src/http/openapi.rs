@@ -69,7 +69,8 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
     if route.body != BodyRule::None {
         if let Some(of) = route.request {
             let schema = add_schema(schemas, of);
-            operation["requestBody"] = json!({"required": matches!(route.body, BodyRule::Json(_)), "content": {"application/json": {"schema": schema}}});
+            operation["requestBody"] =
+                json!({"required": matches!(route.body, BodyRule::Json(_)), "content": {"application/json": {"schema": schema}}});
         }
     }
     operation
@@ -110,7 +111,9 @@ fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
     let good = match route.answer {
         AnswerDoc::Nothing => json!({"description": "Done."}),
         AnswerDoc::Json(of) => json!({"description": "The object.", "content": {"application/json": {"schema": add_schema(schemas, of)}}}),
-        AnswerDoc::List(of) => json!({"description": "The list.", "content": {"application/json": {"schema": {"type": "array", "items": add_schema(schemas, of)}}}}),
+        AnswerDoc::List(of) => {
+            json!({"description": "The list.", "content": {"application/json": {"schema": {"type": "array", "items": add_schema(schemas, of)}}}})
+        }
         AnswerDoc::Text => json!({"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}}),
         AnswerDoc::Stream(kind) => json!({"description": "A stream.", "content": {kind: {}}}),
         AnswerDoc::Socket => json!({"description": "The connection becomes a WebSocket."}),

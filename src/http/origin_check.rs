@@ -12,7 +12,8 @@ fn header<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
 /// A call that changes something. With a cookie the proof is demanded; without one (signing in, API clients) only a
 /// proof of the contrary refuses.
 pub fn check(transport: &Transport, headers: &[(String, String)], by_cookie: bool) -> Result<()> {
-    let refused = Err(Error::CrossSite("This call came from another site, so it was refused. Open the page at its own address and try again."));
+    let refused =
+        Err(Error::CrossSite("This call came from another site, so it was refused. Open the page at its own address and try again."));
     if let Some(site) = header(headers, "sec-fetch-site") {
         // `none` is a person typing an address: never how a page sends a change.
         return if site == "same-origin" { Ok(()) } else { refused };

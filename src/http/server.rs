@@ -4,7 +4,7 @@ use super::edge::{Call, Channel, body_limit, serve};
 use super::handler::{RawExchange, Reply, ReplyBody};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::identity::address;
+use crate::identity::address::{ForwardedHeaders, client_address};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -62,7 +62,10 @@ fn channel(app: &App, kind: &ListenerKind, request: &HttpRequest, headers: &[(St
         ListenerKind::Control => Ok(Channel::CommandLine(control_user(request))),
         ListenerKind::Network => {
             let peer = request.peer_addr().map_or(std::net::IpAddr::from([0, 0, 0, 0]), |a| a.ip());
-            address::client(peer, headers, &app.config.server.trusted_proxies).map(Channel::Network)
+            let all = |name: &str| headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect::<Vec<_>>();
+            let (forwarded, x_forwarded_for) = (all("forwarded"), all("x-forwarded-for"));
+            let forwarded = ForwardedHeaders { forwarded: &forwarded, x_forwarded_for: &x_forwarded_for };
+            client_address(peer, &forwarded, &app.config.server.trusted_proxies).map(Channel::Network)
         }
     }
 }

@@ -112,7 +112,8 @@ impl Keys {
         let machine: Vec<&KeyRow> = rows.iter().filter(|r| r.kind == Family::Machine.as_str()).collect();
         let Some(active) = machine.iter().find(|r| r.active) else { return Ok(()) };
         let private = self.sealer.open(&purpose(&active.kind), &active.kid, &active.sealed_private)?;
-        let signer = TicketSigner::from_pkcs8_der(&private, &self.issuer).map_err(|e| Error::internal(format!("the ticket key cannot be used: {e}")))?;
+        let signer = TicketSigner::from_pkcs8_der(&private, &self.issuer)
+            .map_err(|e| Error::internal(format!("the ticket key cannot be used: {e}")))?;
         let public = machine.iter().map(|r| PublicKey::from_json(Family::Machine, &r.public_jwk)).collect::<Result<Vec<_>>>()?;
         let trust = AgentTrust { jwks: jwks(&public)?, issuer: self.issuer.clone() };
         self.machine.send_replace(Some(MachineKeys { signer: Arc::new(signer), trust }));
@@ -159,7 +160,8 @@ impl Keys {
 
 fn open_rows(rows: &[KeyRow], sealer: &Sealer) -> Result<Opened> {
     let open = |kind: &str| -> Result<Arc<SigningKey>> {
-        let row = rows.iter().find(|r| r.kind == kind && r.active).ok_or_else(|| Error::internal(format!("there is no active {kind} key")))?;
+        let row =
+            rows.iter().find(|r| r.kind == kind && r.active).ok_or_else(|| Error::internal(format!("there is no active {kind} key")))?;
         let private = sealer.open(&purpose(kind), &row.kid, &row.sealed_private)?;
         SigningKey::from_pkcs8(family(kind), private).map(Arc::new)
     };

@@ -47,7 +47,9 @@ pub fn insert(tx: &Tx<'_>, purpose: Purpose, hash: &[u8], user: Option<&UserId>,
 
 /// Uses a code up; `None` when it is unknown, used or expired.
 pub fn redeem(tx: &Tx<'_>, purpose: Purpose, hash: &[u8]) -> Result<Option<CodeRow>> {
-    tx.row(REDEEM, params![purpose.as_str(), hash, tx.now().0], |r| Ok(CodeRow { user_id: r.get::<_, Option<String>>(0)?.map(UserId::trusted), subject: r.get(1)? }))
+    tx.row(REDEEM, params![purpose.as_str(), hash, tx.now().0], |r| {
+        Ok(CodeRow { user_id: r.get::<_, Option<String>>(0)?.map(UserId::trusted), subject: r.get(1)? })
+    })
 }
 
 /// Whether a code would be accepted.

@@ -23,7 +23,8 @@ pub struct IdempotencyKey {
 }
 
 const FIND: &str = "SELECT request_hash, status, body FROM idempotency WHERE user_id = ?1 AND route = ?2 AND key = ?3 AND created_at > ?4";
-const KEEP: &str = "INSERT OR REPLACE INTO idempotency (user_id, route, key, request_hash, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const KEEP: &str =
+    "INSERT OR REPLACE INTO idempotency (user_id, route, key, request_hash, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const SWEEP: &str = "DELETE FROM idempotency WHERE created_at < ?1";
 
 pub fn find(read: &Read<'_>, key: &IdempotencyKey) -> Result<Option<Remembered>> {

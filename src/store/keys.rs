@@ -20,7 +20,8 @@ pub struct KeyRow {
     pub retire_at: Option<Millis>,
 }
 
-const ALL: &str = "SELECT kid, kind, algorithm, state, public_jwk, sealed_private, created_at, retire_at FROM signing_key ORDER BY kind, created_at DESC";
+const ALL: &str =
+    "SELECT kid, kind, algorithm, state, public_jwk, sealed_private, created_at, retire_at FROM signing_key ORDER BY kind, created_at DESC";
 const INSERT: &str = "INSERT INTO signing_key (kid, kind, algorithm, state, public_jwk, sealed_private, created_at) VALUES (?1, ?2, ?3, 'active', ?4, ?5, ?6)";
 const RETIRE: &str = "UPDATE signing_key SET state = 'retiring', retire_at = ?2 WHERE kind = ?1 AND state = 'active'";
 const DROP: &str = "DELETE FROM signing_key WHERE kind = ?1";
