@@ -22,9 +22,6 @@
 //! `domain` <- `policy` <- `store` <- `ops` <- `http`. `token` and `events` are leaves. `identity` stands beside `ops`.
 //! `reconcile` alone changes the cluster, `gateway` alone reads from it. Only `app` knows everyone.
 
-// A test that meets something unexpected should stop there.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
-
 pub mod agent;
 pub mod app;
 pub mod cli;

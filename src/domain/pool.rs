@@ -9,7 +9,6 @@ use super::quantity::{human_bytes, human_bytes_parts, human_cpu, print_bytes, pr
 use super::quota::{Resource, ResourceQuota, Usage};
 use crate::error::{Error, QuotaExceeded};
 use serde::Serialize;
-use serde::ser::SerializeStruct;
 
 /// Whose limit it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,20 +185,37 @@ impl Check {
     }
 }
 
-impl Serialize for Check {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let print = |amount| self.resource.print(amount);
-        let mut s = serializer.serialize_struct("Check", 9)?;
-        s.serialize_field("ok", &self.ok)?;
-        s.serialize_field("level", self.level.as_str())?;
-        s.serialize_field("id", &self.id)?;
-        s.serialize_field("name", &self.level_name)?;
-        s.serialize_field("resource", self.resource.as_str())?;
-        s.serialize_field("requested", &print(self.requested))?;
-        s.serialize_field("used", &print(self.used))?;
-        s.serialize_field("total", &print(self.total))?;
-        s.serialize_field("available", &print(self.available))?;
-        s.end()
+/// A check as a dry run tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct CheckView {
+    pub ok: bool,
+    /// `workspace`, `user`, `group` or `organization`.
+    pub level: &'static str,
+    pub id: String,
+    /// The level's name for people.
+    pub name: String,
+    /// `cpu`, `memory`, `storage` or `pods`.
+    pub resource: &'static str,
+    pub requested: String,
+    pub used: String,
+    pub total: String,
+    pub available: String,
+}
+
+impl From<&Check> for CheckView {
+    fn from(check: &Check) -> Self {
+        let print = |amount| check.resource.print(amount);
+        Self {
+            ok: check.ok,
+            level: check.level.as_str(),
+            id: check.id.clone(),
+            name: check.level_name.clone(),
+            resource: check.resource.as_str(),
+            requested: print(check.requested),
+            used: print(check.used),
+            total: print(check.total),
+            available: print(check.available),
+        }
     }
 }
 
@@ -288,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_check_prints_its_amounts_as_the_api_does() {
-        let value = serde_json::to_value(&check(&[memory(32 * GIB, 28 * GIB)], &asking(16 * GIB))[0]).unwrap();
+        let value = serde_json::to_value(CheckView::from(&check(&[memory(32 * GIB, 28 * GIB)], &asking(16 * GIB))[0])).unwrap();
         assert_eq!(
             value,
             serde_json::json!({"ok": false, "level": "group", "id": "grp_1", "name": "payments", "resource": "memory",

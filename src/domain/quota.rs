@@ -102,7 +102,7 @@ pub struct QuotaChange {
 }
 
 /// `resourceQuota` of the API; `null` is "no limit".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct QuotaView {
     pub cpu: Option<String>,
     pub memory: Option<String>,
@@ -176,7 +176,7 @@ pub fn percentage(used: i64, total: Option<i64>) -> f64 {
 }
 
 /// One bar: cpu, memory or storage.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AmountView {
     pub used: String,
     /// `null` is "no limit".
@@ -185,7 +185,7 @@ pub struct AmountView {
 }
 
 /// One bar in whole things.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CountView {
     pub used: i64,
     pub total: Option<i64>,
@@ -193,7 +193,7 @@ pub struct CountView {
 }
 
 /// `ResourceUsage` of the API.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct UsageView {
     pub cpu: AmountView,
     pub memory: AmountView,

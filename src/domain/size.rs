@@ -53,7 +53,7 @@ pub struct SizeChange {
 }
 
 /// `resources` of the API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SizeView {
     pub cpu: String,
     pub memory: String,

@@ -1,4 +1,5 @@
-//! Signing keys in two families that never mix: Ed25519 for people's access tokens, RSA 3072 for machines.
+//! Signing keys in families that never mix: Ed25519 for people's access tokens, RSA 3072 for machines, and Ed25519 of its
+//! own for the checkpoints of the audit log.
 //!
 //! A key is named by its RFC 7638 thumbprint, so the name is a fact about the key and cannot be given twice. Private
 //! parts leave here only as PKCS#8 to be sealed ([`super::seal`]); public parts as a JWKS document (RFC 7517). Generating
@@ -21,16 +22,19 @@ pub enum Family {
     Access,
     /// Machine tokens and agent tickets: RSA 3072, `RS512`, because the seeds' agents expect it.
     Machine,
+    /// Checkpoints of the audit log: Ed25519. Signs no tokens.
+    Audit,
 }
 
 impl Family {
-    pub const ALL: [Self; 2] = [Self::Access, Self::Machine];
+    pub const ALL: [Self; 3] = [Self::Access, Self::Machine, Self::Audit];
 
     /// The `kind` of the row in `signing_key`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Access => "access",
             Self::Machine => "machine",
+            Self::Audit => "audit",
         }
     }
 
@@ -41,7 +45,7 @@ impl Family {
     /// The one algorithm of this family.
     pub fn algorithm(self) -> Algorithm {
         match self {
-            Self::Access => Algorithm::EdDSA,
+            Self::Access | Self::Audit => Algorithm::EdDSA,
             Self::Machine => Algorithm::RS512,
         }
     }
@@ -49,7 +53,7 @@ impl Family {
     /// The algorithm's name in a token's header.
     pub fn algorithm_name(self) -> &'static str {
         match self {
-            Self::Access => "EdDSA",
+            Self::Access | Self::Audit => "EdDSA",
             Self::Machine => "RS512",
         }
     }
@@ -76,7 +80,7 @@ impl SigningKey {
     /// A new key. RSA takes about half a second: run it outside of the async workers.
     pub fn generate(family: Family) -> Result<Self> {
         let pkcs8: Zeroizing<Vec<u8>> = match family {
-            Family::Access => {
+            Family::Access | Family::Audit => {
                 let pair = Ed25519KeyPair::generate().map_err(|_| fault("cannot generate Ed25519"))?;
                 pair.to_pkcs8v1().map_err(|_| fault("cannot encode Ed25519"))?.as_ref().to_vec().into()
             }
@@ -93,7 +97,7 @@ impl SigningKey {
     pub fn from_pkcs8(family: Family, pkcs8: Zeroizing<Vec<u8>>) -> Result<Self> {
         let document = Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", pkcs8.as_slice())));
         let encoding = match family {
-            Family::Access => EncodingKey::from_ed_pem(document.as_bytes()),
+            Family::Access | Family::Audit => EncodingKey::from_ed_pem(document.as_bytes()),
             Family::Machine => EncodingKey::from_rsa_pem(document.as_bytes()),
         }
         .map_err(|_| fault("is not a key of its family"))?;
@@ -116,6 +120,11 @@ impl SigningKey {
     /// The private key, to be sealed and stored, never to be shown.
     pub fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
+    }
+
+    /// The signature over a message that is no token, as base64url.
+    pub fn sign_detached(&self, message: &[u8]) -> Result<String> {
+        jsonwebtoken::crypto::sign(message, &self.encoding, self.family().algorithm()).map_err(|_| fault("cannot sign"))
     }
 
     pub(super) fn encoding(&self) -> &EncodingKey {
@@ -145,6 +154,12 @@ impl PublicKey {
         serde_json::to_string(&self.jwk).map_err(|e| fault(&e.to_string()))
     }
 
+    /// Whether [`SigningKey::sign_detached`] of this key made the signature over the message.
+    pub fn verify_detached(&self, message: &[u8], signature: &str) -> bool {
+        let key = DecodingKey::from_jwk(&self.jwk).ok();
+        key.is_some_and(|key| jsonwebtoken::crypto::verify(signature, message, &key, self.family.algorithm()).unwrap_or(false))
+    }
+
     /// Reads what [`Self::to_json`] wrote. The name is computed again, not believed.
     pub fn from_json(family: Family, text: &str) -> Result<Self> {
         let jwk: Jwk = serde_json::from_str(text).map_err(|e| fault(&e.to_string()))?;
@@ -158,7 +173,7 @@ impl PublicKey {
 /// Whether the key is of the kind that the family signs with, and says nothing else about itself.
 fn fits(family: Family, jwk: &Jwk) -> bool {
     let kind = match family {
-        Family::Access => matches!(jwk.algorithm, AlgorithmParameters::OctetKeyPair(_)),
+        Family::Access | Family::Audit => matches!(jwk.algorithm, AlgorithmParameters::OctetKeyPair(_)),
         Family::Machine => matches!(jwk.algorithm, AlgorithmParameters::RSA(_)),
     };
     let algorithm = jwk.common.key_algorithm.is_none_or(|a| a == family.algorithm().into());
@@ -281,6 +296,16 @@ mod tests {
         let ring = Keyring::from_jwks(Family::Machine, &document).unwrap();
         assert!(ring.find(samples::machine(0).kid()).is_some());
         assert!(ring.find(access.kid()).is_none());
+    }
+
+    #[test]
+    fn a_detached_signature_is_of_one_key_and_one_message() {
+        let (key, other) = (SigningKey::generate(Family::Audit).unwrap(), SigningKey::generate(Family::Audit).unwrap());
+        let signature = key.sign_detached(b"head").unwrap();
+        assert!(key.public().verify_detached(b"head", &signature));
+        assert!(!key.public().verify_detached(b"tail", &signature));
+        assert!(!other.public().verify_detached(b"head", &signature));
+        assert!(!key.public().verify_detached(b"head", "nonsense"));
     }
 
     #[test]
