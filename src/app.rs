@@ -3,6 +3,9 @@
 //! Only this file knows everyone. Starting does nothing that the first answer need not wait for: RSA keys, the sandbox
 //! self-test and integrity checks come after it.
 
+pub mod background;
+pub mod listen;
+
 use crate::clock::{Clock, Entropy};
 use crate::cluster::{Cluster, ClusterView};
 use crate::config::Config;
@@ -53,6 +56,8 @@ pub struct App {
     pub limiter: Limiter,
     pub turns: Turns,
     pub monotonic_start: Instant,
+    /// The last server did not stop cleanly.
+    pub unclean: bool,
     stage: AtomicU8,
 }
 
@@ -125,7 +130,7 @@ impl Application {
         entropy.fill(&mut start);
         let bus = Bus::new(start.iter().map(|b| format!("{b:02x}")).collect());
         let audit_key = *master.derive("audit-chain")?;
-        let (db, _) = Db::open(DbOptions {
+        let (db, opened) = Db::open(DbOptions {
             path: database_path(&config.data.dir),
             synchronous: if config.data.synchronous_full { Synchronous::Full } else { Synchronous::Normal },
             readers: config.data.readers,
@@ -165,6 +170,7 @@ impl Application {
             router: Router::new(ROUTES),
             turns: Turns::default(),
             monotonic_start,
+            unclean: opened.unclean,
             stage: AtomicU8::new(0),
         };
         Ok(Self { app: Arc::new(app), cluster, _lock: lock })

@@ -7,7 +7,6 @@ use super::writer::{Job, Writer};
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, Result};
 use crate::events::Bus;
-use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,15 +163,6 @@ impl Db {
             }
             Err((error, _)) => Err(error),
         }
-    }
-
-    /// Runs a job on the writer's own connection between two transactions: backups.
-    pub(super) fn on_writer<T: Send + 'static>(&self, job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static) -> Result<T> {
-        let (answer, wait) = std::sync::mpsc::sync_channel(1);
-        self.send(Box::new(move |writer| {
-            let _ = answer.send(job(writer.connection()));
-        }))?;
-        wait.recv().map_err(|_| Error::internal("a job of the writer was lost"))?
     }
 
     /// Finishes what is queued, folds the WAL into the file and ends the writer. Later writes are refused.

@@ -17,6 +17,7 @@ mod denials;
 mod effects;
 pub mod idempotency;
 pub mod installation;
+pub mod integrity;
 pub mod keys;
 pub mod open;
 pub mod pool;

@@ -125,11 +125,6 @@ impl Writer {
             tracing::error!(%error, "folded refusals could not be written");
         }
     }
-
-    /// The connection itself, for backups.
-    pub(super) fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
-    }
 }
 
 /// How the audit log names a refusal; `None` for what is no act of a person (invalid input, faults of ours).

@@ -1,0 +1,40 @@
+//! What goes on beside the answers: keys that take time to make, the reconciler, timed upkeep.
+
+use super::Application;
+use crate::upkeep;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The running tasks; they end when told to.
+pub struct Background {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Starts everything that is not needed for the first answer.
+pub fn start(application: &Application) -> Background {
+    let app = Arc::clone(&application.app);
+    let (stop, stopped) = watch::channel(false);
+    let late = Arc::clone(&app);
+    let mut tasks = vec![tokio::task::spawn_blocking(move || {
+        if let Err(error) = late.keys.complete(&late.ops.db, late.clock.as_ref(), late.entropy.as_ref()) {
+            tracing::error!(%error, "the key of agent tickets could not be made: workspaces cannot be opened");
+        }
+        if let Err(error) = upkeep::check_integrity(&late) {
+            tracing::error!(%error, "the database could not be checked");
+        }
+    })];
+    tasks.push(tokio::spawn(upkeep::run(Arc::clone(&app), stopped.clone())));
+    Background { stop, tasks }
+}
+
+impl Background {
+    /// Tells all tasks to end and waits for what they do now.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Listening: the address for people, and the control socket for the command line.
+
+use super::{Application, Stage};
+use crate::error::{Error, Result};
+use crate::http::server::{ControlPeer, ListenerKind, configure};
+use actix_web::dev::{Extensions, ServerHandle};
+use actix_web::{App as WebApp, HttpServer};
+use std::any::Any;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long requests may go on after the server was told to stop, in seconds.
+const GRACE: u64 = 10;
+/// How long a client may take to send its headers.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Open connections of one worker; more wait in the kernel's queue.
+const CONNECTIONS: usize = 10_000;
+
+/// What is listened on.
+pub struct Listeners {
+    pub network: TcpListener,
+    /// Encrypts by itself; absent for plain http.
+    pub tls: Option<rustls::ServerConfig>,
+    /// Where the control socket is made.
+    pub control: PathBuf,
+}
+
+/// Serves until the process is told to stop. `ready` is called once the first answer is possible.
+pub async fn run_until_stopped(application: Application, listeners: Listeners, ready: impl FnOnce()) -> Result<()> {
+    let app = Arc::clone(&application.app);
+    let mut signals = Signals::listen()?;
+    let control = control_listener(&listeners.control)?;
+    let fault = |e: std::io::Error| Error::internal(format!("the server cannot listen: {e}"));
+    let people = configure(Arc::clone(&app), ListenerKind::Network);
+    let server = HttpServer::new(move || WebApp::new().configure(people.clone()))
+        .workers(app.config.server.workers)
+        .max_connections(CONNECTIONS)
+        .client_request_timeout(HEADER_TIME)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(GRACE)
+        .disable_signals();
+    let server = match listeners.tls {
+        Some(tls) => server.listen_rustls_0_23(listeners.network, tls).map_err(fault)?,
+        None => server.listen(listeners.network).map_err(fault)?,
+    };
+    let shell = configure(Arc::clone(&app), ListenerKind::Control);
+    let shells = HttpServer::new(move || WebApp::new().configure(shell.clone()))
+        .workers(1)
+        .on_connect(note_peer)
+        .shutdown_timeout(1)
+        .disable_signals()
+        .listen_uds(control)
+        .map_err(fault)?;
+    let (server, shells) = (server.run(), shells.run());
+    let handles = [server.handle(), shells.handle()];
+    let running = [actix_web::rt::spawn(server), actix_web::rt::spawn(shells)];
+    let background = super::background::start(&application);
+    app.enter(Stage::Serving);
+    ready();
+    signals.first().await;
+    tracing::info!("stopping");
+    app.enter(Stage::Stopping);
+    actix_web::rt::spawn(async move {
+        signals.first().await;
+        // The second signal means now; what was acknowledged is in the file.
+        std::process::exit(130);
+    });
+    background.stop().await;
+    app.ops.bus.cut(&crate::events::Cut::All, crate::events::CutReason::Restarting);
+    stop(handles).await;
+    for task in running {
+        let _ = task.await;
+    }
+    let _ = std::fs::remove_file(&listeners.control);
+    application.stop().await;
+    Ok(())
+}
+
+async fn stop(handles: [ServerHandle; 2]) {
+    for handle in handles {
+        handle.stop(true).await;
+    }
+}
+
+/// Binds the control socket, private to the data directory's user. A stale one is removed: the lock is held.
+fn control_listener(path: &Path) -> Result<UnixListener> {
+    let fault = |e: std::io::Error| Error::internal(format!("the control socket {} cannot be made: {e}", path.display()));
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(fault(e)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(fault)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fault)?;
+    Ok(listener)
+}
+
+/// Remembers who opened a connection of the control socket; the kernel says so, not the client.
+fn note_peer(connection: &dyn Any, data: &mut Extensions) {
+    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::UnixStream>()
+        && let Ok(peer) = stream.peer_cred()
+    {
+        data.insert(ControlPeer(system_user(peer.uid())));
+    }
+}
+
+/// The name of a uid in `/etc/passwd`, else the number.
+pub fn system_user(uid: u32) -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let wanted = uid.to_string();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
+        (id == wanted).then(|| name.to_owned())
+    });
+    name.unwrap_or(wanted)
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let fault = |e: std::io::Error| Error::internal(format!("signals cannot be received: {e}"));
+        Ok(Self { terminate: signal(SignalKind::terminate()).map_err(fault)?, interrupt: signal(SignalKind::interrupt()).map_err(fault)? })
+    }
+
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
