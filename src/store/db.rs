@@ -7,6 +7,7 @@ use super::writer::{Job, Writer};
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, Result};
 use crate::events::Bus;
+use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
