@@ -10,6 +10,10 @@ use std::process::ExitCode;
 
 #[allow(clippy::disallowed_methods)] // the one place that asks the process for its arguments and environment
 fn main() -> ExitCode {
+    // Before anything else: the launcher of a sandbox must have a single thread and touch nothing.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == codex_web::cli::sandbox::SUBCOMMAND) {
+        return codex_web::cli::sandbox::run();
+    }
     let environment = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
     let surroundings = Surroundings {
         environment: environment.collect(),

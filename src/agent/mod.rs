@@ -7,8 +7,10 @@
 //! Deliberately absent: threads, name look-ups, files outside the workspace, and any outbound connection.
 
 pub mod http;
+pub mod init;
 pub mod program;
 pub mod protocol;
+pub mod pty;
 pub mod ring;
 pub mod session;
 pub mod sessions;
@@ -80,6 +82,13 @@ impl Agent {
     /// Asks the workspace to stop: clients are told, programs get SIGTERM and later SIGKILL.
     pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Waits until every client has been told and has left.
+    pub async fn until_nobody_is_attached(&self) {
+        while self.sessions.list().iter().any(|s| s.attached > 0) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
     }
 
     fn health(&self) -> serde_json::Value {

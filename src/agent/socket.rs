@@ -63,8 +63,9 @@ where
         end = watch_lag(&session, attached.client) => end,
         end = until_stopping(stopping) => end,
     };
-    session.detach(attached.client);
+    // Last, because a stop waits until nobody is attached.
     let _ = tokio::time::timeout(Duration::from_secs(2), farewell(&mut sink, end)).await;
+    session.detach(attached.client);
 }
 
 async fn send<K>(sink: &mut K, session: &Session, attached: Attached, mut changes: watch::Receiver<u64>) -> End

@@ -12,6 +12,7 @@ pub mod control;
 pub mod exit;
 pub mod output;
 mod password;
+pub mod sandbox;
 mod user;
 
 use arguments::{Arguments, Command};

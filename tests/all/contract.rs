@@ -6,6 +6,7 @@
 use codex_web::clock::{Clock, Millis, SystemClock, SystemEntropy};
 use codex_web::cluster::agent_client::{self, AgentError, Opening, TerminalSocket};
 use codex_web::cluster::fake::FakeCluster;
+use codex_web::cluster::local::{LocalCluster, LocalOptions, Tier};
 use codex_web::cluster::{
     AgentTrust, Cluster, ClusterError, Desired, GroupSpec, LogOptions, ObservedWorkspace, Phase, Recipe, Size, WorkspaceRef, WorkspaceSpec,
 };
@@ -180,10 +181,58 @@ fn fake() -> Subject {
     Subject { cluster: FakeCluster::new(Arc::new(SystemClock)), argv: &["echo"], _keep: None }
 }
 
+/// A folder that the uids of workspaces may pass through.
+pub fn passable_folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    folder
+}
+
+/// Options of a local runtime in a folder of its own, with the real program as its launcher.
+pub fn options(folder: &std::path::Path, tier: Tier) -> LocalOptions {
+    let mut options = LocalOptions::new(folder.to_owned(), folder.join("run"), Arc::new(SystemClock));
+    options.self_exe = env!("CARGO_BIN_EXE_codex-web").into();
+    options.only_tier = Some(tier);
+    options.grace = Duration::from_secs(2);
+    options
+}
+
+/// Waits for the self-test; `None`, said loudly, where this host cannot make the tier.
+pub async fn tested(cluster: &Arc<LocalCluster>, tier: Tier) -> Option<()> {
+    let cluster: &dyn Cluster = &**cluster;
+    for _ in 0..500 {
+        let health = cluster.health().await;
+        if health.summary != "testing the sandbox" {
+            if health.healthy {
+                return Some(());
+            }
+            eprintln!("SKIPPED: this host cannot make tier {tier:?}: {:?}", health.warnings);
+            assert!(std::env::var_os("CODEX_WEB_TEST_EVERY_TIER").is_none(), "every tier was asked for");
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the self-test did not end");
+}
+
+async fn local(tier: Tier) -> Option<Subject> {
+    let folder = passable_folder();
+    let cluster = LocalCluster::start(options(folder.path(), tier)).unwrap();
+    tested(&cluster, tier).await?;
+    Some(Subject { cluster, argv: &["sh"], _keep: Some(folder) })
+}
+
 /// Runs each case against each implementation, as a test of its own.
 macro_rules! contract {
     ($($case:ident)*) => {
         mod on_the_fake { $( #[tokio::test] async fn $case() { super::$case(super::fake()).await; } )* }
+        mod on_local_full { $( #[tokio::test] async fn $case() {
+            if let Some(subject) = super::local(super::Tier::Full).await { super::$case(subject).await; }
+        } )* }
+        mod on_local_reduced { $( #[tokio::test] async fn $case() {
+            if let Some(subject) = super::local(super::Tier::UidLandlock).await { super::$case(subject).await; }
+        } )* }
     };
 }
 
@@ -293,6 +342,7 @@ async fn a_client_that_comes_back_gets_what_it_missed(subject: Subject) {
     let spec = spec(subject.argv);
     start(&*subject.cluster, &spec).await;
     let mut first = Terminal::open(&*subject.cluster, &spec, "main", None).await;
+    first.expect("$ ").await;
     first.send("one").await;
     first.expect("one").await;
     let (seen, started) = (first.offset, first.hello["started"].as_i64());

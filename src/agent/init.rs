@@ -1,0 +1,145 @@
+//! The agent as the first process of a sandbox: says how its start goes, accepts connections, collects orphans, and at
+//! the end ends everything that is left.
+
+use crate::agent::Agent;
+use crate::agent::program::StartError;
+use crate::agent::pty::{Children, PtyPrograms};
+use crate::clock::SystemClock;
+use crate::domain::agent::{AgentOrder, StartEvent};
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, Signal, WaitIdOptions, WaitId};
+use std::fs::File;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+
+/// How many connections the server may have at once.
+const MOST_CONNECTIONS: usize = 256;
+
+/// How long clients are waited for, so that they hear why before the programs end.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Runs until the workspace ends. Reports on `status`, logs on standard error.
+pub fn run(order: AgentOrder, listener: OwnedFd, mut status: File) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&mut status, "agent_failed", &format!("The agent could not start: {error}."), None),
+    };
+    let code = runtime.block_on(serve(order, listener, &mut status));
+    // Whatever still waits in the background waits for programs that are gone.
+    runtime.shutdown_background();
+    code
+}
+
+fn fail(status: &mut File, code: &str, message: &str, remedy: Option<&str>) -> ExitCode {
+    log(message);
+    say(status, &StartEvent::Failed { code: code.to_owned(), message: message.to_owned(), remedy: remedy.map(str::to_owned) });
+    ExitCode::from(71)
+}
+
+fn say(status: &mut File, event: &StartEvent) {
+    let _ = writeln!(status, "{}", serde_json::to_string(event).unwrap_or_default());
+}
+
+/// One line of the workspace's log; the server adds the time.
+fn log(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitCode {
+    let grace = Duration::from_millis(order.grace_milliseconds);
+    let children = Children::default();
+    let programs = PtyPrograms::new(order.clone(), children.clone());
+    if let Err(error) = programs.find() {
+        let StartError::NotFound(name) = &error else { return fail(status, "agent_failed", &error.to_string(), None) };
+        let message = format!("The program {name} was not found in the sandbox.");
+        return fail(status, "program_not_found", &message, Some("Install it on the host below /usr or /opt, or choose another template."));
+    }
+    let opened = (|| {
+        let listener = UnixListener::from_std(listener.into())?;
+        Ok::<_, io::Error>((listener, signal(SignalKind::terminate())?, signal(SignalKind::child())?))
+    })();
+    let (listener, mut terminate, mut child) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return fail(status, "agent_failed", &format!("The agent could not listen: {error}."), None),
+    };
+    let agent = match Agent::new(&order, Box::new(programs), Arc::new(SystemClock)) {
+        Ok(agent) => agent,
+        Err(error) => return fail(status, "agent_failed", &format!("The agent got no usable keys: {error}."), None),
+    };
+    let mut stopping = agent.stopping();
+    tokio::spawn(accept(listener, Arc::clone(&agent)));
+    say(status, &StartEvent::Ready);
+    log(&format!("the agent runs (run {}, {})", order.run, order.argv.join(" ")));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => agent.stop(),
+            _ = child.recv() => children.reap(),
+            () = asked(&mut stopping) => break,
+        }
+    }
+    let _ = tokio::time::timeout(FAREWELL, agent.until_nobody_is_attached()).await;
+    end_all(grace, &children, &mut child).await;
+    log("the workspace ended");
+    ExitCode::SUCCESS
+}
+
+async fn asked(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+async fn accept(listener: UnixListener, agent: Arc<Agent>) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let agent = Arc::clone(&agent);
+                tokio::spawn(async move {
+                    agent.serve(stream).await;
+                    drop(place);
+                });
+            }
+            // Out of descriptors, mostly: wait for some to come back.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Ends every other process that this one may signal: politely, and after the grace for good.
+async fn end_all(grace: Duration, children: &Children, child: &mut tokio::signal::unix::Signal) {
+    // `kill(-1)`: everything but this process. Interactive shells ignore SIGTERM but not a hang-up.
+    for signal in [Signal::TERM, Signal::HUP, Signal::CONT] {
+        let _ = rustix::process::kill_process_group(Pid::INIT, signal);
+    }
+    let gone = async {
+        loop {
+            children.reap();
+            if !has_children() {
+                return;
+            }
+            child.recv().await;
+        }
+    };
+    if tokio::time::timeout(grace, gone).await.is_err() {
+        log("some programs did not end in time and are killed");
+        let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
+        for _ in 0..50 {
+            children.reap();
+            if !has_children() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Orphans come to this process, so without children there is nobody left.
+fn has_children() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    !matches!(rustix::process::waitid(WaitId::All, options), Err(rustix::io::Errno::CHILD))
+}

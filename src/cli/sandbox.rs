@@ -1,0 +1,18 @@
+//! `codex-web sandbox-exec`, hidden: the launcher of a local sandbox and, inside it, the agent.
+//!
+//! Must run before anything else of the program: no thread, no telemetry, no configuration.
+
+use crate::agent::init;
+use crate::cluster::local::{Entered, enter};
+use std::process::ExitCode;
+
+/// The hidden subcommand's name.
+pub const SUBCOMMAND: &str = crate::cluster::local::SUBCOMMAND;
+
+/// Reads its order from standard input, makes the sandbox, and becomes the agent in it.
+pub fn run() -> ExitCode {
+    match enter() {
+        Entered::Agent { order, listener, status } => init::run(*order, listener, status),
+        Entered::Done(code) => ExitCode::from(code),
+    }
+}
