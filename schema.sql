@@ -39,6 +39,7 @@ CREATE UNIQUE INDEX user_username ON user (username) WHERE status IN ('active', 
 CREATE UNIQUE INDEX user_email ON user (email COLLATE NOCASE) WHERE status IN ('active', 'disabled');
 CREATE INDEX user_name ON user (name COLLATE NOCASE);
 CREATE INDEX user_listed ON user (username, id) WHERE status IN ('active', 'disabled');
+CREATE INDEX user_disabled ON user (username) WHERE status = 'disabled';
 CREATE INDEX user_manager ON user (manager_id) WHERE manager_id IS NOT NULL;
 
 CREATE TABLE login_identity (
@@ -554,6 +555,8 @@ CREATE INDEX audit_event_ts ON audit_event (ts, seq);
 CREATE INDEX audit_event_actor ON audit_event (actor_id, seq);
 CREATE INDEX audit_event_action ON audit_event (action, seq);
 CREATE INDEX audit_event_resource ON audit_event (resource, seq);
+CREATE INDEX audit_event_request ON audit_event (request_id, seq);
+CREATE INDEX audit_event_failed ON audit_event (seq) WHERE success = 0;
 CREATE INDEX audit_event_group ON audit_event (group_id, seq) WHERE group_id IS NOT NULL;
 CREATE TRIGGER audit_event_append_only BEFORE UPDATE ON audit_event BEGIN
   SELECT RAISE(ABORT, 'audit entries never change');

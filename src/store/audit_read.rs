@@ -1,1 +1,254 @@
-//! x
+//! Reading the audit log: filters, newest first, a page at a time.
+//!
+//! One constant statement per index: the narrowest filter that was given chooses which, and the others are checked on
+//! its rows. The chain keeps ids only; names are joined here, so an erased person reads as `deleted-user-<6 hex>`
+//! everywhere at once. What the personal side row holds (reason, typed names) is shown beside the details while it
+//! exists.
+
+use super::sql::{Page, id_list};
+use super::tx::Read;
+use crate::clock::Millis;
+use crate::error::Result;
+use rusqlite::{Row, params};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// Which entries a list shows. Empty: all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Filter {
+    /// From this time on.
+    pub from: Option<Millis>,
+    /// Before this time.
+    pub until: Option<Millis>,
+    /// The actor: an account's id, `cli:<user>`, or a task of the server.
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    /// `kind:id`.
+    pub resource: Option<String>,
+    pub success: Option<bool>,
+    pub request_id: Option<String>,
+}
+
+/// One entry as people read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub seq: i64,
+    pub id: String,
+    pub at: Millis,
+    pub actor_kind: String,
+    pub actor_id: Option<String>,
+    /// E-mail address, `cli:<user>`, `deleted-user-<6 hex>`, or the part of the server.
+    pub actor_name: String,
+    pub action: String,
+    pub resource: String,
+    pub resource_name: Option<String>,
+    pub details: Value,
+    pub success: bool,
+    pub error: Option<String>,
+    pub count: i64,
+    pub request_id: String,
+    pub address: Option<String>,
+    pub agent: Option<String>,
+    pub hash: Vec<u8>,
+    pub prev: Vec<u8>,
+}
+
+/// Where the last page ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    pub seq: i64,
+    pub at: Millis,
+}
+
+/// Parameters of every statement: 1 from, 2 until, 3 actor, 4 action, 5 resource, 6 success, 7 request, 8 before seq,
+/// 9 before time, 10 limit.
+macro_rules! entries {
+    ($from:literal, $where:literal, $order:literal) => {
+        concat!(
+            "SELECT e.seq, e.id, e.ts, e.actor_kind, e.actor_id, e.action, e.resource, e.details, e.success, e.error, e.count, \
+             e.request_id, e.hash, e.prev, p.data AS personal, u.email AS actor_email, u.status AS actor_status FROM audit_event e ",
+            $from,
+            " LEFT JOIN audit_person p ON p.seq = e.seq LEFT JOIN user u ON u.id = e.actor_id WHERE ",
+            $where,
+            " AND (?1 IS NULL OR e.ts >= ?1) AND (?2 IS NULL OR e.ts < ?2) AND (?3 IS NULL OR e.actor_id = ?3) \
+             AND (?4 IS NULL OR e.action = ?4) AND (?5 IS NULL OR e.resource = ?5) AND (?6 IS NULL OR e.success = ?6) \
+             AND (?7 IS NULL OR e.request_id = ?7) AND ",
+            $order,
+            " LIMIT ?10"
+        )
+    };
+}
+
+const ALL: &str = entries!("", "1", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const BY_REQUEST: &str =
+    entries!("INDEXED BY audit_event_request", "e.request_id = ?7", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const BY_RESOURCE: &str =
+    entries!("INDEXED BY audit_event_resource", "e.resource = ?5", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const BY_ACTOR: &str = entries!("INDEXED BY audit_event_actor", "e.actor_id = ?3", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const BY_ACTION: &str = entries!("INDEXED BY audit_event_action", "e.action = ?4", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const FAILED: &str = entries!("INDEXED BY audit_event_failed", "e.success = 0", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+// The clock can have been set back, so time is an order of its own.
+const BY_TIME: &str = entries!(
+    "INDEXED BY audit_event_ts",
+    "e.ts >= coalesce(?1, 0) AND e.ts < coalesce(?2, 9223372036854775807)",
+    "(e.ts, e.seq) < (?9, ?8) ORDER BY e.ts DESC, e.seq DESC"
+);
+const COUNT: &str = "SELECT count(*) FROM audit_event e WHERE (?1 IS NULL OR e.ts >= ?1) AND (?2 IS NULL OR e.ts < ?2) \
+     AND (?3 IS NULL OR e.actor_id = ?3) AND (?4 IS NULL OR e.action = ?4) AND (?5 IS NULL OR e.resource = ?5) \
+     AND (?6 IS NULL OR e.success = ?6) AND (?7 IS NULL OR e.request_id = ?7)";
+const USERS: &str =
+    "SELECT id, CASE status WHEN 'erased' THEN '' ELSE email END AS name FROM user WHERE id IN (SELECT value FROM json_each(?1))";
+const GROUPS: &str = "SELECT id, name FROM \"group\" WHERE id IN (SELECT value FROM json_each(?1))";
+const WORKSPACES: &str = "SELECT id, name FROM workspace WHERE id IN (SELECT value FROM json_each(?1))";
+
+fn statement(filter: &Filter) -> &'static str {
+    if filter.request_id.is_some() {
+        BY_REQUEST
+    } else if filter.resource.is_some() {
+        BY_RESOURCE
+    } else if filter.actor.is_some() {
+        BY_ACTOR
+    } else if filter.from.is_some() || filter.until.is_some() {
+        BY_TIME
+    } else if filter.success == Some(false) {
+        FAILED
+    } else if filter.action.is_some() {
+        BY_ACTION
+    } else {
+        ALL
+    }
+}
+
+/// How an erased person reads.
+pub fn pseudonym(id: &str) -> String {
+    let hex = id.rsplit('_').next().unwrap_or(id);
+    format!("deleted-user-{}", hex.get(hex.len().saturating_sub(6)..).unwrap_or(hex))
+}
+
+fn actor_name(kind: &str, id: Option<&str>, email: Option<String>, status: Option<&str>) -> String {
+    match (kind, id) {
+        (_, None) => kind.to_owned(),
+        ("user" | "service", Some(id)) => match email {
+            Some(email) if status != Some("erased") => email,
+            _ => pseudonym(id),
+        },
+        ("system", Some(task)) => format!("system:{task}"),
+        (_, Some(id)) => id.to_owned(),
+    }
+}
+
+fn text(personal: &mut Map<String, Value>, key: &str) -> Option<String> {
+    match personal.remove(key) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn entry(r: &Row<'_>) -> rusqlite::Result<Entry> {
+    let mut personal: Map<String, Value> =
+        r.get::<_, Option<String>>("personal")?.and_then(|data| serde_json::from_str(&data).ok()).unwrap_or_default();
+    let (address, agent) = (text(&mut personal, "address"), text(&mut personal, "agent"));
+    let mut details: Value = serde_json::from_str(&r.get::<_, String>("details")?).unwrap_or(Value::Null);
+    if let Value::Object(details) = &mut details {
+        details.extend(personal);
+    }
+    let (actor_kind, actor_id): (String, Option<String>) = (r.get("actor_kind")?, r.get("actor_id")?);
+    let status: Option<String> = r.get("actor_status")?;
+    Ok(Entry {
+        seq: r.get("seq")?,
+        id: r.get("id")?,
+        at: Millis(r.get("ts")?),
+        actor_name: actor_name(&actor_kind, actor_id.as_deref(), r.get("actor_email")?, status.as_deref()),
+        actor_kind,
+        actor_id,
+        action: r.get("action")?,
+        resource: r.get("resource")?,
+        resource_name: None,
+        details,
+        success: r.get("success")?,
+        error: r.get("error")?,
+        count: r.get("count")?,
+        request_id: r.get("request_id")?,
+        address,
+        agent,
+        hash: r.get("hash")?,
+        prev: r.get("prev")?,
+    })
+}
+
+/// A page of entries, newest first, and where the next one begins.
+pub fn list(read: &Read<'_>, filter: &Filter, before: Option<Before>, limit: usize) -> Result<(Page<Entry>, Option<Before>)> {
+    let before = before.unwrap_or(Before { seq: i64::MAX, at: Millis(i64::MAX) });
+    let wanted = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+    let (from, until) = (filter.from.map(|t| t.0), filter.until.map(|t| t.0));
+    let rows = read.rows(
+        statement(filter),
+        params![
+            from,
+            until,
+            filter.actor,
+            filter.action,
+            filter.resource,
+            filter.success,
+            filter.request_id,
+            before.seq,
+            before.at.0,
+            wanted
+        ],
+        entry,
+    )?;
+    let mut page = Page::cut(rows, limit);
+    name_resources(read, &mut page.items)?;
+    let next = page.items.last().filter(|_| page.more).map(|e| Before { seq: e.seq, at: e.at });
+    Ok((page, next))
+}
+
+/// How many entries the filter matches. Costs a scan.
+pub fn count(read: &Read<'_>, filter: &Filter) -> Result<i64> {
+    let (from, until) = (filter.from.map(|t| t.0), filter.until.map(|t| t.0));
+    let f = filter;
+    read.one(COUNT, params![from, until, f.actor, f.action, f.resource, f.success, f.request_id], |r| r.get(0))
+}
+
+/// Names what the entries are about: from the rows that exist, else from the entry's own details.
+fn name_resources(read: &Read<'_>, entries: &mut [Entry]) -> Result<()> {
+    let mut names: HashMap<String, String> = HashMap::new();
+    for (kind, sql) in [("user:", USERS), ("group:", GROUPS), ("workspace:", WORKSPACES)] {
+        let ids: Vec<&str> = entries.iter().filter_map(|e| e.resource.strip_prefix(kind)).collect();
+        if !ids.is_empty() {
+            names.extend(read.rows(sql, [id_list(ids)], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?);
+        }
+    }
+    for entry in entries {
+        let id = entry.resource.split_once(':').map_or("", |(_, id)| id);
+        entry.resource_name = match names.get(id) {
+            Some(name) if name.is_empty() => Some(pseudonym(id)),
+            Some(name) => Some(name.clone()),
+            None => entry.details.get("name").and_then(Value::as_str).map(str::to_owned),
+        };
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_erased_person_reads_as_a_pseudonym_and_a_shell_as_itself() {
+        let id = "usr_0123456789abcdef0123456789abcdef";
+        assert_eq!(actor_name("user", Some(id), Some("a@b.c".into()), Some("erased")), "deleted-user-abcdef");
+        assert_eq!(actor_name("user", Some(id), Some("a@b.c".into()), Some("deleted")), "a@b.c");
+        assert_eq!(actor_name("local-shell", Some("cli:root"), None, None), "cli:root");
+        assert_eq!(actor_name("anonymous", None, None, None), "anonymous");
+        assert_eq!(actor_name("system", Some("reconcile"), None, None), "system:reconcile");
+    }
+
+    #[test]
+    fn the_narrowest_filter_chooses_the_index() {
+        let time = Filter { from: Some(Millis(1)), ..Filter::default() };
+        assert_eq!(statement(&time), BY_TIME);
+        assert_eq!(statement(&Filter { actor: Some("usr_1".into()), ..time.clone() }), BY_ACTOR);
+        assert_eq!(statement(&Filter { success: Some(true), ..Filter::default() }), ALL);
+    }
+}

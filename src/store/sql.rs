@@ -77,3 +77,27 @@ pub(super) fn prefix_end(prefix: &str) -> String {
     end.push('\u{10FFFF}');
     end
 }
+
+/// Ids as one JSON parameter for `IN (SELECT value FROM json_each(?))`: one constant statement serves a whole page.
+pub(super) fn id_list<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+    serde_json::Value::from_iter(ids).to_string()
+}
+
+/// A `LIKE` pattern that finds the text as a substring, to be used with `ESCAPE '\'`.
+pub(super) fn like_substring(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Trigrams match nothing under three characters.
+pub(super) fn is_short(search: &str) -> bool {
+    search.chars().count() < 3
+}
