@@ -1,15 +1,16 @@
 //! Every verdict, produced by editing a copy of the database by hand, as somebody with the file would.
 
 use super::*;
+use crate::clock::Millis;
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::events::Bus;
 use crate::policy::{Action, Actor, Target, Task};
 use crate::store::audit_export::{self, Range};
-use crate::store::checkpoints::{Signer, insert, insert_key};
+use crate::store::checkpoints::{Signer, insert};
+use crate::store::keys::{KeyRow, insert_first};
 use crate::store::open::Synchronous;
 use crate::store::{Change, Db, DbOptions, Origin};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use base64::Engine;
+use crate::token::keys::{Family, SigningKey};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,12 +44,19 @@ fn open(dir: &Path) -> Db {
 fn house() -> House {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new()).unwrap();
-    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
-    let x = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-    let signer = Arc::new(Signer::new("kid".into(), pkcs8.as_ref()).unwrap());
-    db.write_blocking(origin(), move |tx| insert_key(tx, "kid", &json!({"kty": "OKP", "crv": "Ed25519", "x": x}).to_string(), b"sealed"))
-        .unwrap();
+    let key = SigningKey::generate(Family::Access).unwrap();
+    let signer = Arc::new(Signer::new(key.kid().to_owned(), key.pkcs8()).unwrap());
+    let row = KeyRow {
+        kid: key.kid().to_owned(),
+        kind: "audit".into(),
+        algorithm: "EdDSA".into(),
+        active: true,
+        public_jwk: key.public().to_json().unwrap(),
+        sealed_private: b"sealed".to_vec(),
+        created_at: Millis(0),
+        retire_at: None,
+    };
+    db.write_blocking(origin(), move |tx| insert_first(tx, &row)).unwrap();
     let house = House { dir, db, signer };
     house.entries(5);
     house.sign();

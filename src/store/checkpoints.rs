@@ -1,8 +1,8 @@
 //! Signed heads of the audit chain. Without them a cut tail looks like a quiet day.
 //!
 //! A checkpoint says how many entries there were and what the newest one's hash was, signed with the Ed25519 audit key.
-//! One is due after a thousand entries, after an hour with news, and when the server stops. The private key lies sealed
-//! in `signing_key`; whoever opens it hands it in as a [`Signer`].
+//! One is due after a thousand entries, after an hour with news, and when the server stops. Keys are
+//! kept by [`super::keys`]; whoever opened one hands it in as a [`Signer`].
 
 use super::audit::head;
 use super::audit_chain::checkpoint_message;
@@ -57,32 +57,11 @@ pub struct Checkpoint {
     pub signature: Vec<u8>,
 }
 
-/// A sealed private key as its row holds it.
-#[derive(Debug, Clone)]
-pub struct SealedKey {
-    pub kid: String,
-    pub sealed: Vec<u8>,
-}
-
-const ACTIVE_KEY: &str = "SELECT kid, sealed_private FROM signing_key WHERE kind = 'audit' AND state = 'active'";
 const PUBLIC_KEYS: &str = "SELECT kid, public_jwk FROM signing_key WHERE kind = 'audit'";
-const INSERT_KEY: &str = "INSERT INTO signing_key (kid, kind, algorithm, state, public_jwk, sealed_private, created_at) \
-     VALUES (?1, 'audit', 'EdDSA', 'active', ?2, ?3, ?4)";
 const LAST: &str = "SELECT seq, ts FROM audit_checkpoint ORDER BY seq DESC LIMIT 1";
 const ALL: &str = "SELECT seq, count, hash, ts, kid, signature FROM audit_checkpoint WHERE seq >= ?1 ORDER BY seq";
 const INSERT: &str = "INSERT OR IGNORE INTO audit_checkpoint (seq, count, hash, ts, kid, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSTALLATION: &str = "SELECT id FROM installation";
-
-/// The key that signs now, if one was made.
-pub fn active_key(read: &Read<'_>) -> Result<Option<SealedKey>> {
-    read.row(ACTIVE_KEY, [], |r| Ok(SealedKey { kid: r.get(0)?, sealed: r.get(1)? }))
-}
-
-/// Keeps the first audit key of an installation.
-pub fn insert_key(tx: &Tx<'_>, kid: &str, public_jwk: &str, sealed: &[u8]) -> Result<()> {
-    tx.note(Unaudited::Installation, INSERT_KEY, params![kid, public_jwk, sealed, tx.now().0])?;
-    Ok(())
-}
 
 /// The public audit keys by name, as 32 bytes.
 pub fn public_keys(read: &Read<'_>) -> Result<HashMap<String, Vec<u8>>> {

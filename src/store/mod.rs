@@ -23,7 +23,6 @@ pub mod idempotency;
 pub mod installation;
 pub mod integrity;
 pub mod keys;
-pub mod limits;
 pub mod memberships;
 pub mod open;
 pub mod organizations;

@@ -13,7 +13,7 @@ use crate::domain::id::UserId;
 use crate::domain::names::Username;
 use crate::domain::user::{UserKind, UserStatus};
 use crate::error::Result;
-use crate::policy::{Consequence, Permit, UserFacts};
+use crate::policy::{Permit, UserFacts};
 use rusqlite::{Row, params};
 
 /// One account.
@@ -116,13 +116,7 @@ const SET_STATUS: &str = "UPDATE user SET status = ?2, updated_at = ?3, revision
 const SET_PASSWORD: &str =
     "UPDATE user SET password_hash = ?2, must_change_password = ?3, updated_at = ?4, revision = revision + 1 WHERE id = ?1";
 const DROP_PASSWORD: &str = "UPDATE user SET password_hash = NULL, must_change_password = 0 WHERE id = ?1";
-const RAISE_TOKEN_VERSION: &str = "UPDATE user SET token_version = token_version + 1 WHERE id = ?1";
-const REVOKE_SESSIONS: &str = "UPDATE session SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL";
-const REVOKE_REFRESH: &str = "UPDATE refresh_token SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL";
-const REVOKE_CODES: &str = "DELETE FROM one_time_code WHERE user_id = ?1";
 const REVOKE_API_TOKENS: &str = "UPDATE api_token SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL";
-const INSERT_CODE: &str =
-    "INSERT INTO one_time_code (purpose, hash, user_id, subject, created_at, expires_at) VALUES ('invite', ?1, ?2, ?3, ?4, ?5)";
 const FORGET_FAILURES: &str = "DELETE FROM throttle WHERE key = ?1";
 const WORKSPACES_OWNED: &str = "SELECT count(*) FROM workspace WHERE owner_id = ?1";
 const GROUPS_OWNED: &str = "SELECT count(*) FROM \"group\" WHERE owner_id = ?1";
@@ -298,28 +292,9 @@ pub fn drop_secrets(tx: &Tx<'_>, permit: &Permit, id: &UserId) -> Result<()> {
     Ok(())
 }
 
-/// Ends every sign-in of the account: access tokens by the token version, sessions, refresh families, one-time codes.
-pub fn end_sign_ins(tx: &Tx<'_>, permit: &Permit, id: &UserId) -> Result<()> {
-    if !permit.allows(Consequence::EndSessions) {
-        return Err(crate::error::Error::internal("this permit ends no sign-ins"));
-    }
-    let now = tx.now().0;
-    tx.change(permit, RAISE_TOKEN_VERSION, [id.as_str()])?;
-    tx.change(permit, REVOKE_SESSIONS, params![id.as_str(), now])?;
-    tx.change(permit, REVOKE_REFRESH, params![id.as_str(), now])?;
-    tx.change(permit, REVOKE_CODES, [id.as_str()])?;
-    Ok(())
-}
-
-/// An invitation: only the hash of its code is kept.
-pub fn insert_invitation(tx: &Tx<'_>, permit: &Permit, id: &UserId, code_hash: &[u8], expires_at: Millis) -> Result<()> {
-    tx.change(permit, INSERT_CODE, params![code_hash, id.as_str(), id.as_str(), tx.now().0, expires_at.0])?;
-    Ok(())
-}
-
-/// Forgets failed sign-ins under this spelling of a name; answers whether there were any.
-pub fn forget_failures(tx: &Tx<'_>, key: &str) -> Result<bool> {
-    Ok(tx.note(Unaudited::Throttle, FORGET_FAILURES, [key])? > 0)
+/// Forgets the failed sign-ins of an account; answers whether any were kept.
+pub fn forget_failures(tx: &Tx<'_>, id: &UserId) -> Result<bool> {
+    Ok(tx.note(Unaudited::Throttle, FORGET_FAILURES, [format!("user:{id}")])? > 0)
 }
 
 /// What an account owns and would orphan: workspaces, groups.
