@@ -78,7 +78,7 @@ fn is_invisible(c: char) -> bool {
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
         | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffd}' | '\u{e000}'..='\u{f8ff}'
-        | '\u{fdd0}'..='\u{fdef}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
+        | '\u{fdd0}'..='\u{fdef}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{10ffff}')
         || (u32::from(c) & 0xfffe) == 0xfffe
 }
 
@@ -86,7 +86,7 @@ fn first_invisible(text: &str) -> Option<char> {
     let mut before = ' ';
     for c in text.chars() {
         let useless_joiner = matches!(c, '\u{200c}' | '\u{200d}') && !takes_joiner(before);
-        let useless_selector = matches!(c, '\u{fe00}'..='\u{fe0f}') && before.is_alphabetic();
+        let useless_selector = is_selector(c) && !takes_selector(before);
         if is_invisible(c) || useless_joiner || useless_selector {
             return Some(c);
         }
@@ -98,6 +98,16 @@ fn first_invisible(text: &str) -> Option<char> {
 /// Whether a joiner after this character changes what is seen: Arabic and Indic scripts, and emoji.
 fn takes_joiner(before: char) -> bool {
     matches!(before, '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{fe0f}' | '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
+}
+
+/// Characters that choose between pictures of the one before them.
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Ideographs, whose forms matter in names, and everything that is no letter: signs and emoji.
+fn takes_selector(before: char) -> bool {
+    !before.is_alphabetic() || matches!(before, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 #[cfg(test)]
@@ -147,6 +157,8 @@ mod tests {
     fn joiners_stay_where_a_script_needs_them() {
         assert!(clean("می\u{200c}خواهم", LINE).is_ok());
         assert!(clean("क्\u{200d}ष", LINE).is_ok());
+        assert!(clean("葛\u{e0100}城", LINE).is_ok());
+        assert!(clean("1\u{fe0f}\u{20e3} ok", LINE).is_ok());
     }
 
     #[test]

@@ -5,12 +5,7 @@ use crate::clock::Millis;
 use crate::domain::id::{GroupId, OrganizationId, SessionId, TokenId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A person's role in a group, as policy counts it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    Member,
-    Admin,
-}
+pub use crate::domain::group::GroupRole as Role;
 
 /// How the caller showed who they are. It never carries authority.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -42,8 +42,11 @@ pub(super) struct AddressCounter {
 impl AddressCounter {
     pub(super) fn wait(&self, now: Millis) -> Wait {
         let bucket = self.full_at.since(now) - (ADDRESS_BURST - 1) * ADDRESS_REFILL;
-        let crowded = if self.in_flight >= ADDRESS_IN_FLIGHT { SECOND } else { 0 };
-        self.blocked_until.since(now).max(bucket).max(crowded).max(0)
+        self.blocked_until.since(now).max(bucket).max(0)
+    }
+
+    pub(super) fn is_crowded(&self) -> bool {
+        self.in_flight >= ADDRESS_IN_FLIGHT
     }
 
     pub(super) fn failed(&mut self, account: Option<u64>, now: Millis) {
@@ -80,9 +83,12 @@ impl AccountCounter {
             25..ACCOUNT_FAILURES_A_DAY => 10 * SECOND,
             _ => return self.window_from.plus(DAY).since(now).clamp(0, DAY),
         };
-        let crowded = if self.in_flight >= ACCOUNT_IN_FLIGHT { SECOND } else { 0 };
         // A clock that was set back must not make the wait longer than its step.
-        self.last_at.plus(pace).since(now).clamp(0, pace).max(crowded)
+        self.last_at.plus(pace).since(now).clamp(0, pace)
+    }
+
+    pub(super) fn is_crowded(&self) -> bool {
+        self.in_flight >= ACCOUNT_IN_FLIGHT
     }
 
     pub(super) fn failed(&mut self, now: Millis) {

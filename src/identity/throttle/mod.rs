@@ -12,23 +12,23 @@
 
 mod bounded;
 mod counters;
+mod state;
 
 use super::address::AddressKey;
 use super::device::DeviceId;
 use crate::clock::{Clock, DAY, Millis, SECOND};
 use crate::domain::id::UserId;
 use crate::error::Error;
-use bounded::Bounded;
-use counters::{AccountCounter, AddressCounter, DeviceCounter, Wait};
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use counters::{AccountCounter, Wait};
+use state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A wait that is waited instead of told, in milliseconds.
 const WAITED_HERE: Wait = SECOND;
-/// How much is remembered of each kind.
-const REMEMBERED: usize = 20_000;
+/// How often, and how long each time in milliseconds, an attempt waits for others to be settled.
+const ROUNDS: u32 = 40;
+const ROUND: u64 = 50;
 
 /// What an account's attempts are counted under.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -57,16 +57,6 @@ pub struct ThrottleRow {
     pub failures: i64,
     pub window_from: Millis,
     pub last_at: Millis,
-}
-
-struct State {
-    addresses: Bounded<AddressKey, AddressCounter>,
-    users: Bounded<UserId, AccountCounter>,
-    /// Apart from the users, so that invented names cannot push a user's counter out.
-    names: Bounded<String, AccountCounter>,
-    devices: Bounded<DeviceId, DeviceCounter>,
-    changed: HashSet<UserId>,
-    hasher: RandomState,
 }
 
 /// The throttle; share one.
@@ -105,37 +95,39 @@ enum Outcome {
 
 impl SignInThrottle {
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        let state = State {
-            addresses: Bounded::new(REMEMBERED),
-            users: Bounded::new(REMEMBERED),
-            names: Bounded::new(REMEMBERED),
-            devices: Bounded::new(REMEMBERED),
-            changed: HashSet::new(),
-            hasher: RandomState::new(),
-        };
-        Arc::new(Self { state: Mutex::new(state), clock })
+        Arc::new(Self { state: Mutex::new(State::new()), clock })
     }
 
-    /// Lets an attempt go on, at once or after up to a second, or answers 429 with the time to wait.
+    /// Lets an attempt go on, at once or after a short wait, or answers 429 with the time to wait.
     pub async fn admit(self: &Arc<Self>, attempt: Attempt) -> Result<Admission, Error> {
-        let (admission, wait) = self.try_admit(attempt)?;
-        if let Some(milliseconds) = u64::try_from(wait).ok().filter(|wait| *wait > 0) {
-            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        for _ in 0..ROUNDS {
+            match self.try_admit(&attempt)? {
+                Some((admission, wait)) => {
+                    let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+                    tokio::time::sleep(wait).await;
+                    return Ok(admission);
+                }
+                None => tokio::time::sleep(Duration::from_millis(ROUND)).await,
+            }
         }
-        Ok(admission)
+        Err(refusal(SECOND))
     }
 
-    fn try_admit(self: &Arc<Self>, attempt: Attempt) -> Result<(Admission, Wait), Error> {
+    /// `None` while too many attempts are on their way: else a hundred at the same moment would all be the first.
+    fn try_admit(self: &Arc<Self>, attempt: &Attempt) -> Result<Option<(Admission, Wait)>, Error> {
         let now = self.clock.now();
         let mut state = self.lock();
-        let by_device = state.is_trusted_device(&attempt);
-        let wait = if by_device { 0 } else { state.wait(&attempt, now) };
+        let by_device = state.is_trusted_device(attempt);
+        let wait = if by_device { 0 } else { state.wait(attempt, now) };
         if wait > WAITED_HERE {
             return Err(refusal(wait));
         }
-        state.in_flight(&attempt, by_device, 1);
+        if !by_device && state.is_crowded(attempt) {
+            return Ok(None);
+        }
+        state.in_flight(attempt, by_device, 1);
         drop(state);
-        Ok((Admission { throttle: self.clone(), attempt, by_device, settled: false }, wait))
+        Ok(Some((Admission { throttle: self.clone(), attempt: attempt.clone(), by_device, settled: false }, wait)))
     }
 
     /// Forgets the failures of a user: an administrator unlocks the account, or the password was set anew.
@@ -175,84 +167,6 @@ impl SignInThrottle {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn is_trusted_device(&self, attempt: &Attempt) -> bool {
-        attempt.device.as_ref().is_some_and(|device| self.devices.get(device).is_none_or(DeviceCounter::is_trusted))
-    }
-
-    fn wait(&self, attempt: &Attempt, now: Millis) -> Wait {
-        let account = match &attempt.account {
-            Some(AccountKey::User(user)) => self.users.get(user),
-            Some(AccountKey::Name(name)) => self.names.get(name),
-            None => None,
-        };
-        let address = self.addresses.get(&attempt.address).map_or(0, |counter| counter.wait(now));
-        account.map_or(0, |counter| counter.wait(now)).max(address)
-    }
-
-    fn account(&mut self, key: &AccountKey) -> &mut AccountCounter {
-        match key {
-            AccountKey::User(user) => self.users.touch(user.clone()),
-            AccountKey::Name(name) => self.names.touch(name.clone()),
-        }
-    }
-
-    fn in_flight(&mut self, attempt: &Attempt, by_device: bool, change: i32) {
-        let moved = |n: u32| n.saturating_add_signed(change);
-        if by_device {
-            if let Some(device) = &attempt.device {
-                let counter = self.devices.touch(device.clone());
-                counter.in_flight = moved(counter.in_flight);
-            }
-            return;
-        }
-        let address = self.addresses.touch(attempt.address);
-        address.in_flight = moved(address.in_flight);
-        if let Some(key) = &attempt.account {
-            let account = self.account(key);
-            account.in_flight = moved(account.in_flight);
-        }
-    }
-
-    fn failed(&mut self, attempt: &Attempt, by_device: bool, now: Millis) {
-        if let Some(device) = attempt.device.as_ref().filter(|_| by_device) {
-            let counter = self.devices.touch(device.clone());
-            counter.failures = counter.failures.saturating_add(1);
-            return;
-        }
-        let account = attempt.account.as_ref().map(|key| self.hasher.hash_one(key));
-        self.addresses.touch(attempt.address).failed(account, now);
-        let Some(key) = &attempt.account else { return };
-        self.account(key).failed(now);
-        self.note_change(key);
-    }
-
-    /// A known device clears its own counter only: its owner's coming and going must not refresh a stranger's tries.
-    fn succeeded(&mut self, attempt: &Attempt, by_device: bool) {
-        if let Some(device) = &attempt.device {
-            self.devices.touch(device.clone()).failures = 0;
-        }
-        let Some(key) = attempt.account.as_ref().filter(|_| !by_device) else { return };
-        let counter = self.account(key);
-        if counter.failures > 0 {
-            counter.failures = 0;
-            self.note_change(key);
-        }
-    }
-
-    fn note_change(&mut self, key: &AccountKey) {
-        if let AccountKey::User(user) = key {
-            self.changed.insert(user.clone());
-        }
-    }
-
-    fn row(&self, user: &UserId) -> ThrottleRow {
-        let counter = self.users.get(user).copied().unwrap_or_default();
-        let key = format!("user:{user}");
-        ThrottleRow { key, failures: counter.failures, window_from: counter.window_from, last_at: counter.last_at }
     }
 }
 
