@@ -5,6 +5,14 @@
 //! is written, and the reconciler is woken.
 
 pub mod backup;
+pub mod templates;
+pub mod terminal;
+pub mod timeline;
+pub mod weighing;
+pub mod workspace_actions;
+pub mod workspace_create;
+pub mod workspace_update;
+pub mod workspaces;
 
 use crate::events::Bus;
 use crate::store::actors::Principal;

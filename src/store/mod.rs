@@ -20,6 +20,7 @@ mod effects;
 pub mod grants;
 pub mod groups;
 pub mod idempotency;
+pub mod inbox;
 pub mod installation;
 pub mod integrity;
 pub mod keys;

@@ -1,0 +1,44 @@
+//! The quota question, asked the same way by everything that makes, starts or resizes a workspace, and by its dry run.
+
+use crate::domain::id::UserId;
+use crate::domain::pool::{Ask, Check, check};
+use crate::domain::quota::Usage;
+use crate::error::{Error, Missing, Result};
+use crate::store::Read;
+use crate::store::pool::{self, Home};
+use crate::store::workspaces::Workspace;
+
+/// What a change would draw on, level by level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed {
+    pub checks: Vec<Check>,
+}
+
+impl Weighed {
+    /// Whether everything fits.
+    pub fn allowed(&self) -> bool {
+        self.checks.iter().all(|check| check.ok)
+    }
+
+    /// The first comparison that failed.
+    pub fn short(&self) -> Option<&Check> {
+        self.checks.iter().find(|check| !check.ok)
+    }
+
+    /// Refuses by the first level that is too small.
+    pub fn require(&self) -> Result<()> {
+        crate::domain::pool::require(&self.checks)
+    }
+}
+
+/// Weighs a workspace that is to count for `after`, and counts for `before` now.
+pub(super) fn weigh(read: &Read<'_>, owner: &UserId, home: &Home, before: Option<&Usage>, after: &Usage) -> Result<Weighed> {
+    let levels = pool::levels(read, owner, home)?;
+    Ok(Weighed { checks: check(&levels, &Ask::from_change(before, after)) })
+}
+
+/// Weighs a change of a workspace that is there.
+pub(super) fn weigh_change(read: &Read<'_>, workspace: &Workspace, after: &Usage) -> Result<Weighed> {
+    let home = pool::find_home(read, workspace.row.group_id.as_str())?.ok_or(Error::NotFound(Missing::Group))?;
+    weigh(read, &workspace.row.owner_id, &home, Some(&workspace.counted()), after)
+}
