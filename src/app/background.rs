@@ -21,11 +21,20 @@ pub fn start(application: &Application) -> Background {
         if let Err(error) = late.keys.complete(&late.ops.db, late.clock.as_ref(), late.entropy.as_ref()) {
             tracing::error!(%error, "the key of agent tickets could not be made: workspaces cannot be opened");
         }
-        if let Err(error) = upkeep::check_integrity(&late) {
+        if late.unclean
+            && let Err(error) = upkeep::check_integrity(&late.ops)
+        {
             tracing::error!(%error, "the database could not be checked");
         }
     })];
-    tasks.push(tokio::spawn(upkeep::run(Arc::clone(&app), stopped.clone())));
+    let limited = Arc::clone(&app);
+    let upkeep = upkeep::Upkeep {
+        ops: app.ops.clone(),
+        keys: Arc::clone(&app.keys),
+        clock: Arc::clone(&app.clock),
+        forget_idle_callers: Arc::new(move || limited.limiter.tidy()),
+    };
+    tasks.push(tokio::spawn(upkeep::run(upkeep, stopped.clone())));
     Background { stop, tasks }
 }
 

@@ -1,19 +1,16 @@
 //! Around every call, in this order: the route, the host, same-origin proof, who is calling, how often, may they ever,
 //! the body, the handler. Independent of how the call arrived.
 
-use super::authenticate::{SESSION_COOKIE, Shown, principal};
 use super::handler::{RawExchange, Reply, ReplyBody, Request};
 use super::route::{Access, BodyRule, Match, Route};
 use super::{assets, origin_check, reply};
 use crate::app::App;
-use crate::clock::HOUR;
 use crate::domain::id::CallId;
-use crate::error::{Error, Missing, Result, Unauthenticated};
-use crate::ops::Caller;
-use crate::policy::{Actor, Target, could_ever};
-use crate::store::actors::{self, Principal};
-use crate::store::idempotency::{IdempotencyKey, Remembered};
-use crate::store::{Origin, sessions};
+use crate::error::{Error, Missing, Result};
+use crate::identity::caller::{Door, SESSION_COOKIE, Shown, Visitor, identify};
+use crate::ops::idempotency::{self, IdempotencyKey, Remembered};
+use crate::ops::{Caller, Origin, Principal};
+use crate::policy::Actor;
 use futures_util::FutureExt;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -106,9 +103,9 @@ async fn answer(app: Arc<App>, mut call: Call, call_id: String) -> Result<Reply>
     if matches!(route.access, Access::CommandLine(_)) && over_network {
         return Err(Error::NotFound(Missing::Route));
     }
-    let (caller, actor, shown) = identify(&app, route, &call, call_id).await?;
+    let (caller, actor, by_cookie) = admit(&app, route, &call, call_id).await?;
     if route.method.is_unsafe() && over_network {
-        origin_check::check(&app.transport, &call.headers, shown.by_cookie())?;
+        origin_check::check(&app.transport, &call.headers, by_cookie)?;
     }
     app.limiter.check(&caller)?;
     let body = decode_body(route, std::mem::replace(&mut call.body, Ok(bytes::Bytes::new()))?, call.header("content-type"))?;
@@ -137,61 +134,25 @@ fn page(app: &App, call: &Call) -> Result<Reply> {
     assets::serve(&call.path, gzip, call.header("if-none-match"))
 }
 
-/// Who is calling, and whether they could ever be permitted: one view of the database.
-async fn identify(app: &Arc<App>, route: &'static Route, call: &Call, call_id: String) -> Result<(Caller, Actor, Shown)> {
-    let (address, shown) = match &call.channel {
-        Channel::Network(address) => (address.to_string(), Shown::of(&call.headers, &app.transport.cookies.name(SESSION_COOKIE))?),
-        Channel::CommandLine(_) => (String::new(), Shown::default()),
+/// Who is calling, and whether they could ever be permitted.
+async fn admit(app: &Arc<App>, route: &'static Route, call: &Call, call_id: String) -> Result<(Caller, Actor, bool)> {
+    let (address, visitor) = match &call.channel {
+        Channel::Network(address) => (address.to_string(), Visitor::Network(Shown::of(&call.headers, &app.transport.cookies.name(SESSION_COOKIE))?)),
+        Channel::CommandLine(system_user) => (String::new(), Visitor::CommandLine { system_user: system_user.clone() }),
     };
+    let by_cookie = matches!(&visitor, Visitor::Network(shown) if shown.by_cookie());
     let agent: String = call.header("user-agent").unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
     let origin = Origin { call_id, address, agent };
-    let shell = match &call.channel {
-        Channel::CommandLine(user) => Some(user.clone()),
-        Channel::Network(_) => None,
-    };
     // A public route has no use for a credential, so a stale one must not stand in its way.
-    if let (Access::Public(_), None) = (route.access, &shell) {
-        return Ok((Caller { principal: Principal::Anonymous, origin }, Actor::Anonymous, shown));
+    if matches!(route.access, Access::Public(_)) && matches!(visitor, Visitor::Network(_)) {
+        return Ok((Caller { principal: Principal::Anonymous, origin }, Actor::Anonymous, by_cookie));
     }
-    let state = Arc::clone(app);
-    let (used, actor, shown) = app
-        .ops
-        .db
-        .read(origin.clone(), move |read| {
-            let used = match shell {
-                Some(system_user) => super::authenticate::Used { principal: Principal::CommandLine { system_user }, touch: None },
-                None => principal(&state, read, &shown)?,
-            };
-            let actor = actors::load(read, &used.principal)?;
-            if let Access::Action(action) | Access::CommandLine(action) = route.access {
-                if matches!(actor, Actor::Anonymous) && !could_ever(&actor, action) {
-                    return Err(Error::Unauthenticated(Unauthenticated::NoToken));
-                }
-                if actor.user().is_some_and(|u| u.must_change_password) && !route.before_password_change {
-                    return Err(Error::PasswordChangeRequired);
-                }
-                if !could_ever(&actor, action) {
-                    read.authorize(&actor, action, Target::System, None)?;
-                }
-            }
-            Ok((used, actor, shown))
-        })
-        .await?;
-    if let Some(session) = used.touch {
-        note_use(app, session, origin.clone());
-    }
-    Ok((Caller { principal: used.principal, origin }, actor, shown))
-}
-
-/// Moves the idle end of a session, without anybody waiting for it.
-fn note_use(app: &Arc<App>, session: crate::domain::id::SessionId, origin: Origin) {
-    let db = app.ops.db.clone();
-    tokio::spawn(async move {
-        let outcome = db.write(origin, move |tx| sessions::touch(tx, &session, tx.now().plus(12 * HOUR))).await;
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "the last use of a session was not noted");
-        }
-    });
+    let door = match route.access {
+        Access::Action(action) | Access::CommandLine(action) => Door::Action { action, before_password_change: route.before_password_change },
+        Access::Public(_) | Access::InFirstFrame(..) => Door::Open,
+    };
+    let (principal, actor) = identify(&app.ops.db, &app.keys, visitor, door, origin.clone()).await?;
+    Ok((Caller { principal, origin }, actor, by_cookie))
 }
 
 fn decode_body(route: &Route, body: bytes::Bytes, content_type: Option<&str>) -> Result<Option<Value>> {
@@ -236,8 +197,7 @@ async fn once(route: &'static Route, request: Request) -> Result<Reply> {
     let app = Arc::clone(&request.app);
     let origin = request.caller.origin.clone();
     let _turn = app.turns.wait(format!("{} {} {}", key.user_id, key.route, key.key)).await;
-    let wanted = key.clone();
-    let known = app.ops.db.read(origin.clone(), move |read| crate::store::idempotency::find(read, &wanted)).await?;
+    let known = idempotency::find(&app.ops, origin.clone(), key.clone()).await?;
     if let Some(known) = known {
         if known.request_hash != request_hash {
             return Err(Error::Conflict("This Idempotency-Key was used for another request. Use a new one.".into()));
@@ -248,7 +208,7 @@ async fn once(route: &'static Route, request: Request) -> Result<Reply> {
     let reply = (route.handler)(request).await?;
     if let (200..=299, ReplyBody::Json(body)) = (reply.status, &reply.body) {
         let answer = Remembered { request_hash, status: reply.status, body: body.clone() };
-        app.ops.db.write(origin, move |tx| crate::store::idempotency::keep(tx, &key, &answer)).await?;
+        idempotency::keep(&app.ops, origin, key, answer).await?;
     }
     Ok(reply)
 }

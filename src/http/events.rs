@@ -7,9 +7,8 @@ use super::handler::{Reply, Request};
 use crate::app::App;
 use crate::error::{Error, Result, Unauthenticated};
 use crate::events::{Belongs, Live, Resume, Sequenced};
-use crate::ops::Caller;
+use crate::ops::{Caller, viewer};
 use crate::policy::{Actor, Right, Role};
-use crate::store::actors;
 use bytes::Bytes;
 use futures_util::stream::{LocalBoxStream, StreamExt, unfold};
 use std::collections::VecDeque;
@@ -80,9 +79,7 @@ impl State {
     async fn take(&mut self, event: &Sequenced) -> Option<()> {
         let me = self.actor.user_id().cloned()?;
         if event.event.reset.contains(&me) {
-            let principal = self.caller.principal.clone();
-            let reloaded = self.app.ops.db.read(self.caller.origin.clone(), move |read| actors::load(read, &principal)).await;
-            self.actor = reloaded.ok()?;
+            self.actor = viewer::reload(&self.app.ops, &self.caller).await.ok()?;
             self.tell_reset();
         }
         self.tell(event);

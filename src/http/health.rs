@@ -3,6 +3,7 @@
 use super::handler::{Reply, Request};
 use crate::app::Stage;
 use crate::error::Result;
+use crate::ops::health;
 use serde_json::json;
 
 /// `GET /api/health/live`: the process answers.
@@ -22,7 +23,7 @@ pub async fn ready(request: Request) -> Result<Reply> {
 /// `GET /api/health`: one word per component.
 pub async fn summary(request: Request) -> Result<Reply> {
     let database =
-        request.app.ops.db.read(request.caller.origin.clone(), |read| crate::store::installation::find(read).map(|_| ())).await.is_ok();
+        health::database_answers(&request.app.ops, request.caller.origin.clone()).await.is_ok();
     let cluster = request.app.view.health().await.healthy;
     let healthy = database && cluster && request.app.stage() == Stage::Serving;
     let word = |ok: bool| if ok { "healthy" } else { "unhealthy" };
@@ -40,7 +41,7 @@ pub async fn summary(request: Request) -> Result<Reply> {
 pub async fn detailed(request: Request) -> Result<Reply> {
     let started = request.app.monotonic_start.elapsed();
     let probe = std::time::Instant::now();
-    let database = request.app.ops.db.read(request.caller.origin.clone(), |read| crate::store::installation::find(read).map(|_| ())).await;
+    let database = health::database_answers(&request.app.ops, request.caller.origin.clone()).await;
     let database_took = probe.elapsed();
     let cluster = request.app.view.health().await;
     let checks: Vec<_> = cluster.checks.iter().map(|(name, blocked)| json!({"name": name, "blocked": blocked})).collect();

@@ -2,8 +2,7 @@
 
 use crate::config::Limits;
 use crate::error::{Error, Result};
-use crate::ops::Caller;
-use crate::store::actors::Principal;
+use crate::ops::{Caller, Principal};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};

@@ -3,7 +3,6 @@
 //! actix types stay in this module, `gateway`, `agent` and `app.rs`; handlers are free of them but for sockets.
 
 pub mod assets;
-pub mod authenticate;
 pub mod edge;
 pub mod events;
 pub mod fields;

@@ -4,6 +4,7 @@
 //! cases that join the two are in `ops`. What a caller may do is none of this module's business.
 
 pub mod address;
+pub mod caller;
 pub mod device;
 pub mod master_key;
 pub mod password;

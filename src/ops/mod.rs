@@ -14,9 +14,14 @@ pub mod workspace_create;
 pub mod workspace_update;
 pub mod workspaces;
 
+pub mod health;
+pub mod idempotency;
+pub mod viewer;
+
 use crate::events::Bus;
-use crate::store::actors::Principal;
-use crate::store::{Db, Origin};
+pub use crate::policy::Principal;
+use crate::store::Db;
+pub use crate::store::Origin;
 use std::sync::Arc;
 
 /// Who calls and from where: what every use case is given.

@@ -109,3 +109,27 @@ impl Actor {
         }
     }
 }
+
+/// Who is calling, as the credential proved it; never what they may do.
+#[derive(Debug, Clone)]
+pub enum Principal {
+    Anonymous,
+    User {
+        id: UserId,
+        credential: Credential,
+        signed_in_at: Millis,
+    },
+    /// A shell on the server's machine.
+    CommandLine {
+        system_user: String,
+    },
+}
+
+impl Principal {
+    pub fn user_id(&self) -> Option<&UserId> {
+        match self {
+            Self::User { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+}

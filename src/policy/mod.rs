@@ -15,7 +15,7 @@ pub mod rights;
 pub mod target;
 
 pub use action::Action;
-pub use actor::{Actor, Credential, Role, Task, UserActor};
+pub use actor::{Actor, Credential, Principal, Role, Task, UserActor};
 pub use permit::{Consequence, Permit};
 pub use rights::{Right, Rights};
 pub use target::{GroupFacts, Target, UserFacts, WorkspaceFacts};

@@ -5,32 +5,9 @@ use super::tx::Read;
 use crate::clock::Millis;
 use crate::domain::id::{GroupId, OrganizationId, UserId};
 use crate::error::{Error, Result, Unauthenticated};
+pub use crate::policy::Principal;
 use crate::policy::{Actor, Credential, Right, Rights, Role, UserActor};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Who is calling, as the credential proved it; never what they may do.
-#[derive(Debug, Clone)]
-pub enum Principal {
-    Anonymous,
-    User {
-        id: UserId,
-        credential: Credential,
-        signed_in_at: Millis,
-    },
-    /// A shell on the server's machine.
-    CommandLine {
-        system_user: String,
-    },
-}
-
-impl Principal {
-    pub fn user_id(&self) -> Option<&UserId> {
-        match self {
-            Self::User { id, .. } => Some(id),
-            _ => None,
-        }
-    }
-}
 
 const USER: &str = "SELECT username, must_change_password FROM user \
      WHERE id = ?1 AND status = 'active' AND (expires_at IS NULL OR expires_at > ?2)";

@@ -3,12 +3,12 @@
 //! A bearer token wins over a cookie. Tokens in query strings are never looked at. What the caller may do is loaded
 //! from the rows in the same view; the token only says who.
 
-use crate::app::App;
 use crate::domain::id::SessionId;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::policy::Credential;
-use crate::store::actors::Principal;
-use crate::store::{Read, sessions};
+use super::signing::Keys;
+use crate::policy::{Action, Actor, Credential, Principal, Target, could_ever};
+use crate::store::{Db, Origin, Read, actors, sessions};
+use std::sync::Arc;
 use crate::token::access;
 use crate::token::opaque::{SESSION_PREFIX, TokenHash, presented};
 
@@ -63,23 +63,81 @@ pub fn cookie_value(header: &str, name: &str) -> Option<String> {
 }
 
 /// A session that was used: its idle time moves.
-pub struct Used {
-    pub principal: Principal,
+struct Used {
+    principal: Principal,
     /// The cookie's session whose last use is older than a minute.
-    pub touch: Option<SessionId>,
+    touch: Option<SessionId>,
+}
+
+/// What is asked of a caller at the door.
+#[derive(Debug, Clone, Copy)]
+pub enum Door {
+    /// Whoever could ever be permitted this action; `ops` decides on the object.
+    Action { action: Action, before_password_change: bool },
+    /// Who they are is all that is asked.
+    Open,
+}
+
+/// Who shows up at the door.
+pub enum Visitor {
+    Network(Shown),
+    /// A shell on the server's machine.
+    CommandLine { system_user: String },
+}
+
+/// Who is calling, and whether they could ever be permitted: one view of the database. The use of a browser session is
+/// noted without anybody waiting for it.
+pub async fn identify(db: &Db, keys: &Arc<Keys>, visitor: Visitor, door: Door, origin: Origin) -> Result<(Principal, Actor)> {
+    let held = Arc::clone(keys);
+    let (used, actor) = db
+        .read(origin.clone(), move |read| {
+            let used = match visitor {
+                Visitor::CommandLine { system_user } => Used { principal: Principal::CommandLine { system_user }, touch: None },
+                Visitor::Network(shown) => principal(&held, read, &shown)?,
+            };
+            let actor = actors::load(read, &used.principal)?;
+            admit(read, &actor, door)?;
+            Ok((used, actor))
+        })
+        .await?;
+    if let Some(session) = used.touch {
+        note_use(db.clone(), session, origin);
+    }
+    Ok((used.principal, actor))
+}
+
+fn admit(read: &Read<'_>, actor: &Actor, door: Door) -> Result<()> {
+    let Door::Action { action, before_password_change } = door else { return Ok(()) };
+    if actor.user().is_some_and(|u| u.must_change_password) && !before_password_change {
+        return Err(Error::PasswordChangeRequired);
+    }
+    if could_ever(actor, action) {
+        return Ok(());
+    }
+    read.authorize(actor, action, Target::System, None).map(|_| ())
+}
+
+/// Moves the idle end of a session.
+fn note_use(db: Db, session: SessionId, origin: Origin) {
+    tokio::spawn(async move {
+        let outcome = db.write(origin, move |tx| sessions::touch(tx, &session, tx.now().plus(super::session::IDLE))).await;
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "the last use of a session was not noted");
+        }
+    });
 }
 
 /// Who is calling. Nothing shown is nobody; something that does not hold is an error, not nobody.
-pub fn principal(app: &App, read: &Read<'_>, shown: &Shown) -> Result<Used> {
+fn principal(keys: &Keys, read: &Read<'_>, shown: &Shown) -> Result<Used> {
     match (&shown.bearer, &shown.cookie) {
-        (Some(token), _) => by_access_token(app, read, token),
+        (Some(token), _) => by_access_token(keys, read, token),
         (None, Some(cookie)) => by_cookie(read, cookie),
         (None, None) => Ok(Used { principal: Principal::Anonymous, touch: None }),
     }
 }
 
-fn by_access_token(app: &App, read: &Read<'_>, token: &str) -> Result<Used> {
-    let subject = access::read(token, &app.keys.access_keyring(), app.keys.issuer(), read.now()).map_err(|_| invalid())?;
+fn by_access_token(keys: &Keys, read: &Read<'_>, token: &str) -> Result<Used> {
+    let subject = access::read(token, &keys.access_keyring(), keys.issuer(), read.now()).map_err(|_| invalid())?;
     let session = sessions::find(read, &subject.session)?.filter(|s| s.user_id == subject.user).ok_or_else(invalid)?;
     if sessions::token_version(read, &subject.user)? != Some(subject.token_version) {
         return Err(invalid());
@@ -91,7 +149,7 @@ fn by_access_token(app: &App, read: &Read<'_>, token: &str) -> Result<Used> {
 fn by_cookie(read: &Read<'_>, cookie: &str) -> Result<Used> {
     let hash: TokenHash = presented(SESSION_PREFIX, cookie).ok_or_else(invalid)?;
     let session = sessions::find_by_secret(read, hash.as_bytes())?.ok_or_else(invalid)?;
-    let touch = (read.now().since(session.last_used_at) >= crate::clock::MINUTE).then(|| session.id.clone());
+    let touch = (read.now().since(session.last_used_at) >= super::session::TOUCH).then(|| session.id.clone());
     let principal = Principal::User { id: session.user_id, credential: Credential::Cookie(session.id), signed_in_at: session.signed_in_at };
     Ok(Used { principal, touch })
 }

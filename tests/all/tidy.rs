@@ -1,0 +1,171 @@
+//! The house rules, read off the sources: who may use whom, where SQL and actix may stand, how large a file may grow.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a file without its tests.
+const LINES_MAX: usize = 400;
+/// Tables may be longer, and say so.
+const TABLES: &[&str] = &["policy/matrix.rs", "http/routes.rs", "config/registry.rs"];
+
+struct Source {
+    /// Below `src`.
+    path: String,
+    text: String,
+    /// The text without its test module.
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    files
+        .into_iter()
+        .map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            let path = file.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or(&text).to_owned();
+            Source { path, text, code }
+        })
+        .collect()
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The code lines that are not comments.
+fn code_lines(source: &Source) -> impl Iterator<Item = &str> {
+    source.code.lines().filter(|l| !l.trim_start().starts_with("//"))
+}
+
+fn is_test_file(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("/tests/")
+}
+
+fn assert_none(what: &str, found: Vec<String>) {
+    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent = sources().into_iter().filter(|s| s.path != "build.rs" && !s.text.starts_with("//! ")).map(|s| s.path).collect();
+    assert_none("files without an opening //! paragraph", silent);
+}
+
+#[test]
+fn no_file_outgrows_its_purpose() {
+    let long = sources()
+        .into_iter()
+        .filter(|s| !TABLES.contains(&s.path.as_str()) && !is_test_file(&s.path))
+        .map(|s| (s.code.lines().count(), s.path))
+        .filter(|(lines, _)| *lines > LINES_MAX)
+        .map(|(lines, path)| format!("{path}: {lines} lines"))
+        .collect();
+    assert_none("files over the size cap", long);
+}
+
+#[test]
+fn sql_stands_only_in_the_store() {
+    const WORDS: &[&str] = &["\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE FROM", "rusqlite::", "\"PRAGMA "];
+    let strays = sources()
+        .iter()
+        .filter(|s| !s.path.starts_with("store/"))
+        .flat_map(|s| code_lines(s).filter(|l| WORDS.iter().any(|w| l.contains(w))).map(|l| format!("{}: {}", s.path, l.trim())).collect::<Vec<_>>())
+        .collect();
+    assert_none("SQL outside the store (I4)", strays);
+}
+
+#[test]
+fn actix_and_kubernetes_types_stay_at_their_edges() {
+    let strays = sources()
+        .iter()
+        .flat_map(|s| {
+            let actix_home = ["http/", "gateway/", "agent/", "app.rs", "app/"].iter().any(|p| s.path.starts_with(p));
+            let kube_home = s.path.starts_with("cluster/kubernetes");
+            code_lines(s)
+                .filter(move |l| (!actix_home && (l.contains("actix_web") || l.contains("actix_ws"))) || (!kube_home && l.contains("kube::")))
+                .map(|l| format!("{}: {}", s.path, l.trim()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_none("types outside their edge (I4)", strays);
+}
+
+/// What each module may use of the others. `app` knows everyone; `cli` starts it.
+const DIRECTIONS: &[(&str, &[&str])] = &[
+    ("domain", &["clock", "error"]),
+    ("clock", &[]),
+    ("error", &["clock"]),
+    ("events", &["domain"]),
+    ("token", &["clock", "domain", "error"]),
+    ("policy", &["clock", "domain", "error"]),
+    ("store", &["clock", "domain", "error", "events", "policy", "token"]),
+    ("cluster", &["clock", "domain", "token"]),
+    ("agent", &["clock", "domain", "token"]),
+    ("identity", &["clock", "cluster", "config", "domain", "error", "policy", "store", "token"]),
+    ("ops", &["clock", "domain", "error", "events", "identity", "policy", "store", "token"]),
+    ("reconcile", &["clock", "cluster", "domain", "error", "events", "identity", "ops", "policy", "store", "token"]),
+    ("gateway", &["clock", "cluster", "domain", "error", "events", "identity", "ops", "policy", "token"]),
+    ("http", &["app", "clock", "config", "domain", "error", "events", "gateway", "identity", "ops", "policy", "transport"]),
+    ("upkeep", &["clock", "error", "identity", "ops", "store"]),
+    ("transport", &["clock", "config", "error"]),
+    ("config", &["domain", "error", "transport", "clock", "identity"]),
+];
+
+#[test]
+fn modules_use_each_other_in_the_stated_directions_only() {
+    let mut strays = Vec::new();
+    for source in sources() {
+        let module = source.path.split(['/', '.']).next().unwrap_or_default().to_owned();
+        let Some((_, allowed)) = DIRECTIONS.iter().find(|(m, _)| *m == module) else { continue };
+        if is_test_file(&source.path) {
+            continue;
+        }
+        for line in code_lines(&source) {
+            for (at, _) in line.match_indices("crate::") {
+                let used: String = line[at + 7..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let known = DIRECTIONS.iter().any(|(m, _)| *m == used) || ["app", "cli", "upkeep", "telemetry"].contains(&used.as_str());
+                if known && used != module && !allowed.contains(&used.as_str()) {
+                    strays.push(format!("{}: {module} uses {used}: {}", source.path, line.trim()));
+                }
+            }
+        }
+    }
+    assert_none("uses against the stated directions", strays);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let words = ["TODO", "FIXME", "XXX", "HACK", "for now", "not implemented", "unimplemented!", "todo!("];
+    let left = sources()
+        .iter()
+        .flat_map(|s| s.text.lines().filter(|l| words.iter().any(|w| l.contains(w))).map(|l| format!("{}: {}", s.path, l.trim())).collect::<Vec<_>>())
+        .collect();
+    assert_none("unfinished work", left);
+}
+
+#[test]
+fn the_clock_and_chance_are_asked_in_one_place_only() {
+    let words = ["SystemTime::now", "Timestamp::now", "Zoned::now", "rand::fill", "thread_rng", "Uuid::new_v4", "Uuid::now_v7"];
+    let strays = sources()
+        .iter()
+        .filter(|s| s.path != "clock.rs")
+        .flat_map(|s| code_lines(s).filter(|l| words.iter().any(|w| l.contains(w))).map(|l| format!("{}: {}", s.path, l.trim())).collect::<Vec<_>>())
+        .collect();
+    assert_none("ambient time or chance (I7)", strays);
+}
+
+#[test]
+fn unsafe_code_lives_in_one_file_only() {
+    let files: Vec<String> = sources().into_iter().filter(|s| s.text.contains("allow(unsafe_code)")).map(|s| s.path).collect();
+    assert!(files.len() <= 1, "unsafe code in more than one file: {files:?}");
+}
