@@ -98,7 +98,7 @@ async function start() {
 
 let before = '';
 document.addEventListener('keydown', (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k' && me.value) { event.preventDefault(); openPalette(); return; }
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k' && me.value && !(event.target instanceof Element && event.target.closest('.xterm'))) { event.preventDefault(); openPalette(); return; }
   const typing = event.target instanceof Element && event.target.closest('input, textarea, select, dialog, .xterm, [contenteditable]');
   if (typing || event.ctrlKey || event.metaKey || event.altKey || !me.value) return;
   const key = before + event.key;

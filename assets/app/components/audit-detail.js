@@ -1,0 +1,63 @@
+/** An opened audit entry: what changed on the left, where it came from and its place in the chain on the right. */
+import { html, useState } from '../lib/html.js';
+import { browserOf } from '../lib/agent.js';
+import { setQuery } from '../lib/router.js';
+import { Button, Id } from './basics.js';
+import { Segments } from './fields.js';
+import { Facts } from './places.js';
+
+/** Flattens nested values into dotted keys. @param {any} value @param {string} [prefix] @returns {Record<string, string>} */
+function flat(value, prefix = '') {
+  if (value === null || typeof value !== 'object') return prefix ? { [prefix]: value === null ? '–' : String(value) } : {};
+  if (Array.isArray(value)) return { [prefix]: value.map((one) => (typeof one === 'object' ? JSON.stringify(one) : one)).join(', ') };
+  return Object.assign({}, ...Object.entries(value).map(([key, inner]) => flat(inner, prefix ? `${prefix}.${key}` : key)));
+}
+
+/** The two sides of a change, however the entry names them. @param {any} details */
+function sides(details) {
+  if (!details || typeof details !== 'object') return null;
+  const before = details.before ?? details.old ?? details.oldSettings ?? details.from;
+  const after = details.after ?? details.new ?? details.newSettings ?? details.to;
+  if (before && after && typeof before === 'object') return { before: flat(before), after: flat(after) };
+  const changes = details.changes ?? details.changed;
+  if (changes && typeof changes === 'object' && !Array.isArray(changes)) {
+    const pairs = Object.entries(changes).filter(([, pair]) => pair && typeof pair === 'object');
+    if (pairs.length) return { before: Object.assign({}, ...pairs.map(([key, pair]) => ({ [key]: String(pair.before ?? pair.from ?? pair.old ?? pair[0] ?? '–') }))), after: Object.assign({}, ...pairs.map(([key, pair]) => ({ [key]: String(pair.after ?? pair.to ?? pair.new ?? pair[1] ?? '–') }))) };
+  }
+  return null;
+}
+
+/** @param {{before: Record<string, string>, after: Record<string, string>}} props */
+function Diff({ before, after }) {
+  const [all, setAll] = useState('changes');
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  const moved = keys.filter((key) => before[key] !== after[key]);
+  const line = (/** @type {string} */ mark, /** @type {string} */ key, /** @type {string} */ value) => html`<div class=${`diff-line ${mark === '+' ? 'add' : mark === '-' ? 'del' : ''}`}><span>${mark}<span class="sr">${mark === '+' ? 'after' : mark === '-' ? 'before' : ''}</span></span><span class="cut">${key.replace('resourceQuota.', '')}</span><span>${value}</span></div>`;
+  return html`<div class="section-head"><h3>What changed</h3><span class="hint t12">${moved.length} of ${keys.length} values</span>${keys.length > moved.length && html`<span class="right"><${Segments} label="Values" value=${all} onPick=${setAll} options=${[['changes', 'Changes'], ['all', 'All values']]} /></span>`}</div>
+    <div class="diff">${(all === 'all' ? keys : moved).map((key) => (before[key] === after[key] ? line('', key, before[key]) : html`${before[key] !== undefined && line('-', key, before[key])}${after[key] !== undefined && line('+', key, after[key])}`))}</div>`;
+}
+
+/** @param {{details: any}} props values that have no before */
+function Values({ details }) {
+  const all = Object.entries(flat(details)).filter(([key]) => key !== 'reason');
+  if (all.length === 0) return html`<p class="fg2">Nothing more was recorded.</p>`;
+  return html`<div class="section-head"><h3>What was recorded</h3></div><div class="diff">${all.map(([key, value]) => html`<div class="diff-line"><span /><span class="cut">${key}</span><span>${value}</span></div>`)}</div>`;
+}
+
+/** @param {{entry: import('../lib/types.js').AuditEntry}} props */
+export function AuditDetail({ entry }) {
+  const { details } = entry;
+  const both = sides(details);
+  const reason = details?.reason;
+  const rest = both && details ? Object.fromEntries(Object.entries(details).filter(([key]) => !['before', 'after', 'old', 'new', 'oldSettings', 'newSettings', 'from', 'to', 'changes', 'changed', 'reason'].includes(key))) : {};
+  /** @type {[string, any][]} */
+  const facts = [['Who', entry.username], ...(entry.agent ? [/** @type {[string, any]} */ (['With', browserOf(entry.agent)])] : []), ...(entry.requestId ? [/** @type {[string, any]} */ (['Call id', html`<${Id} id=${entry.requestId} />`])] : []), ['Entry', html`<${Id} id=${entry.id} />`],
+    ...(entry.hash ? [/** @type {[string, any]} */ (['Hash', html`<${Hash} hash=${entry.hash} />`])] : []), ...(entry.previousHash ? [/** @type {[string, any]} */ (['Before it', html`<${Hash} hash=${entry.previousHash} />`])] : [])];
+  return html`<div class="detail-cols"><div>${both ? html`<${Diff} ...${both} />${Object.keys(rest).length > 0 && html`<div style="margin-top:12px"><${Values} details=${rest} /></div>`}` : html`<${Values} details=${details} />`}
+      ${reason && html`<p class="fg2" style="margin-top:12px">Reason given: “${reason}”</p>`}${entry.error && html`<p class="bad" style="margin-top:12px">${entry.error}</p>`}
+      <div class="row wrap" style="margin-top:12px">${entry.userId && html`<${Button} size="s" onClick=${() => setQuery({ userId: entry.userId, after: null, page: null })}>Everything by this person<//>`}<${Button} size="s" onClick=${() => setQuery({ resource: entry.resource, after: null, page: null })}>Everything to this object<//></div></div>
+    <${Facts} rows=${facts} /></div>`;
+}
+
+/** @param {{hash: string}} props */
+const Hash = ({ hash }) => html`<${Id} id=${hash} label="Copy the hash" />`;

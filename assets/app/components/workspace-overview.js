@@ -1,0 +1,58 @@
+/** A workspace at a glance: its start step by step, its health, what it uses, and its facts. */
+import { html } from '../lib/html.js';
+import { may } from '../lib/can.js';
+import { called, showBytes, showDate, showDuration } from '../lib/format.js';
+import { useQuery } from '../lib/query.js';
+import { byRun, stepsOf } from '../lib/starts.js';
+import { act, reasons } from '../lib/workspace-actions.js';
+import { stateOf } from '../lib/words.js';
+import { Badge, Button, Icon, Id, Time } from './basics.js';
+import { Gauge } from './gauge.js';
+import { Card, Empty, Facts, Failed, Skeleton } from './places.js';
+import { Steps } from './steps.js';
+
+/** @typedef {import('../lib/types.js').Workspace} Workspace */
+
+/** @param {{workspace: Workspace}} props */
+export function Overview({ workspace }) {
+  return html`<div class="cols rail"><div class="stack"><${Start} workspace=${workspace} />${workspace.status === 'running' && html`<${Health} workspace=${workspace} />`}</div><${Rail} workspace=${workspace} /></div>`;
+}
+
+/** @param {{workspace: Workspace}} props the start that goes on, or the last one */
+function Start({ workspace }) {
+  const timeline = useQuery(`/api/workspaces/${workspace.id}/timeline?limit=200`, ['workspace']);
+  const no = reasons(workspace);
+  const { shape } = stateOf(workspace);
+  if (!timeline.data) return html`<${Card} title="Start">${timeline.error ? html`<${Failed} what="The timeline could not be read" error=${timeline.error} again=${timeline.reload} />` : html`<${Skeleton} lines=${4} height=${32} />`}<//>`;
+  const runs = byRun(timeline.data).map(({ run, list }) => ({ run, ...stepsOf(list, workspace, run === workspace.run) })).filter(({ steps }) => steps.length > 0);
+  const last = runs[0];
+  if (shape === 'stopped' || !last) return html`<${Card}><${Empty} icon=${shape === 'stopped' ? 'moon' : 'play'} title=${shape === 'stopped' ? 'Stopped' : stateOf(workspace).word} text=${shape === 'stopped' ? `Its files are kept, ${showBytes(workspace.resources.storage)} of them at most. A start takes a few seconds.` : stateOf(workspace).fact} action=${shape === 'stopped' && html`<${Button} kind="primary" icon="play" refused=${no.start} onClick=${() => act(workspace, 'start')}>Start<//>`} /><//>${last && html`<${Card} title="Last start" right=${html`<${When} run=${last} />`}><div class="card-body"><${Steps} steps=${last.steps} /></div><//>`}`;
+  const going = shape === 'starting' || shape === 'pending';
+  return html`<${Card} title=${going ? 'This start' : last.failed ? 'This start failed' : 'Last start'} right=${html`<${When} run=${last} />`}><div class="card-body"><${Steps} steps=${last.steps} /></div>
+    ${shape === 'running' && html`<div class="card-foot"><${Button} size="s" kind="primary" icon="terminal" href=${`/workspaces/${workspace.id}/terminal`} refused=${no.terminal}>Open terminal<//><span class="t12 fg2">${no.terminal || 'A shell in this page; it goes on when you close the tab.'}</span></div>`}<//>`;
+}
+
+/** @param {{run: {begin: any, total: number, ready: boolean}}} props */
+const When = ({ run }) => html`${run.begin && html`<${Time} at=${run.begin.at} />`}${run.ready && html` · ${showDuration(run.total)}`}`;
+
+/** @param {{workspace: Workspace}} props */
+function Health({ workspace }) {
+  const health = useQuery(may(workspace, 'view_workspace') ? `/api/workspaces/${workspace.id}/health` : null, ['workspace']);
+  const list = Array.isArray(health.data) ? health.data : health.data?.components;
+  if (!list?.length) return null;
+  return html`<${Card} title="Health" right=${list.every((/** @type {any} */ part) => part.healthy) ? html`<${Badge} kind="ok" icon="check">All well<//>` : html`<${Badge} kind="warn" icon="triangle-alert">Look here<//>`}><ul class="lines">${list.map((/** @type {any} */ part) => html`<li key=${part.type + part.name}><${Icon} name=${part.healthy ? 'circle-check' : 'triangle-alert'} class=${part.healthy ? 'ok' : 'warn'} label=${part.healthy ? 'well' : 'unwell'} /><span class="cut">${part.name}${part.reason && html` <span class="fg2">${part.reason}</span>`}</span><span class="at">${part.status}</span></li>`)}</ul><//>`;
+}
+
+/** What stands beside every part of a workspace. @param {{workspace: Workspace}} props */
+export function Rail({ workspace }) {
+  const usage = workspace.usage || {};
+  const { resources } = workspace;
+  const running = workspace.status === 'running';
+  const level = (/** @type {'cpu' | 'memory' | 'storage'} */ resource, /** @type {string} */ label) => {
+    const told = usage[resource];
+    return told && (running || resource === 'storage') && told.used !== null && told.used !== undefined ? html`<${Gauge} resource=${resource} used=${told.used} total=${told.total || resources[resource]} label=${label} />` : html`<div class="gauge"><div class="g"><span>${label}</span><span class="v"><b>${resource === 'cpu' ? resources.cpu : showBytes(resources[resource])}</b>${resource === 'cpu' ? ` ${resources.cpu === '1' ? 'core' : 'cores'}` : ''}</span></div></div>`;
+  };
+  const waits = workspace.appliedResources && JSON.stringify(workspace.appliedResources) !== JSON.stringify(resources) && running;
+  return html`<aside><${Card} title=${running ? 'In use' : 'Size'} right=${waits && html`<${Badge} kind="info" tip="The new size holds from the next start.">new size waits<//>`}><div class="card-body gauges">${level('cpu', 'CPU')}${level('memory', 'Memory')}${level('storage', 'Disk')}</div><//>
+    <${Card} title="Details"><div class="card-body"><${Facts} rows=${[['Owner', workspace.userName || called({ name: workspace.userEmail }) || 'you'], ['Group', html`<a href=${`/groups/${workspace.groupId}`}>${workspace.groupName}</a>`], ...(workspace.image ? [/** @type {[string, any]} */ (['Image', html`<span class="mono">${workspace.image}</span>`])] : []), ['Created', showDate(workspace.createdAt)], ['Last used', html`<${Time} at=${workspace.lastAccessedAt} />`], ['Id', html`<${Id} id=${workspace.id} />`]]} /></div>${workspace.description && html`<p class="card-part t13 fg2">${workspace.description}</p>`}<//></aside>`;
+}

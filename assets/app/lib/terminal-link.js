@@ -1,0 +1,124 @@
+/**
+ * One terminal session over a WebSocket: bytes both ways, acknowledged as they are drawn, so that a flood is slowed at
+ * its source; after a lost connection exactly the missed bytes come.
+ */
+import { get } from './api.js';
+
+/** @typedef {{phase: 'connecting' | 'open' | 'lost' | 'ended', tries: number, code?: string, message?: string, delay?: number}} LinkState */
+
+const ACK_EVERY = 65_536; // bytes
+const GIVE_UP = 8; // tries, then a button
+
+export class TerminalLink {
+  /** @param {string} workspace @param {string} session @param {import('../../vendor/xterm.mjs').Terminal} term @param {(state: LinkState) => void} tell */
+  constructor(workspace, session, term, tell) {
+    this.workspace = workspace;
+    this.session = session;
+    this.term = term;
+    this.tell = tell;
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    this.received = 0;
+    this.drawn = 0;
+    this.acked = 0;
+    this.tries = 0;
+    this.timer = 0;
+    this.closed = false;
+    this.ctrl = false; // the touch row's Ctrl waits for a key
+    this.sentAt = 0;
+    /** @type {LinkState} */
+    this.state = { phase: 'connecting', tries: 0 };
+  }
+
+  /** @param {Partial<LinkState>} change */
+  say(change) {
+    this.state = { ...this.state, ...change };
+    if (!this.closed) this.tell(this.state);
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    if (this.closed || (this.socket && this.socket.readyState <= 1)) return;
+    this.say({ phase: this.tries ? 'lost' : 'connecting', tries: this.tries });
+    const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+    const socket = this.socket = new WebSocket(`${scheme}://${location.host}/api/workspaces/${this.workspace}/terminal?session=${this.session}&since=${this.received}`);
+    socket.binaryType = 'arraybuffer';
+    socket.onmessage = ({ data }) => (typeof data === 'string' ? this.control(data) : this.bytes(new Uint8Array(data)));
+    socket.onclose = () => { if (this.socket === socket) { this.socket = null; this.lost(); } };
+  }
+
+  /** @param {string} text */
+  control(text) {
+    /** @type {any} */
+    let told = {};
+    try { told = JSON.parse(text); } catch { return; }
+    if (told.t === 'hello') {
+      if (typeof told.off === 'number') this.received = this.drawn = this.acked = told.off;
+      this.tries = 0;
+      this.say({ phase: 'open', tries: 0, code: undefined, message: undefined });
+      this.resize();
+    } else if (told.t === 'exit') this.end('exit', told.code === 0 || told.code === undefined || told.code === null ? 'The shell ended.' : `The shell ended with code ${told.code}.`);
+    else if (told.t === 'bye' && told.code !== 'restart') this.end(told.code, told.message);
+  }
+
+  /** @param {Uint8Array} data */
+  bytes(data) {
+    if (this.sentAt) { this.say({ delay: Math.round(performance.now() - this.sentAt) }); this.sentAt = 0; }
+    this.received += data.length;
+    this.term.write(data, () => {
+      this.drawn += data.length;
+      if (this.drawn - this.acked >= ACK_EVERY) { this.acked = this.drawn; this.send({ t: 'ack', off: this.drawn }); }
+    });
+  }
+
+  /** @param {object} message */
+  send(message) { if (this.socket?.readyState === 1) this.socket.send(JSON.stringify(message)); }
+
+  /** @param {string} text */
+  input(text) {
+    if (this.socket?.readyState !== 1 || this.state.phase !== 'open') return;
+    this.sentAt ||= performance.now();
+    this.socket.send(new TextEncoder().encode(text));
+  }
+
+  /** Bytes that are not text, from mouse reports. @param {string} data */
+  binary(data) { if (this.socket?.readyState === 1) this.socket.send(Uint8Array.from(data, (letter) => letter.charCodeAt(0))); }
+
+  resize() { this.send({ t: 'resize', cols: this.term.cols, rows: this.term.rows }); }
+
+  /** @param {string} code @param {string} [message] */
+  end(code, message) {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    this.say({ phase: 'ended', code, message });
+  }
+
+  /** Reconnects, unless there is nothing to reconnect to. */
+  async lost() {
+    if (this.closed || this.state.phase === 'ended') return;
+    this.tries += 1;
+    this.say({ phase: 'lost', tries: this.tries });
+    try {
+      const { status } = await get(`/api/workspaces/${this.workspace}`);
+      if (status !== 'running' && status !== 'starting') { this.end('stopped', 'The workspace is stopped.'); return; }
+    } catch (error) {
+      const known = /** @type {any} */ (error)?.status;
+      if (known === 401) { this.end('signed_out', 'You are signed out.'); return; }
+      if (known === 403 || known === 404) { this.end('revoked', 'This terminal is no longer yours to open.'); return; }
+    }
+    if (this.closed || this.tries > GIVE_UP) return;
+    this.timer = setTimeout(() => this.open(), Math.min(250 * 2 ** (this.tries - 1), 4000));
+  }
+
+  /** Tries again now, from the beginning of the count. */
+  retry() { this.tries = 0; this.state.phase = 'connecting'; this.open(); }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+}
