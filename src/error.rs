@@ -4,6 +4,9 @@
 //! [`Error::describe`] is the single place where a refusal gets its HTTP status, its stable `code`, and the KBase
 //! numbers (`appcode`, `apperror`) that the seed's clients know. `tests/golden/errors` holds the whole table.
 
+mod nouns;
+
+pub use nouns::{Missing, Taken};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -21,105 +24,6 @@ pub struct FieldProblem {
 impl FieldProblem {
     pub fn new(field: impl Into<String>, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self { field: field.into(), code: code.into(), message: message.into() }
-    }
-}
-
-/// What kind of thing was not found: KBase Groups numbers some of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    Route,
-    Group,
-    Request,
-    User,
-    Field,
-    Resource,
-    ResourceType,
-    Workspace,
-    Template,
-    Session,
-    Member,
-    Terminal,
-}
-
-impl Missing {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Route => "There is nothing at this address",
-            Self::Group => "No such group",
-            Self::Request => "No such request",
-            Self::User => "No such user",
-            Self::Field => "No such custom field",
-            Self::Resource => "No such resource",
-            Self::ResourceType => "No such resource type",
-            Self::Workspace => "No such workspace",
-            Self::Template => "No such template",
-            Self::Session => "No such session",
-            Self::Member => "No such member of this group",
-            Self::Terminal => "No such terminal session",
-        }
-    }
-
-    fn kbase(self) -> Option<(u32, &'static str)> {
-        match self {
-            Self::Group => Some((50000, "No such group")),
-            Self::Request => Some((50010, "No such request")),
-            Self::User | Self::Member => Some((50020, "No such user")),
-            Self::Field => Some((50030, "No such custom field")),
-            Self::Resource | Self::Workspace | Self::Template => Some((50040, "No such resource")),
-            Self::ResourceType => Some((50050, "No such resource type")),
-            Self::Route | Self::Session | Self::Terminal => None,
-        }
-    }
-}
-
-/// What exists already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    GroupName,
-    Namespace,
-    Username,
-    Email,
-    Member,
-    WorkspaceName,
-    Request,
-    Resource,
-}
-
-impl Taken {
-    /// The field of the body that holds the taken value.
-    pub fn field(self) -> &'static str {
-        match self {
-            Self::GroupName | Self::WorkspaceName => "name",
-            Self::Namespace => "namespace",
-            Self::Username => "username",
-            Self::Email => "email",
-            Self::Member => "userId",
-            Self::Request => "request",
-            Self::Resource => "resource",
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::GroupName => "Group name already exists",
-            Self::Namespace => "Namespace already exists",
-            Self::Username => "This user name is taken",
-            Self::Email => "This e-mail address belongs to another user",
-            Self::Member => "This user is already a member of the group",
-            Self::WorkspaceName => "You already have a workspace with this name",
-            Self::Request => "Such a request is open already",
-            Self::Resource => "The resource is already in the group",
-        }
-    }
-
-    fn kbase(self) -> Option<(u32, &'static str)> {
-        match self {
-            Self::GroupName | Self::Namespace => Some((40000, "Group already exists")),
-            Self::Request => Some((40010, "Request already exists")),
-            Self::Member => Some((40020, "User already group member")),
-            Self::Resource => Some((40030, "Resource already in group")),
-            Self::Username | Self::Email | Self::WorkspaceName => None,
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::agent::pty::{Children, PtyPrograms};
 use crate::clock::SystemClock;
 use crate::domain::agent::{AgentOrder, StartEvent};
 use rustix::fd::OwnedFd;
-use rustix::process::{Pid, Signal, WaitIdOptions, WaitId};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::fs::File;
 use std::io::{self, Write};
 use std::process::ExitCode;

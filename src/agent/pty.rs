@@ -93,7 +93,8 @@ impl Programs for PtyPrograms {
             Some(shell) if self.order.argv.len() == 1 => format!("-{shell}"),
             _ => name.to_owned(),
         };
-        let command = Command::new(&file).arg0(arg0).args(&self.order.argv[1..]).env_clear().envs(&self.order.env).current_dir(&self.order.home);
+        let command =
+            Command::new(&file).arg0(arg0).args(&self.order.argv[1..]).env_clear().envs(&self.order.env).current_dir(&self.order.home);
         let child = command.spawn(pts).map_err(|e| failed(&e))?;
         // No await between start and registration: the reaper runs on this thread and cannot come in between.
         let pid = Pid::from_child(&child);

@@ -54,7 +54,7 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// The change from what the workspace counts for now (`None`: there is none yet) to what it would count for.
+    /// The change from what the workspace counts at present (`None`: there is none yet) to what it would count for.
     pub fn from_change(before: Option<&Usage>, after: &Usage) -> Self {
         Self { whole: *after, added: before.map_or(*after, |before| after.beyond(before)) }
     }

@@ -137,7 +137,9 @@ fn page(app: &App, call: &Call) -> Result<Reply> {
 /// Who is calling, and whether they could ever be permitted.
 async fn admit(app: &Arc<App>, route: &'static Route, call: &Call, call_id: String) -> Result<(Caller, Actor, bool)> {
     let (address, visitor) = match &call.channel {
-        Channel::Network(address) => (address.to_string(), Visitor::Network(Shown::of(&call.headers, &app.transport.cookies.name(SESSION_COOKIE))?)),
+        Channel::Network(address) => {
+            (address.to_string(), Visitor::Network(Shown::of(&call.headers, &app.transport.cookies.name(SESSION_COOKIE))?))
+        }
         Channel::CommandLine(system_user) => (String::new(), Visitor::CommandLine { system_user: system_user.clone() }),
     };
     let by_cookie = matches!(&visitor, Visitor::Network(shown) if shown.by_cookie());
@@ -148,7 +150,9 @@ async fn admit(app: &Arc<App>, route: &'static Route, call: &Call, call_id: Stri
         return Ok((Caller { principal: Principal::Anonymous, origin }, Actor::Anonymous, by_cookie));
     }
     let door = match route.access {
-        Access::Action(action) | Access::CommandLine(action) => Door::Action { action, before_password_change: route.before_password_change },
+        Access::Action(action) | Access::CommandLine(action) => {
+            Door::Action { action, before_password_change: route.before_password_change }
+        }
         Access::Public(_) | Access::InFirstFrame(..) => Door::Open,
     };
     let (principal, actor) = identify(&app.ops.db, &app.keys, visitor, door, origin.clone()).await?;

@@ -22,8 +22,7 @@ pub async fn ready(request: Request) -> Result<Reply> {
 
 /// `GET /api/health`: one word per component.
 pub async fn summary(request: Request) -> Result<Reply> {
-    let database =
-        health::database_answers(&request.app.ops, request.caller.origin.clone()).await.is_ok();
+    let database = health::database_answers(&request.app.ops, request.caller.origin.clone()).await.is_ok();
     let cluster = request.app.view.health().await.healthy;
     let healthy = database && cluster && request.app.stage() == Stage::Serving;
     let word = |ok: bool| if ok { "healthy" } else { "unhealthy" };

@@ -3,14 +3,14 @@
 //! A bearer token wins over a cookie. Tokens in query strings are never looked at. What the caller may do is loaded
 //! from the rows in the same view; the token only says who.
 
+use super::signing::Keys;
 use crate::domain::id::SessionId;
 use crate::error::{Error, Result, Unauthenticated};
-use super::signing::Keys;
 use crate::policy::{Action, Actor, Credential, Principal, Target, could_ever};
 use crate::store::{Db, Origin, Read, actors, sessions};
-use std::sync::Arc;
 use crate::token::access;
 use crate::token::opaque::{SESSION_PREFIX, TokenHash, presented};
+use std::sync::Arc;
 
 /// Name of the session cookie, before the transport's prefix or port.
 pub const SESSION_COOKIE: &str = "codex_sid";
@@ -82,7 +82,9 @@ pub enum Door {
 pub enum Visitor {
     Network(Shown),
     /// A shell on the server's machine.
-    CommandLine { system_user: String },
+    CommandLine {
+        system_user: String,
+    },
 }
 
 /// Who is calling, and whether they could ever be permitted: one view of the database. The use of a browser session is

@@ -15,9 +15,6 @@ use crate::token::ticket::TicketSigner;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
-/// The kind under which the key of audit checkpoints is kept. It has the form of an access key and signs nothing else.
-pub const AUDIT: &str = "audit";
-
 /// How long a replaced key still verifies, in milliseconds: longer than any token of its kind lives.
 const RETIRING: i64 = 2 * DAY;
 
@@ -44,36 +41,31 @@ pub struct Keys {
 }
 
 /// A new key as a row.
-pub fn fresh(kind: &str, sealer: &Sealer, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<KeyRow> {
-    let family = family(kind);
+pub fn fresh(family: Family, sealer: &Sealer, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<KeyRow> {
     let key = SigningKey::generate(family)?;
     Ok(KeyRow {
         kid: key.kid().to_owned(),
-        kind: kind.to_owned(),
+        kind: family.as_str().to_owned(),
         algorithm: family.algorithm_name().to_owned(),
         active: true,
         public_jwk: key.public().to_json()?,
-        sealed_private: sealer.seal(&purpose(kind), key.kid(), key.pkcs8(), entropy)?,
+        sealed_private: sealer.seal(&purpose(family), key.kid(), key.pkcs8(), entropy)?,
         created_at: clock.now(),
         retire_at: None,
     })
 }
 
-fn family(kind: &str) -> Family {
-    if kind == Family::Machine.as_str() { Family::Machine } else { Family::Access }
-}
-
-fn purpose(kind: &str) -> String {
-    format!("signing-key:{kind}")
+fn purpose(family: Family) -> String {
+    format!("signing-key:{}", family.as_str())
 }
 
 impl Keys {
     /// Opens the keys; makes those that can be made in a blink.
     pub fn open(db: &Db, issuer: String, sealer: Arc<Sealer>, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Arc<Self>> {
         let mut rows = db.read_blocking(keys::list)?;
-        for kind in [Family::Access.as_str(), AUDIT] {
-            if !rows.iter().any(|r| r.kind == kind && r.active) {
-                let row = fresh(kind, &sealer, clock, entropy)?;
+        for family in [Family::Access, Family::Audit] {
+            if !rows.iter().any(|r| r.kind == family.as_str() && r.active) {
+                let row = fresh(family, &sealer, clock, entropy)?;
                 rows.push(row.clone());
                 db.write_blocking(Origin::default(), move |tx| keys::insert_first(tx, &row))?;
             }
@@ -89,7 +81,7 @@ impl Keys {
         if self.machine.borrow().is_some() {
             return Ok(());
         }
-        let row = fresh(Family::Machine.as_str(), &self.sealer, clock, entropy)?;
+        let row = fresh(Family::Machine, &self.sealer, clock, entropy)?;
         db.write_blocking(Origin::default(), move |tx| keys::insert_first(tx, &row))?;
         self.reload(db)
     }
@@ -111,7 +103,7 @@ impl Keys {
     fn announce_machine(&self, rows: &[KeyRow]) -> Result<()> {
         let machine: Vec<&KeyRow> = rows.iter().filter(|r| r.kind == Family::Machine.as_str()).collect();
         let Some(active) = machine.iter().find(|r| r.active) else { return Ok(()) };
-        let private = self.sealer.open(&purpose(&active.kind), &active.kid, &active.sealed_private)?;
+        let private = self.sealer.open(&purpose(Family::Machine), &active.kid, &active.sealed_private)?;
         let signer = TicketSigner::from_pkcs8_der(&private, &self.issuer)
             .map_err(|e| Error::internal(format!("the ticket key cannot be used: {e}")))?;
         let public = machine.iter().map(|r| PublicKey::from_json(Family::Machine, &r.public_jwk)).collect::<Result<Vec<_>>>()?;
@@ -159,22 +151,23 @@ impl Keys {
 }
 
 fn open_rows(rows: &[KeyRow], sealer: &Sealer) -> Result<Opened> {
-    let open = |kind: &str| -> Result<Arc<SigningKey>> {
+    let open = |family: Family| -> Result<Arc<SigningKey>> {
+        let kind = family.as_str();
         let row =
             rows.iter().find(|r| r.kind == kind && r.active).ok_or_else(|| Error::internal(format!("there is no active {kind} key")))?;
-        let private = sealer.open(&purpose(kind), &row.kid, &row.sealed_private)?;
-        SigningKey::from_pkcs8(family(kind), private).map(Arc::new)
+        let private = sealer.open(&purpose(family), &row.kid, &row.sealed_private)?;
+        SigningKey::from_pkcs8(family, private).map(Arc::new)
     };
-    let public = |kind: &str| -> Result<Vec<PublicKey>> {
-        rows.iter().filter(|r| r.kind == kind).map(|r| PublicKey::from_json(family(kind), &r.public_jwk)).collect()
+    let public = |family: Family| -> Result<Vec<PublicKey>> {
+        rows.iter().filter(|r| r.kind == family.as_str()).map(|r| PublicKey::from_json(family, &r.public_jwk)).collect()
     };
-    let access_public = public(Family::Access.as_str())?;
+    let access_public = public(Family::Access)?;
     let mut published = access_public.clone();
-    published.extend(public(Family::Machine.as_str())?);
+    published.extend(public(Family::Machine)?);
     Ok(Opened {
-        access: open(Family::Access.as_str())?,
+        access: open(Family::Access)?,
         access_keyring: Arc::new(Keyring::new(Family::Access, &access_public)?),
-        audit: open(AUDIT)?,
+        audit: open(Family::Audit)?,
         published: jwks(&published)?,
     })
 }

@@ -2,8 +2,8 @@
 
 use super::{Ops, Origin};
 use crate::error::Result;
-pub use crate::store::idempotency::{IdempotencyKey, Remembered};
 use crate::store::idempotency as rows;
+pub use crate::store::idempotency::{IdempotencyKey, Remembered};
 
 /// The answer that was kept for this key, for a day.
 pub async fn find(ops: &Ops, origin: Origin, key: IdempotencyKey) -> Result<Option<Remembered>> {

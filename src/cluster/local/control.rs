@@ -68,12 +68,19 @@ impl LocalCluster {
 
     /// Writes down what is wanted; gives the target for the supervisor, if there is something to do.
     fn note_wish(&self, spec: &WorkspaceSpec, trust: &AgentTrust) -> Option<Target> {
-        let record = Record { namespace: spec.namespace.clone(), group: spec.group.clone(), run: spec.run, generation: spec.generation, uid: spec.local_uid };
+        let record = Record {
+            namespace: spec.namespace.clone(),
+            group: spec.group.clone(),
+            run: spec.run,
+            generation: spec.generation,
+            uid: spec.local_uid,
+        };
         let blank = self.shared.blank(&spec.id, &record);
         let mut state = self.shared.state();
         let entry = state.workspaces.entry(spec.id.clone()).or_insert(blank);
         let is_same_run = entry.live.as_ref().is_some_and(|live| live.run == spec.run) && entry.run == spec.run;
-        let is_known = entry.generation == spec.generation && entry.run == spec.run && !matches!(entry.phase, Phase::Failed | Phase::Absent);
+        let is_known =
+            entry.generation == spec.generation && entry.run == spec.run && !matches!(entry.phase, Phase::Failed | Phase::Absent);
         entry.namespace.clone_from(&spec.namespace);
         entry.wanted_size.clone_from(&spec.size);
         (entry.run, entry.generation) = (spec.run, spec.generation);

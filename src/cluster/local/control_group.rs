@@ -68,13 +68,14 @@ impl Host {
     }
 
     fn version_1(groups: &str, mounts: &str) -> Option<Self> {
-        let found: Vec<(&'static str, &str)> = ["pids", "cpu", "cpuacct", "memory"]
-            .into_iter()
-            .filter_map(|wanted| Some((wanted, path_of(groups, wanted)?)))
-            .collect();
+        let found: Vec<(&'static str, &str)> =
+            ["pids", "cpu", "cpuacct", "memory"].into_iter().filter_map(|wanted| Some((wanted, path_of(groups, wanted)?))).collect();
         let home = found.iter().find(|(name, _)| *name == "pids")?.1;
         let own = found.into_iter().filter(|(_, path)| *path == home);
-        let own: Vec<_> = own.filter_map(|(name, path)| Some((name, place(mounts, "cgroup", Some(name), path)?))).filter(|(_, dir)| is_writable(dir)).collect();
+        let own: Vec<_> = own
+            .filter_map(|(name, path)| Some((name, place(mounts, "cgroup", Some(name), path)?)))
+            .filter(|(_, dir)| is_writable(dir))
+            .collect();
         (!own.is_empty()).then_some(Self { version: 1, own })
     }
 

@@ -127,7 +127,12 @@ fn server_lives(spec: &SandboxSpec) -> bool {
 }
 
 fn namespaces(spec: &SandboxSpec) -> Result<(), Stuck> {
-    let mut flags = UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP | UnshareFlags::NEWNET;
+    let mut flags = UnshareFlags::NEWNS
+        | UnshareFlags::NEWPID
+        | UnshareFlags::NEWIPC
+        | UnshareFlags::NEWUTS
+        | UnshareFlags::NEWCGROUP
+        | UnshareFlags::NEWNET;
     let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
     if spec.uid.is_none() {
         flags |= UnshareFlags::NEWUSER;

@@ -35,7 +35,10 @@ pub fn run(probes: &Probes, home: &Path) -> Vec<ProbeResult> {
         ("server data: read", File::open(&probes.server_file).is_ok()),
         ("server data: write", File::options().append(true).open(&probes.server_file).is_ok()),
         ("server data: truncate", truncates(&probes.server_file)),
-        ("server data: change the mode", rustix::fs::chmodat(CWD, &probes.server_file, Mode::from_raw_mode(0o600), rustix::fs::AtFlags::empty()).is_ok()),
+        (
+            "server data: change the mode",
+            rustix::fs::chmodat(CWD, &probes.server_file, Mode::from_raw_mode(0o600), rustix::fs::AtFlags::empty()).is_ok(),
+        ),
         ("system files: write", writes_system()),
         ("processes of the host are visible", proc("stat").exists()),
         ("signal the server", server.is_none_or(|pid| rustix::process::test_kill_process(pid).is_ok())),

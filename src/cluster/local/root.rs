@@ -25,10 +25,40 @@ pub const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64
 
 /// What of the host's `/etc` is shown: nothing that a service keeps its settings in.
 pub const ETC: &[&str] = &[
-    "alternatives", "bash.bashrc", "bash_completion.d", "ca-certificates", "ca-certificates.conf", "debian_version", "fonts",
-    "inputrc", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "lsb-release", "magic", "mime.types", "nanorc",
-    "os-release", "perl", "pki", "profile", "profile.d", "protocols", "python3", "redhat-release", "services", "shells",
-    "ssl/cert.pem", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone", "vim", "zsh",
+    "alternatives",
+    "bash.bashrc",
+    "bash_completion.d",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "debian_version",
+    "fonts",
+    "inputrc",
+    "java",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "lsb-release",
+    "magic",
+    "mime.types",
+    "nanorc",
+    "os-release",
+    "perl",
+    "pki",
+    "profile",
+    "profile.d",
+    "protocols",
+    "python3",
+    "redhat-release",
+    "services",
+    "shells",
+    "ssl/cert.pem",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "terminfo",
+    "timezone",
+    "vim",
+    "zsh",
 ];
 
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
@@ -58,7 +88,8 @@ impl Stuck {
 
 /// Builds the root and moves into it. Runs as the first process of new mount and pid namespaces.
 pub fn enter(spec: &SandboxSpec, uid: u32, gid: u32) -> Result<(), Stuck> {
-    rustix::mount::mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).map_err(Stuck::at("leave the host's mounts"))?;
+    rustix::mount::mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+        .map_err(Stuck::at("leave the host's mounts"))?;
     let home = detached(&spec.home, PLAIN)?;
     let system: Vec<(PathBuf, OwnedFd)> = bound(spec)?;
     let root = spec.root.as_path();
@@ -137,7 +168,12 @@ fn links(root: &Path) -> Result<(), Stuck> {
 fn generated(root: &Path, spec: &SandboxSpec, uid: u32, gid: u32) -> Result<(), Stuck> {
     let (shell, host) = (&spec.shell, &spec.hostname);
     let files = [
-        ("passwd", format!("root:x:0:0:root:/root:/usr/sbin/nologin\ndev:x:{uid}:{gid}:dev:{HOME}:{shell}\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n")),
+        (
+            "passwd",
+            format!(
+                "root:x:0:0:root:/root:/usr/sbin/nologin\ndev:x:{uid}:{gid}:dev:{HOME}:{shell}\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+            ),
+        ),
         ("group", format!("root:x:0:\ntty:x:5:\ndev:x:{gid}:\nnogroup:x:65534:\n")),
         ("hosts", format!("127.0.0.1\tlocalhost {host}\n::1\tlocalhost\n")),
         ("hostname", format!("{host}\n")),
@@ -164,10 +200,17 @@ fn devices(root: &Path, spec: &SandboxSpec) -> Result<(), Stuck> {
         attach(&tree, &below(root, &path))?;
     }
     own(&dev, "pts", 0o755)?;
-    rustix::mount::mount("devpts", &dev.join("pts"), "devpts", flags, c"newinstance,ptmxmode=0666,mode=0620").map_err(Stuck::at("mount /dev/pts"))?;
+    rustix::mount::mount("devpts", &dev.join("pts"), "devpts", flags, c"newinstance,ptmxmode=0666,mode=0620")
+        .map_err(Stuck::at("mount /dev/pts"))?;
     own(&dev, "shm", 0o755)?;
     tmpfs(&dev.join("shm"), &format!("mode=1777,size={}", spec.limits.tmp_bytes))?;
-    let links = [("pts/ptmx", "ptmx"), ("/proc/self/fd", "fd"), ("/proc/self/fd/0", "stdin"), ("/proc/self/fd/1", "stdout"), ("/proc/self/fd/2", "stderr")];
+    let links = [
+        ("pts/ptmx", "ptmx"),
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+    ];
     for (to, name) in links {
         symlink(to, dev.join(name)).map_err(Stuck::io("link in /dev"))?;
     }

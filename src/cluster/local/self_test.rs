@@ -121,14 +121,8 @@ fn decoys(options: &LocalOptions, is_root: bool) -> io::Result<Decoys> {
     let named = UnixListener::bind(&socket)?;
     let hidden = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&abstract_socket)?)?;
     let loopback = TcpListener::bind(("127.0.0.1", 0))?;
-    let probes = Probes {
-        other_file,
-        other_socket: socket.clone(),
-        server_file,
-        server_pid,
-        loopback: loopback.local_addr()?,
-        abstract_socket,
-    };
+    let probes =
+        Probes { other_file, other_socket: socket.clone(), server_file, server_pid, loopback: loopback.local_addr()?, abstract_socket };
     Ok(Decoys { base, socket, listeners: (named, hidden, loopback), probes, home })
 }
 
@@ -176,12 +170,15 @@ impl Verdict {
     /// One line for the start message, the admin page and `doctor`.
     pub fn summary(&self, is_root: bool) -> String {
         let users = if is_root { "a uid for each workspace" } else { "the server's own uid for all" };
-        let limits = if self.limits.limits("memory") { self.limits.words() } else { format!("{}; memory best effort", self.limits.words()) };
+        let limits =
+            if self.limits.limits("memory") { self.limits.words() } else { format!("{}; memory best effort", self.limits.words()) };
         let blocked = self.checks.iter().filter(|(_, held)| *held).count();
         let checks = format!("self-test: {blocked} of {} checks held", self.checks.len());
         match self.tier {
             Some(Tier::Full) => format!("full isolation ({users}, namespaces, private root, own network, Landlock); {limits}; {checks}"),
-            Some(Tier::UidLandlock) => format!("reduced isolation ({users}, Landlock; shared process list and network); {limits}; {checks}"),
+            Some(Tier::UidLandlock) => {
+                format!("reduced isolation ({users}, Landlock; shared process list and network); {limits}; {checks}")
+            }
             Some(Tier::Unconfined) => "NO isolation, as workspaces.allow_unconfined demands".to_owned(),
             None => "no isolation available: workspaces do not start".to_owned(),
         }
@@ -209,7 +206,10 @@ impl Verdict {
             warnings.push("Processor shares are not limited: workspaces run at a lower priority only.".to_owned());
         }
         if !is_root {
-            warnings.push("The server is not root, so all workspaces share its uid; the walls between them are namespaces and Landlock alone.".to_owned());
+            warnings.push(
+                "The server is not root, so all workspaces share its uid; the walls between them are namespaces and Landlock alone."
+                    .to_owned(),
+            );
         }
         warnings
     }

@@ -42,10 +42,8 @@ pub struct Voices {
 pub fn launch(exe: &Path, order: &Order, listener: UnixListener) -> io::Result<(Launched, Voices)> {
     let (status_read, status_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let (log_read, log_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    let mappings = vec![
-        FdMapping { parent_fd: listener.into(), child_fd: LISTENER_FD },
-        FdMapping { parent_fd: status_write, child_fd: STATUS_FD },
-    ];
+    let mappings =
+        vec![FdMapping { parent_fd: listener.into(), child_fd: LISTENER_FD }, FdMapping { parent_fd: status_write, child_fd: STATUS_FD }];
     let mut command = Command::new(exe);
     command.arg(SUBCOMMAND).env_clear().current_dir("/").stdin(in_memory(order)?).stdout(log_write.try_clone()?).stderr(log_write);
     command.fd_mappings(mappings).map_err(io::Error::other)?;
@@ -128,8 +126,9 @@ impl Lines {
 
 /// Ends every process of a uid that only workspaces have, and waits until that is done.
 pub async fn sweep(exe: &Path, uid: u32) {
-    let started = in_memory(&Order::Sweep { uid })
-        .and_then(|order| Command::new(exe).arg(SUBCOMMAND).env_clear().current_dir("/").stdin(order).stdout(Stdio::null()).stderr(Stdio::null()).spawn());
+    let started = in_memory(&Order::Sweep { uid }).and_then(|order| {
+        Command::new(exe).arg(SUBCOMMAND).env_clear().current_dir("/").stdin(order).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    });
     if let Ok(mut child) = started {
         let _ = tokio::task::spawn_blocking(move || child.wait()).await;
     }

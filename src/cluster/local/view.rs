@@ -4,7 +4,9 @@ use crate::clock::SECOND;
 use crate::cluster::local::home::used_bytes;
 use crate::cluster::local::state::{Live, Shared};
 use crate::cluster::local::{LocalCluster, process_table};
-use crate::cluster::{ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, NodeCapacity, WorkspaceRef};
+use crate::cluster::{
+    ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, NodeCapacity, WorkspaceRef,
+};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use std::fs;
@@ -69,7 +71,9 @@ fn host_name() -> String {
 /// This host as the one node.
 fn node() -> Option<NodeCapacity> {
     let memory = fs::read_to_string("/proc/meminfo").ok()?;
-    let kibibytes = |name: &str| memory.lines().find_map(|l| l.strip_prefix(name)?.trim_start_matches(':').split_whitespace().next()?.parse::<i64>().ok());
+    let kibibytes = |name: &str| {
+        memory.lines().find_map(|l| l.strip_prefix(name)?.trim_start_matches(':').split_whitespace().next()?.parse::<i64>().ok())
+    };
     let (total, free) = (kibibytes("MemTotal")? * 1024, kibibytes("MemAvailable")? * 1024);
     let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
     let load = fs::read_to_string("/proc/loadavg").ok()?;
@@ -86,7 +90,11 @@ fn node() -> Option<NodeCapacity> {
 }
 
 impl ClusterView for LocalCluster {
-    fn logs<'a>(&'a self, workspace: &'a WorkspaceRef, options: LogOptions) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>> {
+    fn logs<'a>(
+        &'a self,
+        workspace: &'a WorkspaceRef,
+        options: LogOptions,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>> {
         Box::pin(async move {
             let log = self.shared.state().workspaces.get(&workspace.id).map(|e| Arc::clone(&e.log)).ok_or(ClusterError::Gone)?;
             let read = tokio::task::spawn_blocking(move || log.read(&options)).await;
@@ -131,7 +139,12 @@ impl ClusterView for LocalCluster {
         Box::pin(async move {
             let verdict = self.shared.verdict.borrow().clone();
             let Some(verdict) = verdict else {
-                return ClusterHealth { healthy: true, kind: "local", summary: "testing the sandbox".to_owned(), ..ClusterHealth::default() };
+                return ClusterHealth {
+                    healthy: true,
+                    kind: "local",
+                    summary: "testing the sandbox".to_owned(),
+                    ..ClusterHealth::default()
+                };
             };
             ClusterHealth {
                 healthy: verdict.tier.is_some(),

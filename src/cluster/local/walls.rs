@@ -8,8 +8,8 @@
 use crate::cluster::local::root::{ETC, RUNTIME_DIR, SYSTEM, Stuck};
 use crate::cluster::local::spec::{SandboxSpec, Tier};
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, Compatible, CompatLevel, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
-    RulesetStatus, Scope,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::io::Errno;
 use std::path::{Path, PathBuf};
