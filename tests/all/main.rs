@@ -1,8 +1,13 @@
 //! The one integration-test binary: each module tests the real application or one of its seams from outside.
 
+// A test that meets something unexpected should stop there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod contract;
 // What one test does not use, another one does.
 #[allow(dead_code)]
 mod harness;
 mod harness_tests;
+mod errors;
+mod golden;
 mod tidy;
