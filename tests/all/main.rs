@@ -5,9 +5,9 @@
 
 mod contract;
 // What one test does not use, another one does.
+mod errors;
+mod golden;
 #[allow(dead_code)]
 mod harness;
 mod harness_tests;
-mod errors;
-mod golden;
 mod tidy;
