@@ -10,6 +10,7 @@ use rustix::fd::OwnedFd;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,7 @@ async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitC
         }
     }
     let _ = tokio::time::timeout(FAREWELL, agent.until_nobody_is_attached()).await;
-    end_all(grace, &children, &mut child).await;
+    end_all(&agent, grace, &children).await;
     log("the workspace ended");
     ExitCode::SUCCESS
 }
@@ -111,31 +112,46 @@ async fn accept(listener: UnixListener, agent: Arc<Agent>) {
 }
 
 /// Ends every other process that this one may signal: politely, and after the grace for good.
-async fn end_all(grace: Duration, children: &Children, child: &mut tokio::signal::unix::Signal) {
-    // `kill(-1)`: everything but this process. Interactive shells ignore SIGTERM but not a hang-up.
-    for signal in [Signal::TERM, Signal::HUP, Signal::CONT] {
+///
+/// Programs get SIGTERM first and shells are hung up last, because a shell passes the hang-up on to its jobs, which
+/// would cut their own orderly end short.
+async fn end_all(agent: &Agent, grace: Duration, children: &Children) {
+    // `kill(-1)`: everything but this process. What is stopped must go on to end.
+    for signal in [Signal::TERM, Signal::CONT] {
         let _ = rustix::process::kill_process_group(Pid::INIT, signal);
     }
-    let gone = async {
-        loop {
-            children.reap();
-            if !has_children() {
-                return;
-            }
-            child.recv().await;
-        }
-    };
-    if tokio::time::timeout(grace, gone).await.is_err() {
-        log("some programs did not end in time and are killed");
-        let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
-        for _ in 0..50 {
-            children.reap();
-            if !has_children() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    let _ = tokio::time::timeout(grace / 2, poll(|| !others(children))).await;
+    agent.hang_up();
+    let gone = poll(|| {
+        children.reap();
+        !has_children()
+    });
+    if tokio::time::timeout(grace - grace / 2, gone).await.is_ok() {
+        return;
     }
+    log("some programs did not end in time and are killed");
+    let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
+    let dead = poll(|| {
+        children.reap();
+        !has_children()
+    });
+    let _ = tokio::time::timeout(Duration::from_millis(500), dead).await;
+}
+
+async fn poll(mut is_done: impl FnMut() -> bool) {
+    while !is_done() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Whether anything of this user runs beside this process and the programs of terminals.
+fn others(children: &Children) -> bool {
+    children.reap();
+    let user = rustix::process::getuid().as_raw();
+    let known: Vec<Pid> = children.own().into_iter().chain([rustix::process::getpid()]).collect();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let own = processes.filter(|entry| entry.metadata().is_ok_and(|m| m.uid() == user));
+    own.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)).any(|pid| !known.contains(&pid))
 }
 
 /// Orphans come to this process, so without children there is nobody left.

@@ -91,6 +91,11 @@ impl Agent {
         }
     }
 
+    /// Hangs up every terminal: shells ignore SIGTERM but not this.
+    pub fn hang_up(&self) {
+        self.sessions.end_all();
+    }
+
     fn health(&self) -> serde_json::Value {
         json!({ "version": env!("CARGO_PKG_VERSION"), "protocol": PROTOCOL, "ready": true, "run": self.run })
     }

@@ -39,6 +39,11 @@ impl Children {
         told
     }
 
+    /// The programs that were started and have not ended.
+    pub fn own(&self) -> Vec<Pid> {
+        self.waiting().keys().copied().collect()
+    }
+
     /// Collects every process that ended. Called at each SIGCHLD, on the thread that starts programs.
     pub fn reap(&self) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {

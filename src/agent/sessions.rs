@@ -5,6 +5,7 @@ use crate::agent::protocol::{SessionEntry, TerminalSize};
 use crate::agent::session::{Session, feed};
 use crate::clock::{Clock, Millis};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many terminals one workspace may have at once.
@@ -24,11 +25,13 @@ pub struct Sessions {
     programs: Box<dyn Programs>,
     clock: Arc<dyn Clock>,
     open: Mutex<BTreeMap<String, Arc<Session>>>,
+    /// When somebody last typed into a terminal that has ended since; 0 before.
+    past_input: AtomicI64,
 }
 
 impl Sessions {
     pub fn new(programs: Box<dyn Programs>, clock: Arc<dyn Clock>) -> Self {
-        Self { programs, clock, open: Mutex::new(BTreeMap::new()) }
+        Self { programs, clock, open: Mutex::new(BTreeMap::new()), past_input: AtomicI64::new(0) }
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Session>>> {
@@ -60,6 +63,7 @@ impl Sessions {
     }
 
     fn forget(&self, ended: &Arc<Session>) {
+        self.past_input.fetch_max(ended.last_input().map_or(0, |at| at.0), Ordering::Relaxed);
         let mut open = self.open();
         if open.get(&ended.name).is_some_and(|s| Arc::ptr_eq(s, ended)) {
             open.remove(&ended.name);
@@ -81,6 +85,12 @@ impl Sessions {
 
     /// When somebody last typed into any of the terminals.
     pub fn last_input(&self) -> Option<Millis> {
-        self.open().values().filter_map(|s| s.last_input()).max()
+        let past = Some(Millis(self.past_input.load(Ordering::Relaxed))).filter(|at| at.0 != 0);
+        self.open().values().filter_map(|s| s.last_input()).chain(past).max()
+    }
+
+    /// Ends every terminal's program.
+    pub fn end_all(&self) {
+        self.open().values().for_each(|s| s.end());
     }
 }

@@ -11,3 +11,4 @@ mod golden;
 mod harness;
 mod harness_tests;
 mod tidy;
+mod contract_local;

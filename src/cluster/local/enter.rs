@@ -232,6 +232,9 @@ fn inside(spec: &SandboxSpec, lifeline: &OwnedFd, status: &mut File) -> Result<(
         let uid = spec.uid.unwrap_or_else(|| rustix::process::getuid().as_raw());
         let gid = spec.uid.unwrap_or_else(|| rustix::process::getgid().as_raw());
         root::enter(spec, uid, gid)?;
+    } else {
+        // What the first process of a pid namespace is anyway: the parent of every orphan.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(Stuck::at("become the reaper"))?;
     }
     limit(&spec.limits)?;
     give_up(spec)?;
