@@ -178,3 +178,54 @@ fn unsafe_code_lives_in_one_file_only() {
     let files: Vec<String> = sources().into_iter().filter(|s| s.text.contains("allow(unsafe_code)")).map(|s| s.path).collect();
     assert!(files.len() <= 1, "unsafe code in more than one file: {files:?}");
 }
+
+/// Every code line with one of the words, outside the places where it belongs.
+fn strays(words: &[&str], home: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources().iter().filter(|s| !home(&s.path)) {
+        found.extend(code_lines(source).filter(|l| words.iter().any(|w| l.contains(w))).map(|l| format!("{}: {}", source.path, l.trim())));
+    }
+    found
+}
+
+#[test]
+fn only_policy_makes_permits() {
+    assert_none("permits made outside policy (I2)", strays(&["Permit::new", "Permit {"], |path| path.starts_with("policy/")));
+}
+
+#[test]
+fn only_the_reconciler_changes_the_cluster() {
+    let changing = [".apply_workspace(", ".remove_workspace(", ".apply_group(", ".remove_group("];
+    assert_none(
+        "the changing half of the cluster outside reconcile (I5)",
+        strays(&changing, |path| path.starts_with("reconcile/") || path.starts_with("cluster/")),
+    );
+}
+
+#[test]
+fn a_write_job_is_plain_code_that_cannot_wait() {
+    // Jobs are synchronous closures, so they cannot await; what could still block them is named here.
+    let slow = ["std::thread::sleep", "block_on(", "std::fs::", "TcpStream", "UnixStream", "hash_password"];
+    let found = sources()
+        .iter()
+        .filter(|s| {
+            s.path.starts_with("ops/")
+                || (s.path.starts_with("store/")
+                    && !["store/backup.rs", "store/upgrade.rs"].contains(&s.path.as_str())
+                    && !s.path.starts_with("store/backup/"))
+        })
+        .flat_map(|s| {
+            code_lines(s).filter(|l| slow.iter().any(|w| l.contains(w))).map(|l| format!("{}: {}", s.path, l.trim())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_none("something slow where transactions are written (I6)", found);
+}
+
+#[test]
+fn the_server_opens_no_outbound_connection() {
+    // The command line and the agent talk to sockets of this machine only; nothing else connects anywhere.
+    let outbound = ["TcpStream::connect", "TcpSocket::", "reqwest", "lookup_host", "ToSocketAddrs"];
+    // So do the escape checks of the sandbox, from inside it.
+    let home = |path: &str| path.starts_with("agent/") || path == "cli/healthcheck.rs" || path == "cluster/local/probe.rs";
+    assert_none("a place that could connect to the outside (I10)", strays(&outbound, home));
+}
