@@ -168,7 +168,9 @@ async fn a_shell_attacks_and_reaches_nothing(host: Host) {
         format!("ln -s {} $HOME/soft && cat $HOME/soft", database.display()),
     ];
     for (n, attempt) in attempts.iter().enumerate() {
-        let text = host.shell(&attacker, &format!("a{n}"), &format!("{{ {attempt} ; }} </dev/null >/dev/null 2>&1 && echo REACHED || echo held")).await;
+        let text = host
+            .shell(&attacker, &format!("a{n}"), &format!("{{ {attempt} ; }} </dev/null >/dev/null 2>&1 && echo REACHED || echo held"))
+            .await;
         assert!(text.contains("held") && !text.contains("REACHED"), "{attempt}: {text}");
     }
     let caps = host.shell(&attacker, "caps", "grep -E 'Cap(Eff|Prm|Bnd|Amb)|NoNewPrivs' /proc/self/status").await;
@@ -181,7 +183,9 @@ async fn a_shell_attacks_and_reaches_nothing(host: Host) {
 async fn a_workspace_is_at_home(host: Host) {
     let spec = spec(&["sh"]);
     start(host.cluster(), &spec).await;
-    let text = host.shell(&spec, "main", "echo $USER $HOME $GREETING $CODEX_WEB_WORKSPACE; pwd; touch kept; id -u; test -w $TMPDIR && echo tmp").await;
+    let text = host
+        .shell(&spec, "main", "echo $USER $HOME $GREETING $CODEX_WEB_WORKSPACE; pwd; touch kept; id -u; test -w $TMPDIR && echo tmp")
+        .await;
     assert!(text.contains(&format!("hello {}", spec.id)), "{text}");
     assert!(text.contains("tmp"), "{text}");
     assert!(host.home(&spec).join("kept").exists());
@@ -192,7 +196,9 @@ async fn a_workspace_is_at_home(host: Host) {
         assert_eq!((seen.uid(), seen.gid()), (spec.local_uid, spec.local_uid));
     }
     if host.tier == Tier::Full {
-        let names = host.shell(&spec, "names", "whoami; hostname 2>/dev/null || cat /etc/hostname; ls -A /; ls /home; cat /proc/net/dev | grep -c :").await;
+        let names = host
+            .shell(&spec, "names", "whoami; hostname 2>/dev/null || cat /etc/hostname; ls -A /; ls /home; cat /proc/net/dev | grep -c :")
+            .await;
         assert!(names.contains("dev") && names.contains("my-workspace"), "{names}");
         assert!(!names.contains("root\r\n") || !names.contains("srv"), "only what is shown: {names}");
         assert!(names.trim_end().ends_with('1'), "loopback only: {names}");
@@ -286,7 +292,12 @@ async fn a_background_program_ends_with_the_workspace(host: Host) {
 async fn a_stop_is_polite_first_and_firm_later(host: Host) {
     let mut spec = spec(&["sh"]);
     start(host.cluster(), &spec).await;
-    host.shell(&spec, "polite", "setsid sh -c 'trap \"echo bye > told; exit\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 & sleep 0.3").await;
+    host.shell(
+        &spec,
+        "polite",
+        "setsid sh -c 'trap \"echo bye > told; exit\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 & sleep 0.3",
+    )
+    .await;
     let begun = Instant::now();
     host.stop(&mut spec).await;
     let polite = begun.elapsed();
@@ -349,7 +360,8 @@ async fn limits_of_a_process_are_in_force(host: Host) {
     let spec = spec(&["sh"]);
     start(host.cluster(), &spec).await;
     let text = host.shell(&spec, "main", "cat /proc/self/limits; cat /proc/self/oom_score_adj").await;
-    let limit = |name: &str| text.lines().find(|l| l.starts_with(name)).map(|l| l[name.len()..].split_whitespace().next().unwrap().to_owned());
+    let limit =
+        |name: &str| text.lines().find(|l| l.starts_with(name)).map(|l| l[name.len()..].split_whitespace().next().unwrap().to_owned());
     assert_eq!(limit("Max core file size").as_deref(), Some("0"));
     assert_eq!(limit("Max file size"), Some((1_u64 << 30).to_string()));
     if is_root() {

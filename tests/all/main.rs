@@ -5,10 +5,10 @@
 
 mod contract;
 // What one test does not use, another one does.
+mod contract_local;
 mod errors;
 mod golden;
 #[allow(dead_code)]
 mod harness;
 mod harness_tests;
 mod tidy;
-mod contract_local;
