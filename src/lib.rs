@@ -35,6 +35,7 @@ pub mod http;
 pub mod identity;
 pub mod ops;
 pub mod policy;
+pub mod reconcile;
 pub mod store;
 pub mod telemetry;
 pub mod token;

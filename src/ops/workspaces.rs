@@ -266,7 +266,7 @@ pub(super) fn running(workspace: &Workspace) -> Usage {
 }
 
 /// The hint for the pages: its owner, the admins of its group, and whoever watches the platform.
-pub(super) fn event(facts: &WorkspaceFacts, operation: Operation) -> Event {
+pub(crate) fn event(facts: &WorkspaceFacts, operation: Operation) -> Event {
     Event {
         kind: "workspace",
         operation,

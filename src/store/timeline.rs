@@ -50,8 +50,8 @@ pub struct TimelineEvent {
 const REPEATED: &str = "UPDATE workspace_event SET count = count + 1, at = ?2 \
      WHERE id = (SELECT id FROM workspace_event WHERE workspace_id = ?1 ORDER BY id DESC LIMIT 1) \
      AND kind IN ('warning', 'error') AND kind = ?3 AND run = ?4 AND code = ?5 AND message = ?6";
-const INSERT: &str =
-    "INSERT INTO workspace_event (workspace_id, at, run, kind, code, message, actor_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT: &str = "INSERT INTO workspace_event (workspace_id, at, run, kind, code, message, actor_id) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM workspace WHERE id = ?1)";
 const TRIM: &str = "DELETE FROM workspace_event WHERE workspace_id = ?1 \
      AND id NOT IN (SELECT id FROM workspace_event WHERE workspace_id = ?1 ORDER BY id DESC LIMIT ?2)";
 const COUNT: &str = "SELECT count(*) FROM workspace_event WHERE workspace_id = ?1";
@@ -60,7 +60,8 @@ const LIST: &str = "SELECT e.id, e.at, e.run, e.kind, e.code, e.message, e.actor
      LEFT JOIN user u ON u.id = e.actor_id AND u.status IN ('active', 'disabled') \
      WHERE e.workspace_id = ?1 AND e.id < ?2 ORDER BY e.id DESC LIMIT ?3";
 
-/// Writes an entry. The same trouble again and again becomes one entry with a count.
+/// Writes an entry; does nothing where the workspace is gone. The same trouble again and again becomes one entry with a
+/// count.
 pub fn insert(tx: &Tx<'_>, event: &NewEvent) -> Result<()> {
     let id = event.workspace.as_str();
     let again = params![id, event.at.0, event.kind, event.run, event.code, event.message];

@@ -88,7 +88,7 @@ pub(super) fn status(row: &Row<'_>) -> rusqlite::Result<WorkspaceStatus> {
 
 const SAVE: &str = "INSERT INTO workspace_status (workspace_id, phase, reason_code, reason_message, reason_remedy, since, observed_generation, \
      observed_run, applied_cpu_milli, applied_memory_bytes, applied_disk_bytes, components) \
-     SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM workspace WHERE id = ?1 \
+     SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM workspace WHERE id = ?1 AND (?13 IS NULL OR generation = ?13) \
      ON CONFLICT (workspace_id) DO UPDATE SET phase = excluded.phase, reason_code = excluded.reason_code, \
      reason_message = excluded.reason_message, reason_remedy = excluded.reason_remedy, since = excluded.since, \
      observed_generation = excluded.observed_generation, observed_run = excluded.observed_run, \
@@ -97,6 +97,15 @@ const SAVE: &str = "INSERT INTO workspace_status (workspace_id, phase, reason_co
 
 /// Writes what was seen; does nothing where the workspace is gone. Answers whether a row was written.
 pub fn save(tx: &Tx<'_>, id: &WorkspaceId, status: &WorkspaceStatus) -> Result<bool> {
+    write(tx, id, None, status)
+}
+
+/// As [`save`], unless the workspace is of another generation by now.
+pub fn save_if(tx: &Tx<'_>, id: &WorkspaceId, generation: i64, status: &WorkspaceStatus) -> Result<bool> {
+    write(tx, id, Some(generation), status)
+}
+
+fn write(tx: &Tx<'_>, id: &WorkspaceId, generation: Option<i64>, status: &WorkspaceStatus) -> Result<bool> {
     let reason = status.reason.as_ref();
     let applied = status.applied.as_ref();
     let components = serde_json::to_string(&status.components).unwrap_or_else(|_| "[]".to_owned());
@@ -116,6 +125,7 @@ pub fn save(tx: &Tx<'_>, id: &WorkspaceId, status: &WorkspaceStatus) -> Result<b
             applied.map(|s| s.memory_bytes),
             applied.map(|s| s.disk_bytes),
             components,
+            generation,
         ],
     )?;
     Ok(written > 0)

@@ -1,0 +1,107 @@
+//! Writing down what was observed: status and timeline, unaudited, and the hints for open pages.
+//!
+//! One transaction a round, and none where nothing has changed.
+
+use super::origin;
+use super::plan::Wanted;
+use super::seen::{is_news, seen, unreachable as unreachable_status};
+use crate::clock::Millis;
+use crate::cluster::{Note, NoteKind, Observation, ObservedWorkspace};
+use crate::domain::id::WorkspaceId;
+use crate::error::Result;
+use crate::events::Operation;
+use crate::ops::workspaces::event;
+use crate::policy::WorkspaceFacts;
+use crate::store::timeline::{self, NewEvent};
+use crate::store::workspace_status::{self, WorkspaceStatus};
+use crate::store::workspaces::Workspace;
+use crate::store::{Db, Tx};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Notes kept in memory while the file cannot be written; the oldest are lost first.
+const MOST_NOTES: usize = 10_000;
+
+/// Notes that the cluster told and the timeline does not have yet.
+#[derive(Debug, Default)]
+pub struct Pending(VecDeque<(WorkspaceId, Note)>);
+
+impl Pending {
+    /// Takes the notes of an observation: they are not told again.
+    pub fn take(&mut self, observation: &Observation) {
+        for workspace in &observation.workspaces {
+            self.0.extend(workspace.notes.iter().map(|note| (workspace.id.clone(), note.clone())));
+        }
+        let surplus = self.0.len().saturating_sub(MOST_NOTES);
+        self.0.drain(..surplus);
+    }
+}
+
+/// A status to be written.
+pub struct StatusChange {
+    pub facts: WorkspaceFacts,
+    pub generation: i64,
+    pub status: WorkspaceStatus,
+    /// Open pages are told.
+    pub news: bool,
+}
+
+impl StatusChange {
+    /// `None` where the status is already so.
+    pub fn of(workspace: &Workspace, status: WorkspaceStatus) -> Option<Self> {
+        let news = is_news(&workspace.status, &status);
+        (status != workspace.status).then(|| Self { facts: workspace.facts(), generation: workspace.row.generation, status, news })
+    }
+
+    /// Writes it, unless the workspace has changed since the status was worked out: then the next round knows better.
+    pub fn write(&self, tx: &Tx<'_>) -> Result<()> {
+        let written = workspace_status::save_if(tx, &self.facts.id, self.generation, &self.status)?;
+        if written && self.news {
+            tx.publish(event(&self.facts, Operation::Changed));
+        }
+        Ok(())
+    }
+}
+
+/// Writes down one observation.
+pub async fn observation(db: &Db, wanted: &Wanted, observation: &Observation, now: Millis, pending: &mut Pending) -> Result<()> {
+    let observed: BTreeMap<&WorkspaceId, &ObservedWorkspace> = observation.workspaces.iter().map(|w| (&w.id, w)).collect();
+    let status = |workspace: &Workspace| seen(workspace, observed.get(&workspace.row.id).copied(), now);
+    let changes = wanted.workspaces.iter().filter_map(|w| StatusChange::of(w, status(w))).collect();
+    let notes: Vec<NewEvent> = pending.0.iter().map(|(id, note)| new_event(id, note)).collect();
+    write(db, changes, notes).await?;
+    pending.0.clear();
+    Ok(())
+}
+
+/// Writes down that nothing can be observed.
+pub async fn unreachable(db: &Db, wanted: &Wanted, why: &str, now: Millis) -> Result<()> {
+    let changes = wanted.workspaces.iter().filter_map(|w| StatusChange::of(w, unreachable_status(w, why, now))).collect();
+    write(db, changes, Vec::new()).await
+}
+
+async fn write(db: &Db, changes: Vec<StatusChange>, notes: Vec<NewEvent>) -> Result<()> {
+    if changes.is_empty() && notes.is_empty() {
+        return Ok(());
+    }
+    let job = move |tx: &Tx<'_>| {
+        changes.iter().try_for_each(|change| change.write(tx))?;
+        notes.iter().try_for_each(|note| timeline::insert(tx, note))
+    };
+    db.write(origin(), job).await
+}
+
+fn new_event(id: &WorkspaceId, note: &Note) -> NewEvent {
+    NewEvent {
+        workspace: id.clone(),
+        at: note.at,
+        run: note.run,
+        kind: match note.kind {
+            NoteKind::Step => "step",
+            NoteKind::Warning => "warning",
+            NoteKind::Error => "error",
+        },
+        code: note.code.clone(),
+        message: note.message.clone(),
+        actor: None,
+    }
+}
