@@ -4,19 +4,27 @@
 //! the audit entry and says what follows after the commit. Nothing here knows HTTP, SQL or the cluster: desired state
 //! is written, and the reconciler is woken.
 
+pub mod access;
+pub mod audit;
 pub mod backup;
+pub mod dashboard;
+pub mod group_state;
+pub mod groups;
+pub mod health;
+pub mod idempotency;
+pub mod members;
+pub mod search;
 pub mod templates;
 pub mod terminal;
 pub mod timeline;
+pub mod user_state;
+pub mod users;
+pub mod viewer;
 pub mod weighing;
 pub mod workspace_actions;
 pub mod workspace_create;
 pub mod workspace_update;
 pub mod workspaces;
-
-pub mod health;
-pub mod idempotency;
-pub mod viewer;
 
 use crate::events::Bus;
 pub use crate::policy::Principal;

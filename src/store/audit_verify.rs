@@ -7,6 +7,7 @@
 
 use super::audit_chain::{Hash, Link, commitment, genesis, hash};
 use super::checkpoints::{self, Checkpoint};
+use super::db::Db;
 use super::tx::Read;
 use crate::error::Result;
 use rusqlite::{Row, params};
@@ -140,7 +141,12 @@ struct Check<'a> {
     anchor: Option<(i64, Vec<u8>)>,
 }
 
-/// Checks the chain in the database. `key` is the key of its MACs.
+/// Checks the chain of this database, on the calling thread.
+pub fn check(db: &Db, options: &Options) -> Result<Report> {
+    db.read_blocking(|read| verify(read, db.audit_key(), options))
+}
+
+/// Checks the chain in one view. `key` is the key of its MACs.
 pub fn verify(read: &Read<'_>, key: &[u8; 32], options: &Options) -> Result<Report> {
     let installation = checkpoints::installation(read)?;
     let (floor, floor_hash) = read.row(FLOOR, [], |r| Ok((r.get(0)?, r.get(1)?)))?.unwrap_or((0, genesis(&installation).to_vec()));

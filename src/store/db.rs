@@ -46,6 +46,7 @@ struct Inner {
     readers: r2d2::Pool<ReaderManager>,
     clock: Arc<dyn Clock>,
     path: PathBuf,
+    audit_key: [u8; 32],
 }
 
 /// What a start found.
@@ -70,19 +71,31 @@ impl Db {
             .test_on_check_out(false)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(ReaderManager { path: options.path.clone() });
+        let audit_key = options.audit_key;
         let (queue, jobs) = sync_channel::<Job>(QUEUE);
         let writer = Writer::new(connection, Arc::clone(&options.clock), options.entropy, options.audit_key, options.bus);
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run(&jobs))
             .map_err(|e| Error::internal(format!("the writer thread cannot be started: {e}")))?;
-        let inner =
-            Inner { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), readers, clock: options.clock, path: options.path };
+        let inner = Inner {
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+            readers,
+            clock: options.clock,
+            path: options.path,
+            audit_key,
+        };
         Ok((Self { inner: Arc::new(inner) }, Opened { fresh, unclean }))
     }
 
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// The key of the audit chain; it stays inside the store.
+    pub(super) fn audit_key(&self) -> &[u8; 32] {
+        &self.inner.audit_key
     }
 
     fn send(&self, job: Job) -> Result<()> {
