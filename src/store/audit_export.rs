@@ -263,22 +263,22 @@ struct FileCheck<'a> {
 }
 
 impl FileCheck<'_> {
-    fn differs(&self, message: &str) -> Option<Finding> {
-        Some(Finding::new(Verdict::ExportDiffers, self.report.last_seq + 1, message))
+    fn differs(&self, message: &str) -> Finding {
+        Finding::new(Verdict::ExportDiffers, self.report.last_seq + 1, message)
     }
 
     fn line(&mut self, text: &str) -> Result<Option<Finding>> {
         let Ok(line) = serde_json::from_str::<Line>(text) else {
-            return Ok(self.differs("This line is no part of an export."));
+            return Ok(Some(self.differs("This line is no part of an export.")));
         };
         if self.ended || self.begun == matches!(line, Line::Header { .. }) {
-            return Ok(self.differs("The lines are not in the order of an export."));
+            return Ok(Some(self.differs("The lines are not in the order of an export.")));
         }
         match line {
             Line::Header { installation, first, .. } => {
                 self.begun = true;
                 self.report.last_seq = (first - 1).max(0);
-                Ok(if installation == self.installation { None } else { self.differs("It was made by another installation.") })
+                Ok((installation != self.installation).then(|| self.differs("It was made by another installation.")))
             }
             Line::Entry(entry) => {
                 self.sum.update(text.as_bytes());
@@ -292,14 +292,14 @@ impl FileCheck<'_> {
                 let keys = checkpoints::public_keys(self.read)?;
                 let signed = unhex(&signature).is_some_and(|s| checkpoints::is_signed(&message, &kid, &s, &keys));
                 let same = count == self.report.entries && sha256 == sum && last_hash == hex(&self.report.last_hash);
-                Ok(if signed && same { None } else { self.differs("Its last line does not fit its entries.") })
+                Ok((!(signed && same)).then(|| self.differs("Its last line does not fit its entries.")))
             }
         }
     }
 
     fn entry(&mut self, entry: &EntryLine) -> Result<Option<Finding>> {
         let Some(link) = entry.link() else {
-            return Ok(self.differs("This entry cannot be read."));
+            return Ok(Some(self.differs("This entry cannot be read.")));
         };
         let computed = hash(self.key, &link);
         if hex(&computed) != entry.hash {

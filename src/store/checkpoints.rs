@@ -64,7 +64,7 @@ const INSERT: &str = "INSERT OR IGNORE INTO audit_checkpoint (seq, count, hash, 
 const INSTALLATION: &str = "SELECT id FROM installation";
 
 /// The public audit keys by name, as 32 bytes.
-pub fn public_keys(read: &Read<'_>) -> Result<HashMap<String, Vec<u8>>> {
+pub(super) fn public_keys(read: &Read<'_>) -> Result<HashMap<String, Vec<u8>>> {
     let rows = read.rows(PUBLIC_KEYS, [], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
     Ok(rows.into_iter().filter_map(|(kid, jwk)| Some((kid, public_bytes(&jwk)?))).collect())
 }
@@ -115,7 +115,7 @@ pub fn insert(tx: &Tx<'_>, signer: &Signer) -> Result<Option<i64>> {
 }
 
 /// Whether a checkpoint was signed by a key of this installation.
-pub fn is_genuine(checkpoint: &Checkpoint, installation: &str, keys: &HashMap<String, Vec<u8>>) -> bool {
+pub(super) fn is_genuine(checkpoint: &Checkpoint, installation: &str, keys: &HashMap<String, Vec<u8>>) -> bool {
     let message = checkpoint_message(installation, checkpoint.seq, checkpoint.count, &checkpoint.hash, checkpoint.at.0);
     is_signed(&message, &checkpoint.kid, &checkpoint.signature, keys)
 }
