@@ -26,7 +26,7 @@ type Answer = Response<Full<Bytes>>;
 type Gate = Arc<Mutex<Option<TicketClaims>>>;
 
 /// How long a connection may sit without a request, in the middle of one, or before its first.
-const IDLE: Duration = Duration::from_mins(2);
+const IDLE: Duration = Duration::from_secs(120);
 
 /// Serves one connection until it ends.
 pub async fn serve<S>(agent: Arc<Agent>, stream: S)
@@ -50,7 +50,7 @@ fn route(agent: &Arc<Agent>, gate: &Gate, request: Request<Incoming>) -> Answer 
     }
     let claims = match pass(agent, gate, request.headers()) {
         Ok(claims) => claims,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let needed = if path == "/v1/status" || path == "/v1/stop" { Scope::Admin } else { Scope::Term };
     if !claims.scope.contains(&needed) {
@@ -70,18 +70,18 @@ fn route(agent: &Arc<Agent>, gate: &Gate, request: Request<Incoming>) -> Answer 
 }
 
 /// The ticket of this connection: taken from its first request, remembered after that.
-fn pass(agent: &Agent, gate: &Gate, headers: &HeaderMap) -> Result<TicketClaims, Answer> {
+fn pass(agent: &Agent, gate: &Gate, headers: &HeaderMap) -> Result<TicketClaims, Box<Answer>> {
     let mut held = gate.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(claims) = &*held {
         return Ok(claims.clone());
     }
     let ticket = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
     let Some(ticket) = ticket else {
-        return Err(refuse(StatusCode::UNAUTHORIZED, "ticket_missing", "a connection opens with an agent ticket"));
+        return Err(Box::new(refuse(StatusCode::UNAUTHORIZED, "ticket_missing", "a connection opens with an agent ticket")));
     };
     match agent.accept(ticket) {
         Ok(claims) => Ok(held.insert(claims).clone()),
-        Err(error) => Err(refuse(StatusCode::UNAUTHORIZED, "ticket_refused", &error.to_string())),
+        Err(error) => Err(Box::new(refuse(StatusCode::UNAUTHORIZED, "ticket_refused", &error.to_string()))),
     }
 }
 

@@ -126,7 +126,7 @@ async fn end_all(agent: &Agent, grace: Duration, children: &Children) {
         children.reap();
         !has_children()
     });
-    if tokio::time::timeout(grace - grace / 2, gone).await.is_ok() {
+    if tokio::time::timeout(grace / 2, gone).await.is_ok() {
         return;
     }
     log("some programs did not end in time and are killed");

@@ -73,10 +73,7 @@ where
     K: Sink<Message, Error = Error> + Unpin,
 {
     let mut size = attached.size;
-    let mut sent = match greet(sink, session, attached).await {
-        Ok(sent) => sent,
-        Err(_) => return End::Gone,
-    };
+    let Ok(mut sent) = greet(sink, session, attached).await else { return End::Gone };
     let mut ping = tokio::time::interval(PING);
     ping.reset();
     loop {

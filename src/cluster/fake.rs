@@ -139,14 +139,14 @@ impl FakeCluster {
         state.faults.reject.clone().map_or(Ok(()), |reason| Err(ClusterError::Rejected(reason)))
     }
 
-    fn start(&self, workspace: &mut Workspace, trust: &AgentTrust, failing: Option<Reason>) -> Result<(), ClusterError> {
+    fn start(&self, workspace: &mut Workspace, trust: &AgentTrust, failing: Option<Reason>) {
         workspace.end();
         workspace.reason = None;
         workspace.note(self.clock.now(), "accepted", "The start was accepted.");
         if let Some(reason) = failing {
             workspace.phase = Phase::Failed;
             workspace.reason = Some(reason);
-            return Ok(());
+            return;
         }
         let order = AgentOrder {
             workspace: workspace.spec.id.clone(),
@@ -161,7 +161,6 @@ impl FakeCluster {
         // Tests of the reconciler alone pass no keys; their workspaces run, but nobody can connect.
         workspace.agent = Agent::new(&order, Box::new(EchoPrograms), Arc::clone(&self.clock)).ok();
         workspace.phase = Phase::Creating;
-        Ok(())
     }
 
     fn stop(workspace: &mut Workspace, now: Millis) {
@@ -173,7 +172,7 @@ impl FakeCluster {
         }
     }
 
-    fn apply(&self, spec: &WorkspaceSpec, trust: &AgentTrust) -> Result<(), ClusterError> {
+    fn apply(&self, spec: &WorkspaceSpec, trust: &AgentTrust) {
         let mut state = self.state();
         let failing = state.faults.fail_workspaces.clone();
         let entry = state.workspaces.entry(spec.id.clone()).or_insert_with(|| Workspace {
@@ -188,11 +187,8 @@ impl FakeCluster {
         entry.spec = spec.clone();
         match spec.desired {
             Desired::Running if restart || matches!(entry.phase, Phase::Absent | Phase::Failed) => self.start(entry, trust, failing),
-            Desired::Running => Ok(()),
-            Desired::Stopped | Desired::Deleted => {
-                Self::stop(entry, self.clock.now());
-                Ok(())
-            }
+            Desired::Running => {}
+            Desired::Stopped | Desired::Deleted => Self::stop(entry, self.clock.now()),
         }
     }
 
@@ -287,7 +283,7 @@ impl ClusterControl for FakeCluster {
     fn apply_workspace<'a>(&'a self, spec: &'a WorkspaceSpec, trust: &'a AgentTrust) -> BoxFuture<'a, Result<(), ClusterError>> {
         Box::pin(async move {
             self.change(format!("apply_workspace {}", spec.id)).await?;
-            self.apply(spec, trust)?;
+            self.apply(spec, trust);
             self.tick();
             Ok(())
         })

@@ -2,6 +2,7 @@
 //!
 //! Each case is written once against [`Subject`] and run for the fake and for the local runtime in both its tiers.
 //! What only one of them has (walls, limits, files) is tested in `contract_local.rs`.
+#![allow(clippy::print_stderr, clippy::disallowed_methods)] // what is skipped is said; a test may ask the environment
 
 use codex_web::clock::{Clock, Millis, SystemClock, SystemEntropy};
 use codex_web::cluster::agent_client::{self, AgentError, Opening, TerminalSocket};

@@ -252,7 +252,9 @@ mod tests {
     fn limits_are_written_in_the_kernels_units() {
         let root = tempfile::tempdir().unwrap();
         let own = vec![("pids", root.path().join("pids")), ("cpu", root.path().join("cpu"))];
-        own.iter().for_each(|(_, dir)| fs::create_dir(dir).unwrap());
+        for (_, dir) in &own {
+            fs::create_dir(dir).unwrap();
+        }
         let size = Size { cpu_milli: 1_500, memory_bytes: 1, ..Size::default() };
         let groups = Host { version: 1, own }.make("ws-1", &size).unwrap();
         let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();

@@ -208,7 +208,7 @@ fn sweep(uid: u32) {
                     // `kill(-1)`: everything this user may signal, but itself.
                     let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
                 }
-                std::process::exit(0);
+                kernel::leave(0)
             }
             Ok(Side::Parent(child)) => drop(rustix::process::waitpid(Some(child), WaitOptions::empty())),
             Err(_) => return,

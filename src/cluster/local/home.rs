@@ -242,7 +242,7 @@ mod tests {
         let closed = folders.home().join("closed");
         fs::create_dir(&closed).unwrap();
         fs::write(closed.join("file"), b"x").unwrap();
-        fs::set_permissions(&closed, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
         folders.remove().unwrap();
         assert!(!folders.base.exists());
         assert!(outside.join("precious").exists());

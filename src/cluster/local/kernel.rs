@@ -18,6 +18,10 @@ pub enum Side {
     Child,
 }
 
+/// Up and running.
+#[allow(clippy::cast_possible_truncation)] // both flags are below 2^8
+const LOOPBACK_FLAGS: libc::c_short = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+
 fn last_error() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
@@ -31,6 +35,12 @@ pub fn fork() -> Result<Side> {
         pid if pid > 0 => Pid::from_raw(pid).map(Side::Parent).ok_or(Errno::INVAL),
         _ => Err(last_error()),
     }
+}
+
+/// Ends a process that came of [`fork`] at once: what its parent set up to happen at the end is not its business.
+pub fn leave(code: i32) -> ! {
+    // SAFETY: takes a plain integer and does not return.
+    unsafe { libc::_exit(code) }
 }
 
 /// Leaves the named namespaces for new ones.
@@ -79,7 +89,7 @@ pub fn raise_loopback() -> Result<()> {
     // SAFETY: `ifreq` is plain data for which all zeroes is a valid value.
     let mut request: libc::ifreq = unsafe { MaybeUninit::zeroed().assume_init() };
     request.ifr_name[..2].copy_from_slice(&[b'l'.cast_signed() as libc::c_char, b'o'.cast_signed() as libc::c_char]);
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    request.ifr_ifru.ifru_flags = LOOPBACK_FLAGS;
     // SAFETY: SIOCSIFFLAGS reads an `ifreq`, which lives through the call.
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw mut request) };
     if done < 0 { Err(last_error()) } else { Ok(()) }

@@ -120,13 +120,12 @@ impl LocalCluster {
     fn aim(&self, id: &WorkspaceId, wanted: Target) {
         let mut state = self.shared.state();
         let Some(entry) = state.workspaces.get_mut(id) else { return };
-        match &entry.target {
-            Some(target) => drop(target.send_replace(wanted)),
-            None => {
-                let (target, watched) = watch::channel(wanted);
-                entry.target = Some(target);
-                self.runtime.spawn(supervise(Arc::clone(&self.shared), id.clone(), watched));
-            }
+        if let Some(target) = &entry.target {
+            target.send_replace(wanted);
+        } else {
+            let (target, watched) = watch::channel(wanted);
+            entry.target = Some(target);
+            self.runtime.spawn(supervise(Arc::clone(&self.shared), id.clone(), watched));
         }
     }
 }

@@ -86,7 +86,7 @@ fn mounts_nested() -> bool {
         Ok(Side::Child) => {
             let nested = kernel::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS).is_ok();
             let mounted = nested && rustix::mount::mount("tmpfs", "/tmp", "tmpfs", MountFlags::empty(), None).is_ok();
-            std::process::exit(i32::from(mounted));
+            kernel::leave(i32::from(mounted))
         }
         Ok(Side::Parent(child)) => {
             let ended = rustix::process::waitpid(Some(child), WaitOptions::empty());

@@ -101,7 +101,7 @@ pub fn enter(spec: &SandboxSpec, uid: u32, gid: u32) -> Result<(), Stuck> {
     generated(root, spec, uid, gid)?;
     own(root, "proc", 0o555)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount("proc", &root.join("proc"), "proc", flags, None).map_err(Stuck::at("mount /proc"))?;
+    rustix::mount::mount("proc", root.join("proc"), "proc", flags, None).map_err(Stuck::at("mount /proc"))?;
     devices(root, spec)?;
     private(root, spec, uid, gid)?;
     own(root, "home", 0o755)?;
@@ -200,7 +200,7 @@ fn devices(root: &Path, spec: &SandboxSpec) -> Result<(), Stuck> {
         attach(&tree, &below(root, &path))?;
     }
     own(&dev, "pts", 0o755)?;
-    rustix::mount::mount("devpts", &dev.join("pts"), "devpts", flags, c"newinstance,ptmxmode=0666,mode=0620")
+    rustix::mount::mount("devpts", dev.join("pts"), "devpts", flags, c"newinstance,ptmxmode=0666,mode=0620")
         .map_err(Stuck::at("mount /dev/pts"))?;
     own(&dev, "shm", 0o755)?;
     tmpfs(&dev.join("shm"), &format!("mode=1777,size={}", spec.limits.tmp_bytes))?;

@@ -67,7 +67,7 @@ async fn remove(shared: &Arc<Shared>, id: &WorkspaceId) -> bool {
         Ok(Err(error)) => {
             let message = format!("The files could not be removed: {error}.");
             shared.change(id, |entry| {
-                entry.reason = Some(reason("files_left", &message, Some("It is tried again; look at the data directory's permissions.")))
+                entry.reason = Some(reason("files_left", &message, Some("It is tried again; look at the data directory's permissions.")));
             });
             false
         }
