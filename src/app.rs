@@ -152,7 +152,7 @@ impl Application {
         };
         let ops = Ops { db, bus, rules: Arc::new(rules) };
         let view: Arc<dyn ClusterView> = match &cluster {
-            Some(cluster) => Arc::new(ViewOf(Arc::clone(cluster))),
+            Some(cluster) => Arc::clone(cluster) as _,
             None => Arc::new(crate::cluster::absent::AbsentCluster),
         };
         let app = App {
@@ -198,46 +198,14 @@ impl Application {
         if let Some(cluster) = &self.cluster {
             cluster.shut_down().await;
         }
-        let db = self.app.ops.db.clone();
-        let _ = tokio::task::spawn_blocking(move || db.close()).await;
-    }
-}
-
-/// The reading half of a cluster that is held whole.
-struct ViewOf(Arc<dyn Cluster>);
-
-impl ClusterView for ViewOf {
-    fn logs<'a>(
-        &'a self,
-        workspace: &'a crate::cluster::WorkspaceRef,
-        options: crate::cluster::LogOptions,
-    ) -> futures_util::future::BoxFuture<
-        'a,
-        Result<futures_util::stream::BoxStream<'static, crate::cluster::LogLine>, crate::cluster::ClusterError>,
-    > {
-        self.0.logs(workspace, options)
-    }
-
-    fn metrics<'a>(
-        &'a self,
-        workspace: &'a crate::cluster::WorkspaceRef,
-    ) -> futures_util::future::BoxFuture<'a, Result<crate::cluster::Metrics, crate::cluster::ClusterError>> {
-        self.0.metrics(workspace)
-    }
-
-    fn connect<'a>(
-        &'a self,
-        workspace: &'a crate::cluster::WorkspaceRef,
-    ) -> futures_util::future::BoxFuture<'a, Result<Box<dyn crate::cluster::ByteStream>, crate::cluster::ClusterError>> {
-        self.0.connect(workspace)
-    }
-
-    fn capacity(&self) -> futures_util::future::BoxFuture<'_, Result<crate::cluster::Capacity, crate::cluster::ClusterError>> {
-        self.0.capacity()
-    }
-
-    fn health(&self) -> futures_util::future::BoxFuture<'_, crate::cluster::ClusterHealth> {
-        self.0.health()
+        let app = Arc::clone(&self.app);
+        let closed = tokio::task::spawn_blocking(move || {
+            if let Err(error) = crate::upkeep::sign_audit_head_now(&app.ops, &app.keys) {
+                tracing::warn!(%error, "the head of the audit log was not signed before the stop");
+            }
+            app.ops.db.close();
+        });
+        let _ = closed.await;
     }
 }
 

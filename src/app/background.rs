@@ -1,6 +1,8 @@
 //! What goes on beside the answers: keys that take time to make, the reconciler, timed upkeep.
 
 use super::Application;
+use crate::cluster::ClusterControl;
+use crate::reconcile::Reconciler;
 use crate::upkeep;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -35,6 +37,11 @@ pub fn start(application: &Application) -> Background {
         forget_idle_callers: Arc::new(move || limited.limiter.tidy()),
     };
     tasks.push(tokio::spawn(upkeep::run(upkeep, stopped.clone())));
+    if let Some(cluster) = &application.cluster {
+        let control: Arc<dyn ClusterControl> = Arc::clone(cluster) as _;
+        let reconciler = Reconciler::new(app.ops.db.clone(), Arc::clone(&app.ops.bus), control, Arc::clone(&app.clock), app.keys.machine());
+        tasks.push(tokio::spawn(reconciler.run(stopped)));
+    }
     Background { stop, tasks }
 }
 

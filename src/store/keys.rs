@@ -25,7 +25,8 @@ const ALL: &str =
 const INSERT: &str = "INSERT INTO signing_key (kid, kind, algorithm, state, public_jwk, sealed_private, created_at) VALUES (?1, ?2, ?3, 'active', ?4, ?5, ?6)";
 const RETIRE: &str = "UPDATE signing_key SET state = 'retiring', retire_at = ?2 WHERE kind = ?1 AND state = 'active'";
 const DROP: &str = "DELETE FROM signing_key WHERE kind = ?1";
-const SWEEP: &str = "DELETE FROM signing_key WHERE state = 'retiring' AND retire_at < ?1";
+// Public audit keys are kept for ever: checkpoints of years ago must still be checked.
+const SWEEP: &str = "DELETE FROM signing_key WHERE state = 'retiring' AND retire_at < ?1 AND kind <> 'audit'";
 
 pub fn list(read: &Read<'_>) -> Result<Vec<KeyRow>> {
     read.rows(ALL, [], |r| {
@@ -52,6 +53,7 @@ pub fn insert_first(tx: &Tx<'_>, key: &KeyRow) -> Result<()> {
 pub fn rotate(tx: &Tx<'_>, permit: &Permit, key: &KeyRow, retire_at: Option<Millis>) -> Result<()> {
     match retire_at {
         Some(at) => tx.change(permit, RETIRE, params![key.kind, at.0])?,
+        None if key.kind == "audit" => tx.change(permit, RETIRE, params![key.kind, tx.now().0])?,
         None => tx.change(permit, DROP, params![key.kind])?,
     };
     tx.change(permit, INSERT, params![key.kid, key.kind, key.algorithm, key.public_jwk, key.sealed_private, tx.now().0])?;
