@@ -27,6 +27,7 @@ use crate::store::open::Synchronous;
 use crate::store::{Db, DbOptions, installation};
 use crate::token::seal::{MasterKey, Sealer};
 use crate::transport::Transport;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -103,6 +104,7 @@ impl DataLock {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(&path)
             .map_err(|e| Error::internal(format!("{} cannot be opened: {e}", path.display())))?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
@@ -129,7 +131,8 @@ impl Application {
         let mut start = [0_u8; 4];
         entropy.fill(&mut start);
         let bus = Bus::new(start.iter().map(|b| format!("{b:02x}")).collect());
-        let audit_key = *master.derive("audit-chain")?;
+        let audit_key = audit_key(&master)?;
+        private_file(&database_path(&config.data.dir))?;
         let (db, opened) = Db::open(DbOptions {
             path: database_path(&config.data.dir),
             synchronous: if config.data.synchronous_full { Synchronous::Full } else { Synchronous::Normal },
@@ -212,6 +215,17 @@ impl Application {
 /// The database file of a data directory.
 pub fn database_path(dir: &Path) -> PathBuf {
     dir.join("codex-web.db")
+}
+
+/// The key of the audit chain's MACs.
+pub fn audit_key(master: &MasterKey) -> Result<[u8; 32]> {
+    Ok(*master.derive("audit-chain")?)
+}
+
+/// Makes the file, readable by its owner alone, before SQLite makes it by the umask; its journal gets the same mode.
+fn private_file(path: &Path) -> Result<()> {
+    let made = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+    made.map(drop).map_err(|e| Error::internal(format!("{} cannot be made: {e}", path.display())))
 }
 
 /// Opens the master key, or makes it with the first database. A database without its key is not opened: new keys

@@ -31,6 +31,11 @@ pub struct Listeners {
     pub control: PathBuf,
 }
 
+/// Runs the future that a server lives in, on this thread.
+pub fn block_on<T>(life: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(life)
+}
+
 /// Serves until the process is told to stop. `ready` is called once the first answer is possible.
 pub async fn run_until_stopped(application: Application, listeners: Listeners, ready: impl FnOnce()) -> Result<()> {
     let app = Arc::clone(&application.app);

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod audit_file;
 pub mod backup;
 pub mod dashboard;
 pub mod group_state;
@@ -14,6 +15,8 @@ pub mod health;
 pub mod idempotency;
 pub mod members;
 pub mod search;
+pub mod shell;
+pub mod signing_keys;
 pub mod templates;
 pub mod terminal;
 pub mod timeline;

@@ -6,6 +6,7 @@
 use super::open;
 use super::tx::{Read, Tx};
 use super::upgrade::VERSION;
+use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::policy::Permit;
 use rusqlite::backup::{Backup, StepResult};
@@ -25,6 +26,8 @@ pub struct Content {
     pub rows: BTreeMap<String, i64>,
     /// Sequence number and hash (hexadecimal) of the newest audit entry; 0 and empty when there is none.
     pub audit_head: (i64, String),
+    /// When the newest audit entry was written.
+    pub newest_entry: Option<Millis>,
 }
 
 /// Copies the database at `from` to the new file `to` and flushes it to the disk.
@@ -87,13 +90,22 @@ fn content(connection: &Connection) -> Result<Content> {
         rows.insert(table, count);
     }
     let transaction = connection.unchecked_transaction()?;
-    let read = Read::new(&transaction, crate::clock::Millis(0));
-    let head: Option<(i64, Vec<u8>)> =
-        read.row("SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let read = Read::new(&transaction, Millis(0));
+    let head: Option<(i64, Vec<u8>, i64)> =
+        read.row("SELECT seq, hash, ts FROM audit_event ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let installation = read.one("SELECT id FROM installation", [], |row| row.get(0))?;
     let schema = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let audit_head = head.map_or((0, String::new()), |(seq, hash)| (seq, hash.iter().map(|byte| format!("{byte:02x}")).collect()));
-    Ok(Content { schema, installation, rows, audit_head })
+    let newest_entry = head.as_ref().map(|(_, _, at)| Millis(*at));
+    let audit_head = head.map_or((0, String::new()), |(seq, hash, _)| (seq, hash.iter().map(|byte| format!("{byte:02x}")).collect()));
+    Ok(Content { schema, installation, rows, audit_head, newest_entry })
+}
+
+/// Runs a job on a database file that this process does not own: a backup, or the file of a running server. It sees one
+/// consistent view and can change nothing.
+pub fn look_into<T>(path: &Path, now: Millis, job: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
+    let connection = open::reader(path)?;
+    let transaction = connection.unchecked_transaction()?;
+    job(&Read::new(&transaction, now))
 }
 
 /// Ends every sign-in and drops every one-time code: an older database must not bring back what was revoked since.

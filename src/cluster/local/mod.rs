@@ -42,6 +42,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
+/// What `health` says until the self-test is done.
+pub const TESTING: &str = "testing the sandbox";
+
 /// How the local runtime is set up.
 #[derive(Clone)]
 pub struct LocalOptions {

@@ -139,12 +139,7 @@ impl ClusterView for LocalCluster {
         Box::pin(async move {
             let verdict = self.shared.verdict.borrow().clone();
             let Some(verdict) = verdict else {
-                return ClusterHealth {
-                    healthy: true,
-                    kind: "local",
-                    summary: "testing the sandbox".to_owned(),
-                    ..ClusterHealth::default()
-                };
+                return ClusterHealth { healthy: true, kind: "local", summary: super::TESTING.to_owned(), ..ClusterHealth::default() };
             };
             ClusterHealth {
                 healthy: verdict.tier.is_some(),

@@ -1,0 +1,170 @@
+//! What only the command line may ask for, on the control socket or in process: set-up codes, keys, backups, and the
+//! audit log as a file. On the network these routes do not exist.
+
+use super::fields::{boolean, raw_text, text};
+use super::handler::{Reply, Request};
+use crate::domain::email::Email;
+use crate::domain::field::FieldRule;
+use crate::domain::names::{PersonName, Username};
+use crate::domain::user::UserStatus;
+use crate::error::{Error, Result};
+use crate::identity::password_policy::PasswordPolicy;
+use crate::ops::audit_file::{self, Format};
+use crate::ops::backup::{self, Places};
+use crate::ops::shell::{self, NewAccount};
+use crate::ops::signing_keys;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::unfold;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Bytes of an export that are sent at once.
+const PIECE: usize = 64 * 1024;
+/// Bytes of a password that are looked at; its own rule says how long it may be.
+const MOST: usize = 4096;
+/// Pieces that may wait for a slow reader.
+const WAITING: usize = 8;
+
+/// `POST /control/setup-code`: a new link, and the address to put it behind.
+pub async fn setup_code(request: Request) -> Result<Reply> {
+    let app = &request.app;
+    let code = shell::setup_code(&app.ops, &request.caller, &app.entropy).await?;
+    let url = format!("{}/setup#{}", app.transport.public_url, code.expose_secret());
+    Reply::created(&json!({"code": code.expose_secret(), "url": url}))
+}
+
+/// `POST /control/users {username, email, name?, password, isAdmin?, mustChangePassword?}`.
+pub async fn add_user(request: Request) -> Result<Reply> {
+    let app = Arc::clone(&request.app);
+    let mut fields = request.fields()?;
+    let username = fields.required("username", text(Username::parse));
+    let email = fields.required("email", text(Email::parse));
+    let name = fields.optional("name", text(PersonName::parse));
+    let password = fields.required("password", raw_text(MOST));
+    let is_admin = fields.optional("isAdmin", boolean).unwrap_or(false);
+    let must_change_password = fields.optional("mustChangePassword", boolean).unwrap_or(false);
+    if let (Some(password), Some(username), Some(email)) = (&password, &username, &email) {
+        let known = [username.as_str(), email.as_str(), name.as_ref().map_or("", PersonName::as_str)];
+        let policy = PasswordPolicy::with_min_length(app.ops.rules.password_min_length);
+        if let Err(rule) = policy.check(password, &known) {
+            fields.problem("password", rule.code, rule.message);
+        }
+    }
+    let (username, email, password) = fields.build(|| Some((username?, email?, password?)))?;
+    let password_hash = app.passwords.hash(&SecretString::from(password)).await?;
+    let new = NewAccount { username, email, name, password_hash, must_change_password, is_admin };
+    let user = shell::add(&app.ops, &request.caller, new).await?;
+    Reply::created(&json!({
+        "id": user.id, "username": user.username, "email": user.email, "name": user.name, "isAdmin": is_admin,
+        "status": if user.status == UserStatus::Active { "active" } else { "disabled" },
+        "mustChangePassword": user.must_change_password, "createdAt": user.created_at.rfc3339(),
+    }))
+}
+
+/// `GET /control/keys`.
+pub async fn list_keys(request: Request) -> Result<Reply> {
+    let rows = signing_keys::list(&request.app.ops, &request.caller).await?;
+    Reply::ok(&rows.iter().map(key_view).collect::<Vec<Value>>())
+}
+
+/// `POST /control/keys/rotate {compromised?}`.
+pub async fn rotate_keys(request: Request) -> Result<Reply> {
+    let mut fields = request.fields()?;
+    let compromised = fields.optional("compromised", boolean).unwrap_or(false);
+    let compromised = fields.build(|| Some(compromised))?;
+    let app = &request.app;
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    let rows = signing_keys::rotate(&app.ops, &app.keys, &request.caller, compromised, clock, entropy).await?;
+    Reply::ok(&rows.iter().map(key_view).collect::<Vec<Value>>())
+}
+
+fn key_view(row: &crate::ops::signing_keys::KeyRow) -> Value {
+    json!({
+        "kid": row.kid,
+        "kind": row.kind,
+        "algorithm": row.algorithm,
+        "state": if row.active { "active" } else { "retiring" },
+        "createdAt": row.created_at.rfc3339(),
+        "retireAt": row.retire_at.map(|time| time.rfc3339()),
+    })
+}
+
+/// `POST /control/backups {withKeys?}`.
+pub async fn create_backup(request: Request) -> Result<Reply> {
+    let mut fields = request.fields()?;
+    let with_keys = fields.optional("withKeys", boolean).unwrap_or(false);
+    let with_keys = fields.build(|| Some(with_keys))?;
+    let app = &request.app;
+    let places = Places { data_dir: app.config.data.dir.clone() };
+    let folder = places.backups();
+    let (name, manifest) = backup::take(&app.ops, &request.caller, places, with_keys, Arc::clone(&app.clock)).await?;
+    Reply::created(&json!({"name": name, "path": folder.join(&name).to_string_lossy(), "manifest": manifest}))
+}
+
+/// `POST /control/restored {createdAt, upTo}`: after a backup was put in place, before anybody is served from it.
+pub async fn restored(request: Request) -> Result<Reply> {
+    let mut fields = request.fields()?;
+    let made_at = fields.required("createdAt", raw_text(64));
+    let up_to = fields.required("upTo", |value| value.as_i64().ok_or_else(|| FieldRule::new("type", "upTo is a whole number.")));
+    let (made_at, up_to) = fields.build(|| Some((made_at?, up_to?)))?;
+    let ended = backup::restored(&request.app.ops, &request.caller, made_at, up_to).await?;
+    Reply::ok(&json!({"endedSessions": ended}))
+}
+
+/// `POST /control/audit/export?format=&from=&to=`: the file itself, as it is written.
+pub async fn export_audit(request: Request) -> Result<Reply> {
+    let query = request.query();
+    let unknown = || FieldRule::new("invalid", "The format is jsonl or csv.");
+    let format = query.optional("format", |text| Format::parse(text).ok_or_else(unknown)).unwrap_or(Format::JsonLines);
+    let range = audit_file::Range { after: 0, from: query.time("from"), until: query.time("to") };
+    query.finish()?;
+    audit_file::permit(&request.app.ops, &request.caller, format, range).await?;
+    let (pieces, mut received) = mpsc::channel::<io::Result<Bytes>>(WAITING);
+    let app = Arc::clone(&request.app);
+    tokio::task::spawn_blocking(move || {
+        let mut out = Pieces { gathered: Vec::with_capacity(PIECE), pieces };
+        let written = audit_file::write(&app.ops, &app.keys, format, range, &mut out)
+            .and_then(|_| out.flush().map_err(|e| Error::internal(e.to_string())));
+        if let Err(error) = written {
+            tracing::warn!(%error, "an export of the audit log ended early");
+            // The reader must see that the file is not whole.
+            let _ = out.pieces.blocking_send(Err(io::Error::other("the export ended early")));
+        }
+    });
+    // The first piece decides between an answer and an error.
+    let stream = unfold(received.recv().await.map(|first| (first, received)), |state| async move {
+        let (piece, mut received) = state?;
+        let next = received.recv().await;
+        Some((piece, next.map(|next| (next, received))))
+    });
+    let kind = if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/jsonl" };
+    Ok(Reply::stream(kind, stream.boxed_local()))
+}
+
+/// Gathers what is written and hands it on in pieces.
+struct Pieces {
+    gathered: Vec<u8>,
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let piece = Bytes::from(std::mem::replace(&mut self.gathered, Vec::with_capacity(PIECE)));
+        self.pieces.blocking_send(Ok(piece)).map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads any more"))
+    }
+}
