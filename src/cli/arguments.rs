@@ -108,12 +108,6 @@ pub enum Command {
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  codex-web completions bash > ~/.local/share/bash-completion/completions/codex-web")]
     Completions { shell: Shell },
-    /// Run inside a workspace; never by hand.
-    #[command(hide = true)]
-    Agent,
-    /// Build a sandbox and enter it; never by hand.
-    #[command(hide = true)]
-    SandboxExec,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value as Json;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
 
@@ -21,8 +21,9 @@ pub struct Answer {
 
 /// One way to the application.
 pub trait Transport {
-    /// Sends one request; `body` is JSON.
-    fn call(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Answer, Failure>;
+    /// Sends one request; `body` is JSON. The body of a successful answer goes to `out` as it comes, and the answer's
+    /// own body is empty then; without `out` it is gathered.
+    fn call(&self, method: &str, path: &str, body: Option<&Json>, out: Option<&mut dyn Write>) -> Result<Answer, Failure>;
 }
 
 /// The application, wherever it runs.
@@ -41,9 +42,15 @@ impl Control {
         self.json("POST", path, Some(body))
     }
 
+    /// Copies the body of a successful answer, which may be longer than memory.
+    pub fn copy(&self, path: &str, out: &mut dyn Write) -> Result<(), Failure> {
+        let answer = self.0.call("POST", path, Some(&Json::Object(serde_json::Map::new())), Some(out))?;
+        if answer.status < 400 { Ok(()) } else { Err(refusal(answer.status, &serde_json::from_slice(&answer.body).unwrap_or(Json::Null))) }
+    }
+
     /// The JSON of a successful answer; a refusal becomes the failure that the person reads.
     fn json(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Json, Failure> {
-        let answer = self.0.call(method, path, body)?;
+        let answer = self.0.call(method, path, body, None)?;
         let json: Json = if answer.body.is_empty() { Json::Null } else { serde_json::from_slice(&answer.body).unwrap_or(Json::Null) };
         if answer.status < 400 { Ok(json) } else { Err(refusal(answer.status, &json)) }
     }
@@ -90,8 +97,8 @@ impl Socket {
 }
 
 impl Transport for Socket {
-    fn call(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Answer, Failure> {
-        let exchange = exchange(&self.path, method, path, body.map(Json::to_string));
+    fn call(&self, method: &str, path: &str, body: Option<&Json>, out: Option<&mut dyn Write>) -> Result<Answer, Failure> {
+        let exchange = exchange(&self.path, method, path, body.map(Json::to_string), out);
         self.runtime
             .block_on(exchange)
             .map_err(|error| Failure::new(Exit::Failed, format!("The running server did not answer on {}: {error}", self.path.display())))
@@ -101,7 +108,13 @@ impl Transport for Socket {
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// One request on a connection of its own.
-async fn exchange(socket: &Path, method: &str, path: &str, body: Option<String>) -> Result<Answer, AnyError> {
+async fn exchange(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: Option<String>,
+    mut out: Option<&mut dyn Write>,
+) -> Result<Answer, AnyError> {
     let stream = UnixStream::connect(socket).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = hyper::Request::builder()
@@ -114,7 +127,15 @@ async fn exchange(socket: &Path, method: &str, path: &str, body: Option<String>)
     let answer = async {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
-        let body = response.into_body().collect().await?.to_bytes().to_vec();
+        let mut incoming = response.into_body();
+        let mut body = Vec::new();
+        while let Some(frame) = incoming.frame().await {
+            let Ok(piece) = frame?.into_data() else { continue };
+            match out.as_mut().filter(|_| status < 400) {
+                Some(out) => out.write_all(&piece)?,
+                None => body.extend_from_slice(&piece),
+            }
+        }
         Ok::<Answer, AnyError>(Answer { status, body })
     };
     let mut answer = std::pin::pin!(answer);
@@ -151,7 +172,7 @@ pub fn encode(text: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::io::{Read, Write};
+    use std::io::Read;
     use std::os::unix::net::UnixListener;
 
     #[test]

@@ -4,27 +4,39 @@
 //! Commands that touch data are clients of the application ([`control`]); none of them opens the database for writing
 //! by itself, so whatever a command changes goes through `ops` and the audit log like everything else.
 
+mod announce;
 pub mod arguments;
+mod audit;
+mod backup;
 mod completions;
 mod config;
 mod context;
 pub mod control;
+mod data_dir;
+mod doctor;
 pub mod exit;
+mod healthcheck;
+mod in_process;
+mod keys;
+mod openapi;
 pub mod output;
 mod password;
 pub mod sandbox;
+mod serve;
+mod setup_code;
 mod user;
 
-use arguments::{Arguments, Command};
+use crate::config::Surroundings;
+use arguments::{Arguments, AuditCommand, BackupCommand, Command, ServeFlags, UserCommand};
 use clap::Parser;
-use context::Context;
+use context::{Context, Presence};
 use exit::{Exit, Failure, Outcome};
 use output::Output;
 use std::ffi::OsString;
 use std::io;
 
 /// Runs one command to its end.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: crate::config::Surroundings) -> Exit {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: Surroundings) -> Exit {
     let (mut out, mut messages) = (io::stdout().lock(), io::stderr());
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
@@ -44,22 +56,51 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: crate::c
     }
 }
 
-fn dispatch(parsed: Arguments, surroundings: crate::config::Surroundings, output: &mut Output<'_>) -> Outcome {
+fn dispatch(parsed: Arguments, surroundings: Surroundings, output: &mut Output<'_>) -> Outcome {
     let Arguments { global, serve, command } = parsed;
-    let context = |settings| Context::new(surroundings, &global, settings);
+    let flags = match &command {
+        None => serve.settings(),
+        Some(_) if serve != ServeFlags::default() => {
+            return Err(Failure::usage("--listen, --public-url, --cluster and --log-format belong to `serve`: write them after it."));
+        }
+        Some(Command::Serve(flags)) => flags.clone().settings(),
+        Some(_) => Vec::new(),
+    };
+    let context = Context::new(surroundings, &global, flags);
     match command {
-        Some(command) if serve != arguments::ServeFlags::default() => {
-            let _ = command;
-            Err(Failure::usage("--listen, --public-url, --cluster and --log-format belong to `serve`: write them after it."))
-        }
-        Some(Command::Config(command)) => config::run(&command, &context(Vec::new()), output),
+        None | Some(Command::Serve(_)) => serve::run(&context),
+        Some(Command::Config(command)) => config::run(&command, &context, output),
         Some(Command::Completions { shell }) => completions::run(shell, output),
-        Some(Command::User(command)) => {
-            let config = context(Vec::new()).config()?;
-            let socket = control::Socket::connect(&config.data.dir.join("control.sock"))?;
-            let socket = socket.ok_or_else(|| Failure::failed("The server does not run."))?;
-            user::run(command, &control::Control::new(socket), output)
+        Some(Command::Openapi) => openapi::run(output),
+        Some(Command::Doctor) => doctor::run(&context, output),
+        Some(Command::Healthcheck) => healthcheck::run(&context, output),
+        Some(Command::SetupCode) => setup_code::run(&context.application(Presence::MayBeNew)?, &context.config()?.data.dir, output),
+        Some(Command::User(command @ UserCommand::Add(_))) => user::run(command, &context.application(Presence::MayBeNew)?, output),
+        Some(Command::User(command)) => user::run(command, &context.application(Presence::MustExist)?, output),
+        Some(Command::Keys(command)) => keys::run(&command, &context.application(Presence::MustExist)?, output),
+        Some(Command::Audit(command)) => run_audit(&command, &context, output),
+        Some(Command::Backup(command)) => run_backup(&command, &context, output),
+    }
+}
+
+fn run_audit(command: &AuditCommand, context: &Context, output: &mut Output<'_>) -> Outcome {
+    match command {
+        AuditCommand::Verify { export } => {
+            let config = context.config()?;
+            data_dir::must_exist(&config)?;
+            audit::verify(&config.data.dir, export.as_deref(), output)
         }
-        _ => Err(Failure::failed("This command needs the application.")),
+        AuditCommand::Export { format, from, to } => {
+            audit::export(*format, from.as_deref(), to.as_deref(), &context.application(Presence::MustExist)?, output)
+        }
+    }
+}
+
+fn run_backup(command: &BackupCommand, context: &Context, output: &mut Output<'_>) -> Outcome {
+    match command {
+        BackupCommand::Create { with_keys } => backup::create(*with_keys, &context.application(Presence::MustExist)?, output),
+        BackupCommand::List => backup::list(&context.config()?, output),
+        BackupCommand::Verify(which) => backup::verify(&context.config()?, &which.name, output),
+        BackupCommand::Restore(which) => backup::restore(context, &which.name, output),
     }
 }

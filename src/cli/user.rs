@@ -138,7 +138,7 @@ mod tests {
     }
 
     impl Transport for Script {
-        fn call(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Answer, Failure> {
+        fn call(&self, method: &str, path: &str, body: Option<&Json>, _: Option<&mut dyn std::io::Write>) -> Result<Answer, Failure> {
             self.asked.borrow_mut().push(format!("{method} {path} {}", body.map(ToString::to_string).unwrap_or_default()));
             let (status, json) = self.answers.borrow_mut().remove(0);
             Ok(Answer { status, body: json.to_string().into_bytes() })

@@ -1,0 +1,157 @@
+//! `codex-web serve`: from the configuration to a server that answers, in the order in which things can fail.
+//!
+//! What a person must correct (configuration, transport, a data directory in use, a port that is taken) is found before
+//! anything is made. Nothing that the first answer need not wait for is waited for.
+
+use super::announce::{self, Facts, SetUp};
+use super::context::Context;
+use super::data_dir;
+use super::exit::{Exit, Failure, Outcome};
+use super::output::to_terminal;
+use super::setup_code;
+use crate::app::listen::{Listeners, block_on, run_until_stopped};
+use crate::app::{App, Application, Parts};
+use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::cluster::Cluster;
+use crate::cluster::local::{LocalCluster, LocalOptions};
+use crate::config::Config;
+use crate::store::Origin;
+use crate::telemetry;
+use crate::transport::tls::Certificate;
+use crate::transport::{Encryption, Machine, Transport, certificate, decide};
+use sd_notify::NotifyState;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the certificate's files are looked at.
+const CERTIFICATE_TICK: Duration = Duration::from_secs(10);
+
+pub fn run(context: &Context) -> Outcome {
+    let config = context.config()?;
+    telemetry::install(config.log_json, &config.runtime(&BTreeMap::new()).log_level);
+    // Fails only when it is installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    decide(&config.server, config.server.listen, &Machine::read()).map_err(Failure::usage)?;
+    let lock = data_dir::claim(&config)?;
+    let network = bind(config.server.listen)?;
+    let listen = network.local_addr()?;
+    let transport = decide(&config.server, listen, &Machine::read()).map_err(Failure::usage)?;
+    let certificate = load_certificate(&config, &transport)?;
+    let parts = Parts {
+        cluster: Some(local_cluster(&config)?),
+        config: Arc::new(config),
+        transport,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        lock: Some(lock),
+    };
+    block_on(live(parts, network, listen, certificate))
+}
+
+/// The server's whole life.
+async fn live(parts: Parts, network: TcpListener, listen: SocketAddr, certificate: Option<Arc<Certificate>>) -> Outcome {
+    let config = Arc::clone(&parts.config);
+    let application = Application::build(parts)?;
+    let app = Arc::clone(&application.app);
+    let facts = Facts {
+        listen,
+        transport: app.transport.clone(),
+        data_dir: config.data.dir.clone(),
+        fingerprint: certificate.as_ref().map(|certificate| certificate.fingerprint()),
+        set_up: set_up(&application).await?,
+    };
+    let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
+    let listeners = Listeners { network, tls, control: config.data.dir.join("control.sock") };
+    let ready = move || {
+        announce::ready(&facts, config.log_json, to_terminal());
+        tell_systemd(&[NotifyState::Ready]);
+        tokio::spawn(announce::cluster(Arc::clone(&app), config.log_json));
+        tokio::spawn(watchdog(app));
+        if let Some(certificate) = certificate {
+            tokio::spawn(follow(certificate));
+        }
+    };
+    run_until_stopped(application, listeners, ready).await?;
+    Ok(Exit::Done)
+}
+
+/// The port is taken before anything is made, and told in words.
+fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(listen).map_err(|error| {
+        let cure = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "Another program uses it: choose another port with --listen, or 0 for a free one.",
+            std::io::ErrorKind::PermissionDenied => "Ports below 1024 need root, or CAP_NET_BIND_SERVICE; choose another with --listen.",
+            std::io::ErrorKind::AddrNotAvailable => "This machine does not have that address; choose another with --listen.",
+            _ => "Choose another with --listen.",
+        };
+        Failure::failed(format!("Cannot listen on {listen}: {error}. {cure}"))
+    })
+}
+
+fn load_certificate(config: &Config, transport: &Transport) -> Result<Option<Arc<Certificate>>, Failure> {
+    match (transport.encryption, &config.server.certificate) {
+        (Encryption::Certificate, Some((chain, key))) => Ok(Some(Certificate::load(chain, key)?)),
+        (Encryption::SelfSigned, _) => {
+            let mut serial = [0; 16];
+            SystemEntropy.fill(&mut serial);
+            let (files, new) = certificate::ensure(&config.data.dir.join("tls"), &transport.known_hosts, SystemClock.now(), serial)?;
+            if new {
+                tracing::info!(file = %files.certificate.display(), "a self-signed certificate was made");
+            }
+            Ok(Some(Certificate::load(&files.certificate, &files.key)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn local_cluster(config: &Config) -> Result<Arc<dyn Cluster>, Failure> {
+    let mut options = LocalOptions::new(config.data.dir.clone(), config.run_dir.clone(), Arc::new(SystemClock));
+    options.allow_unconfined = config.allow_unconfined;
+    let started = LocalCluster::start(options);
+    let cluster = started
+        .map_err(|error| Failure::failed(format!("The local runtime cannot be started in {}: {error}.", config.run_dir.display())))?;
+    Ok(cluster)
+}
+
+/// Whether somebody must still be made the first administrator, and the code with which.
+async fn set_up(application: &Application) -> Result<SetUp, Failure> {
+    let data_dir = &application.app.config.data.dir;
+    let installation = application.app.ops.db.read_blocking(crate::store::installation::find)?;
+    if installation.set_up_at.is_some() {
+        setup_code::forget(data_dir);
+        return Ok(SetUp::Done);
+    }
+    Ok(SetUp::Waiting { code: setup_code::fresh(application, data_dir).await? })
+}
+
+/// Takes over a renewed certificate while the server runs.
+async fn follow(certificate: Arc<Certificate>) {
+    loop {
+        tokio::time::sleep(CERTIFICATE_TICK).await;
+        match certificate.refresh() {
+            Ok(false) => {}
+            Ok(true) => tracing::info!(sha256 = certificate.fingerprint(), "a renewed certificate is in force"),
+            Err(error) => tracing::error!(%error, "the renewed certificate cannot be used; the old one stays in force"),
+        }
+    }
+}
+
+/// Shows systemd, where it asks for that, that the writer moves: a server that cannot write is restarted.
+async fn watchdog(app: Arc<App>) {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return };
+    loop {
+        tokio::time::sleep(limit / 3).await;
+        if app.ops.db.write(Origin::default(), |_| Ok(())).await.is_ok() {
+            tell_systemd(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// Says something to the service manager, where there is one.
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
+}
