@@ -1,0 +1,100 @@
+//! What is acknowledged survives: the server is killed under load, again and again, and every acknowledged change is
+//! there afterwards, once, with its audit entry, in a database and a chain that verify.
+//!
+//! Ignored in the ordinary run because it takes a while; `tests/run` runs it against the shipped executable.
+
+use crate::program::{Program, request, sign_in};
+use codex_web::clock::{Entropy, SystemEntropy};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const KILLS: u32 = 50;
+/// Clients that write at the same time: so many changes can be under way at the moment of a kill.
+const CLIENTS: usize = 4;
+const PASSWORD: &str = "correct horse battery staple 9";
+
+/// Facts that were sent and that were acknowledged.
+#[derive(Default)]
+struct Ledger {
+    number: AtomicU32,
+    sent: Mutex<BTreeSet<String>>,
+    acknowledged: Mutex<BTreeSet<String>>,
+}
+
+/// Writes numbered users until the server is gone.
+fn write_facts(address: &str, token: &str, ledger: &Ledger, stop: &AtomicBool) {
+    while !stop.load(Ordering::SeqCst) {
+        let name = format!("fact-{}", ledger.number.fetch_add(1, Ordering::SeqCst));
+        ledger.sent.lock().unwrap().insert(name.clone());
+        let body = json!({"username": name, "email": format!("{name}@example.org")});
+        match request(address, "POST", "/api/admin/users", Some(token), Some(&body)) {
+            Some((201, _)) => {
+                ledger.acknowledged.lock().unwrap().insert(name);
+            }
+            Some((status, answer)) => assert_eq!(status, 503, "{answer}"),
+            None => return,
+        }
+    }
+}
+
+/// Opens the database as SQLite's own tools would and compares it with the ledger.
+fn compare(program: &Program, ledger: &Ledger, round: u32) {
+    let file = program.data().join("codex-web.db");
+    #[allow(clippy::disallowed_methods)] // a stranger's look at the file
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(text("PRAGMA integrity_check"), "ok", "round {round}");
+    assert_eq!(number("SELECT count(*) FROM pragma_foreign_key_check"), 0, "round {round}");
+    let mut statement = connection.prepare("SELECT username FROM user WHERE username LIKE 'fact-%'").unwrap();
+    let kept: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let unique: BTreeSet<String> = kept.iter().cloned().collect();
+    assert_eq!(unique.len(), kept.len(), "round {round}: a fact stands twice");
+    let acknowledged = ledger.acknowledged.lock().unwrap();
+    let lost: Vec<&String> = acknowledged.difference(&unique).collect();
+    assert!(lost.is_empty(), "round {round}: acknowledged and lost: {lost:?}");
+    let never_sent: Vec<&String> = unique.iter().filter(|name| !ledger.sent.lock().unwrap().contains(*name)).collect();
+    assert!(never_sent.is_empty(), "round {round}: {never_sent:?}");
+    let unacknowledged = unique.len() - acknowledged.len();
+    assert!(unacknowledged <= CLIENTS * (round as usize + 1), "round {round}: {unacknowledged} changes that nobody was told of");
+    let entries = number("SELECT count(*) FROM audit_event WHERE action = 'create_user' AND success = 1");
+    // The administrator has an entry of their own, under the same action or that of set-up.
+    let facts = i64::try_from(kept.len()).unwrap();
+    assert!((facts..=facts + 1).contains(&entries), "round {round}: {facts} facts, {entries} entries");
+}
+
+#[test]
+#[ignore = "takes half a minute; tests/run runs it"]
+fn nothing_acknowledged_is_lost_in_fifty_kills_under_load() {
+    let mut program = Program::new();
+    program.variables.push(("CODEX_WEB_LIMITS__RATE".into(), "off".into()));
+    program.add_admin("root", PASSWORD);
+    let ledger = Arc::new(Ledger::default());
+    for round in 0..KILLS {
+        let server = program.serve();
+        let token = sign_in(&server.address, "root", PASSWORD);
+        let stop = Arc::new(AtomicBool::new(false));
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let (ledger, stop, address, token) = (Arc::clone(&ledger), Arc::clone(&stop), server.address.clone(), token.clone());
+                std::thread::spawn(move || write_facts(&address, &token, &ledger, &stop))
+            })
+            .collect();
+        let mut random = [0];
+        SystemEntropy.fill(&mut random);
+        std::thread::sleep(Duration::from_millis(20 + u64::from(random[0])));
+        server.kill();
+        stop.store(true, Ordering::SeqCst);
+        for client in clients {
+            client.join().unwrap();
+        }
+        compare(&program, &ledger, round);
+        program.run(&["audit", "verify"]).expect(0);
+    }
+    let acknowledged = ledger.acknowledged.lock().unwrap().len();
+    println!("{KILLS} kills, {acknowledged} acknowledged changes, none lost");
+    assert!(acknowledged > 500, "only {acknowledged} changes: this was no load");
+}
