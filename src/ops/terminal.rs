@@ -66,6 +66,10 @@ fn enter_permit(
     glass: bool,
 ) -> Result<(Workspace, Permit)> {
     let actor = actors::load(read, principal)?;
+    // A socket has no gate in front of it: its credential may come after the handshake.
+    if actor.user().is_some_and(|user| user.must_change_password) {
+        return Err(Error::PasswordChangeRequired);
+    }
     let workspace = workspaces::find(read, id, actor.user_id())?.ok_or(Error::NotFound(Missing::Workspace))?;
     let context = Context { now: read.now(), reason, break_glass: glass };
     let permit = read.authorize_with(&actor, Action::OpenTerminal, Target::Workspace(&workspace.facts()), context)?;

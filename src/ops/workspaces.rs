@@ -2,7 +2,7 @@
 //! every change of one has in common.
 
 use super::{Caller, Ops, weighing};
-use crate::domain::id::{GroupId, OrganizationId, WorkspaceId};
+use crate::domain::id::{GroupId, OrganizationId, UserId, WorkspaceId};
 use crate::domain::quota::Usage;
 use crate::domain::workspace::{self, Desired, Status};
 use crate::error::{Error, Missing, Result};
@@ -56,6 +56,8 @@ pub struct Wish {
     pub mine: bool,
     /// Id or name.
     pub group: Option<String>,
+    /// Only those of this person.
+    pub owner: Option<UserId>,
     pub status: Option<Status>,
     pub search: Option<String>,
     /// The last id of the page before.
@@ -109,6 +111,7 @@ fn listed(read: &Read<'_>, actor: &Actor, scope: Scope, group: Option<GroupId>, 
         scope,
         caller: actor.user_id().cloned(),
         group,
+        owner: wish.owner.clone(),
         status: wish.status,
         search: wish.search.clone(),
         before: wish.before.clone(),

@@ -4,7 +4,6 @@
 //! everything, asks the cluster for everything, writes down what is, plans, and carries out a few steps at a time. A step
 //! that fails is tried again later, with growing pauses; a step that panics fails alone (I9).
 
-mod group_records;
 pub mod plan;
 mod record;
 pub mod seen;
@@ -15,9 +14,9 @@ mod tests;
 use crate::clock::{Clock, Millis};
 use crate::cluster::{AgentTrust, ClusterControl};
 use crate::error::Result;
-use crate::events::Bus;
+use crate::ops::{Ops, group_state};
 use crate::identity::signing::MachineKeys;
-use crate::store::{Db, Origin, Read, Tx, groups, workspaces};
+use crate::store::{Origin, Tx, workspaces};
 use futures_util::{FutureExt, StreamExt};
 use plan::{Plan, Wanted};
 use record::Pending;
@@ -39,8 +38,7 @@ const AT_ONCE: usize = 8;
 
 /// The loop and what it works with.
 pub struct Reconciler {
-    db: Db,
-    bus: Arc<Bus>,
+    ops: Ops,
     cluster: Arc<dyn ClusterControl>,
     clock: Arc<dyn Clock>,
     /// Whom agents are told to trust, as soon as there are keys.
@@ -52,13 +50,12 @@ pub struct Reconciler {
 
 impl Reconciler {
     pub fn new(
-        db: Db,
-        bus: Arc<Bus>,
+        ops: Ops,
         cluster: Arc<dyn ClusterControl>,
         clock: Arc<dyn Clock>,
         keys: watch::Receiver<Option<MachineKeys>>,
     ) -> Self {
-        Self { db, bus, cluster, clock, keys, pending: Pending::default(), orphans: Vec::new() }
+        Self { ops, cluster, clock, keys, pending: Pending::default(), orphans: Vec::new() }
     }
 
     /// Runs until told to stop. A step in the middle is abandoned; the next server takes it again.
@@ -79,7 +76,7 @@ impl Reconciler {
             }
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,
-                () = self.bus.reconcile.notified() => {}
+                () = self.ops.bus.reconcile.notified() => {}
                 Ok(()) = changes.changed() => {}
                 Ok(()) = keys.changed() => {}
                 () = tokio::time::sleep(pause) => {}
@@ -89,7 +86,7 @@ impl Reconciler {
 
     /// A new server tries everything at once: what it failed at may be cured.
     async fn begin(&self) -> Result<()> {
-        self.db.write(origin(), |tx: &Tx<'_>| workspaces::forget_attempts(tx)).await
+        self.ops.db.write(origin(), |tx: &Tx<'_>| workspaces::forget_attempts(tx)).await
     }
 
     async fn guarded_round(&mut self) -> Duration {
@@ -110,26 +107,31 @@ impl Reconciler {
     pub async fn round(&mut self) -> Result<Duration> {
         let observed = self.cluster.observe().await;
         // Read after the cluster was asked: what was made in between is then at most not there yet.
-        let wanted = self.db.read(origin(), wanted).await?;
+        let wanted = self.wanted().await?;
         let now = self.clock.now();
         let observation = match observed {
             Ok(observation) => observation,
             Err(error) => {
-                record::unreachable(&self.db, &wanted, &error.to_string(), now).await?;
+                record::unreachable(&self.ops.db, &wanted, &error.to_string(), now).await?;
                 return Ok(AFTER_FAILURE);
             }
         };
         self.pending.take(&observation);
-        record::observation(&self.db, &wanted, &observation, now, &mut self.pending).await?;
+        record::observation(&self.ops.db, &wanted, &observation, now, &mut self.pending).await?;
         let trust = self.keys.borrow().as_ref().map(|keys| keys.trust.clone());
         let plan = plan::plan(&wanted, &observation, now, trust.is_some());
         self.report_orphans(&plan);
         Ok(self.carry_out(plan, &wanted, trust.unwrap_or_default(), now).await)
     }
 
+    async fn wanted(&self) -> Result<Wanted> {
+        let groups = group_state::desired(&self.ops).await?;
+        Ok(Wanted { groups, workspaces: self.ops.db.read(origin(), workspaces::all).await? })
+    }
+
     async fn carry_out(&self, plan: Plan, wanted: &Wanted, trust: AgentTrust, now: Millis) -> Duration {
         let did_something = !plan.steps.is_empty();
-        let context = step::Context { db: &self.db, cluster: self.cluster.as_ref(), wanted, trust: &trust, now };
+        let context = step::Context { ops: &self.ops, cluster: self.cluster.as_ref(), wanted, trust: &trust, now };
         let all = plan.steps.into_iter().map(|next| step::carry_out(&context, next));
         futures_util::stream::iter(all).buffer_unordered(AT_ONCE).for_each(|()| async {}).await;
         let wait = plan.next.map(|due| Duration::from_millis(u64::try_from(due.since(now)).unwrap_or(0)));
@@ -147,12 +149,6 @@ impl Reconciler {
             tracing::warn!(count, first, "the cluster holds what this database does not know; it is left alone");
         }
     }
-}
-
-fn wanted(read: &Read<'_>) -> Result<Wanted> {
-    let mut all = groups::unsettled(read)?;
-    all.extend(groups::active(read)?);
-    Ok(Wanted { groups: all, workspaces: workspaces::all(read)? })
 }
 
 /// The server itself, in the log of what was done.

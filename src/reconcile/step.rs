@@ -1,6 +1,5 @@
 //! Carrying out one step, and remembering when it did not work.
 
-use super::group_records::{self as groups, Failure};
 use super::origin;
 use super::plan::{Step, Wanted};
 use super::record::StatusChange;
@@ -10,10 +9,11 @@ use crate::cluster::{AgentTrust, ClusterControl, ClusterError};
 use crate::domain::id::{GroupId, WorkspaceId};
 use crate::domain::workspace::Reason;
 use crate::error::{Error, Result};
-use crate::ops::workspace_actions;
+use crate::ops::group_state::{self, NAMESPACE_TAKEN};
+use crate::ops::{Ops, workspace_actions};
 use crate::store::timeline::{self, NewEvent};
 use crate::store::workspaces::{self, Workspace};
-use crate::store::{Db, Tx};
+use crate::store::Tx;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -26,7 +26,7 @@ const LONGEST_PAUSE: i64 = 5 * MINUTE;
 
 /// What steps work with.
 pub struct Context<'a> {
-    pub db: &'a Db,
+    pub ops: &'a Ops,
     pub cluster: &'a dyn ClusterControl,
     pub wanted: &'a Wanted,
     pub trust: &'a AgentTrust,
@@ -69,22 +69,22 @@ pub async fn carry_out(context: &Context<'_>, step: Step) {
 }
 
 async fn attempt(context: &Context<'_>, step: &Step) -> Result<Outcome> {
-    let Context { db, cluster, trust, .. } = context;
+    let Context { ops, cluster, trust, .. } = context;
     let answer = match step {
         Step::ApplyGroup(spec) => cluster.apply_group(spec).await,
         Step::RemoveGroup { id, namespace } => gone_is_done(cluster.remove_group(id, namespace).await),
         Step::RecordGroup { id, generation, namespace_uid } => {
-            groups::record_active(db, origin(), id.clone(), *generation, namespace_uid.clone()).await?;
+            group_state::record_active(ops, id.clone(), *generation, namespace_uid.clone()).await?;
             Ok(())
         }
         Step::ForgetGroup(id) => {
-            groups::removed(db, origin(), id.clone()).await?;
+            group_state::removed(ops, id.clone()).await?;
             Ok(())
         }
         Step::ApplyWorkspace(spec) => cluster.apply_workspace(spec, trust).await,
         Step::RemoveWorkspace { id, namespace, .. } => gone_is_done(cluster.remove_workspace(id, namespace).await),
         Step::ForgetWorkspace(id) => {
-            workspace_actions::record_removed(db, origin(), id.clone()).await?;
+            workspace_actions::record_removed(&ops.db, origin(), id.clone()).await?;
             Ok(())
         }
     };
@@ -113,8 +113,11 @@ async fn group_refused(context: &Context<'_>, id: &GroupId, error: &ClusterError
     let attempts = group.attempts + 1;
     let next = context.now.plus(pause_after(attempts));
     let (reason, is_final) = reason(error);
-    let failure = Failure { attempts, next, code: reason.code, message: reason.message, is_final };
-    groups::record_failed(context.db, origin(), id.clone(), failure).await
+    let code = if matches!(error, ClusterError::Conflict(_)) { NAMESPACE_TAKEN.to_owned() } else { reason.code };
+    if is_final {
+        group_state::record_failed(context.ops, id.clone(), code.clone(), reason.message.clone()).await?;
+    }
+    group_state::record_attempt(context.ops, id.clone(), attempts, next, Some((code, reason.message))).await
 }
 
 async fn workspace_settled(context: &Context<'_>, id: &WorkspaceId, outcome: Outcome) -> Result<()> {
@@ -123,7 +126,7 @@ async fn workspace_settled(context: &Context<'_>, id: &WorkspaceId, outcome: Out
     let (id, generation) = (workspace.row.id.clone(), workspace.row.generation);
     match outcome {
         Outcome::Done if workspace.row.attempts == 0 => Ok(()),
-        Outcome::Done => context.db.write(origin(), move |tx| workspaces::save_attempts(tx, &id, generation, 0, Millis(0))).await,
+        Outcome::Done => context.ops.db.write(origin(), move |tx| workspaces::save_attempts(tx, &id, generation, 0, Millis(0))).await,
         Outcome::Refused(error) => workspace_refused(context, workspace, &error).await,
     }
 }
@@ -150,7 +153,7 @@ async fn workspace_refused(context: &Context<'_>, workspace: &Workspace, error: 
         timeline::insert(tx, &told)?;
         change.map_or(Ok(()), |change| change.write(tx))
     };
-    context.db.write(origin(), job).await
+    context.ops.db.write(origin(), job).await
 }
 
 /// The reason in words, and whether trying again is of little use.

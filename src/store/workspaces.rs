@@ -111,6 +111,7 @@ pub struct Filter {
     /// For whom shares are looked up.
     pub caller: Option<UserId>,
     pub group: Option<GroupId>,
+    pub owner: Option<UserId>,
     pub status: Option<Status>,
     /// A part of the name.
     pub search: Option<String>,
@@ -264,6 +265,10 @@ impl Question {
         if let Some(group) = &filter.group {
             self.only("w.group_id = :group");
             self.bind(":group", group.to_string());
+        }
+        if let Some(owner) = &filter.owner {
+            self.only("w.owner_id = :owner");
+            self.bind(":owner", owner.to_string());
         }
         if let Some(status) = filter.status {
             self.only(concat!("(", status_sql!(), ") = :status"));
@@ -524,7 +529,7 @@ mod tests {
     }
 
     fn filter(scope: Scope) -> Filter {
-        Filter { scope, caller: Some(UserId::trusted("usr_a".into())), group: None, status: None, search: None, before: None, limit: 10 }
+        Filter { scope, caller: Some(UserId::trusted("usr_a".into())), group: None, owner: None, status: None, search: None, before: None, limit: 10 }
     }
 
     #[test]

@@ -1,0 +1,97 @@
+//! From the browser into a workspace: the only caller of the reading half of the cluster.
+//!
+//! `ops` has said yes before anything here asks the cluster or an agent. Every connection to an agent opens with a
+//! ticket of its own, for one run of one workspace and one purpose.
+
+mod bridge;
+pub mod logs;
+pub mod metrics;
+pub mod terminal;
+
+use crate::clock::{Clock, Entropy};
+use crate::cluster::agent_client::AgentError;
+use crate::cluster::{ByteStream, ClusterError, ClusterView, WorkspaceRef};
+use crate::domain::id::WorkspaceId;
+use crate::error::{Error, Missing, Result};
+use crate::identity::signing::Keys;
+use crate::ops::Ops;
+use crate::ops::terminal::Entrance;
+use crate::token::ticket::{Scope, Wanted};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a workspace may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the gateway works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    pub ops: Ops,
+    pub view: Arc<dyn ClusterView>,
+    pub keys: Arc<Keys>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A fresh stream to an agent, and the ticket that it must open with.
+struct Opened {
+    stream: Box<dyn ByteStream>,
+    ticket: String,
+}
+
+impl Gateway {
+    async fn open(&self, entrance: &Entrance) -> Result<Opened> {
+        let place = place(&entrance.workspace, &entrance.namespace, entrance.run);
+        let stream = tokio::time::timeout(PATIENCE, self.view.connect(&place)).await;
+        let stream = stream.map_err(|_| unreachable())?.map_err(refused)?;
+        Ok(Opened { stream, ticket: self.ticket(entrance)? })
+    }
+
+    fn ticket(&self, entrance: &Entrance) -> Result<String> {
+        let keys = self.keys.machine().borrow().clone().ok_or_else(|| Error::Unavailable {
+            message: "The server has just started and is still making its keys. Try again in a moment.".to_owned(),
+            retry_after_seconds: 2,
+        })?;
+        let wanted = Wanted {
+            workspace: &entrance.workspace,
+            run: entrance.run,
+            actor: Some(entrance.user.as_str()),
+            scope: &[Scope::Term],
+        };
+        keys.signer.mint(&wanted, self.clock.now(), self.entropy.as_ref()).map_err(|e| Error::internal(e.to_string()))
+    }
+}
+
+fn place(id: &WorkspaceId, namespace: &str, run: i64) -> WorkspaceRef {
+    WorkspaceRef { id: id.clone(), namespace: namespace.to_owned(), run }
+}
+
+fn unreachable() -> Error {
+    Error::WorkspaceUnreachable("The workspace does not answer. Try again in a moment; if it stays so, restart it.".to_owned())
+}
+
+/// An error of the cluster, to somebody who waits for an answer.
+fn refused(error: ClusterError) -> Error {
+    match error {
+        ClusterError::Transient(why) => Error::ClusterUnavailable(format!("The cluster does not answer: {why}.")),
+        ClusterError::Rejected(reason) => Error::WrongState(reason.message),
+        ClusterError::Conflict(why) => Error::WrongState(why),
+        ClusterError::Gone => Error::WrongState("It does not run any more.".to_owned()),
+    }
+}
+
+/// An error of an agent. What it says is not believed beyond its status: it runs beside the programs of the workspace.
+fn agent_refused(error: AgentError) -> Error {
+    match error {
+        AgentError::Refused { status: 404, .. } => Error::NotFound(Missing::Terminal),
+        AgentError::Refused { status: 409, .. } => Error::WrongState("No more terminals can be opened in this workspace.".to_owned()),
+        AgentError::Refused { status, .. } => {
+            tracing::warn!(status, "an agent refused a connection of this server");
+            unreachable()
+        }
+        AgentError::Broken(why) => {
+            tracing::debug!(why = %why.escape_debug(), "the connection to an agent broke");
+            unreachable()
+        }
+    }
+}
