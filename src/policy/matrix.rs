@@ -61,6 +61,8 @@ pub struct Row {
     pub share: Option<Share>,
     /// The object is the caller's own.
     pub own: bool,
+    /// The object shows this to everybody who is signed in: a group that is not private, its members where they are not.
+    pub public: bool,
     pub everyone: Everyone,
     /// The tasks of the server itself that may do it.
     pub system: bool,
@@ -99,6 +101,7 @@ const NOBODY: Row = Row {
     group_member: false,
     share: None,
     own: false,
+    public: false,
     everyone: Everyone::No,
     system: false,
     scope: "",
@@ -187,8 +190,15 @@ pub const fn row(action: Action) -> Row {
 
         A::ListOwnGroups => Row { everyone: Everyone::SignedIn, scope: "groups", ..system("list_groups", "list your groups", &[]) },
         A::ListAllGroups => Row { scope: "groups", ..system("list_all_groups", "list all groups", MONITOR) },
-        A::ViewGroup => Row { group_admin: true, group_member: true, organization: true, ..group("view_group", "see this group", MONITOR) },
+        A::ViewGroup => Row {
+            public: true,
+            group_admin: true,
+            group_member: true,
+            organization: true,
+            ..group("view_group", "see this group", MONITOR)
+        },
         A::ViewGroupMembers => Row {
+            public: true,
             group_admin: true,
             group_member: true,
             organization: true,

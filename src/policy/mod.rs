@@ -91,6 +91,7 @@ pub fn could_ever(actor: &Actor, action: Action) -> bool {
             scope_allows(user, &row)
                 && (row.everyone != Everyone::No
                     || row.own
+                    || row.public
                     || user.rights.has_any(row.platform)
                     || (row.group_member && !user.groups.is_empty())
                     || (row.group_admin && user.groups.values().any(|r| *r == Role::Admin))
@@ -138,6 +139,9 @@ fn user_source(user: &UserActor, row: &Row, target: &Target<'_>, context: Contex
     if row.own && is_own(user, target) {
         return Some(Source::Own);
     }
+    if row.public && is_public(row, target) {
+        return Some(Source::Everyone);
+    }
     if user.rights.has_any(row.platform) {
         return Some(Source::Platform);
     }
@@ -159,6 +163,12 @@ fn is_own(user: &UserActor, target: &Target<'_>) -> bool {
         Target::Workspace(facts) => facts.owner_id == user.id,
         Target::System | Target::Group(_) => false,
     }
+}
+
+fn is_public(row: &Row, target: &Target<'_>) -> bool {
+    let Target::Group(facts) = target else { return false };
+    let members = row.code == Action::ViewGroupMembers.code();
+    !facts.deleting && !facts.private && (!members || !facts.private_members)
 }
 
 fn role_source(user: &UserActor, row: &Row, target: &Target<'_>) -> Option<Source> {
@@ -215,3 +225,6 @@ fn refusal(actor: &Actor, action: Action, target: &Target<'_>, resource: String)
 pub const fn object_of(action: Action) -> Object {
     row(action).object
 }
+
+#[cfg(test)]
+mod tests;
