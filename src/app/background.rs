@@ -39,7 +39,7 @@ pub fn start(application: &Application) -> Background {
     tasks.push(tokio::spawn(upkeep::run(upkeep, stopped.clone())));
     if let Some(cluster) = &application.cluster {
         let control: Arc<dyn ClusterControl> = Arc::clone(cluster) as _;
-        let reconciler = Reconciler::new(app.ops.db.clone(), Arc::clone(&app.ops.bus), control, Arc::clone(&app.clock), app.keys.machine());
+        let reconciler = Reconciler::new(app.ops.clone(), control, Arc::clone(&app.clock), app.keys.machine());
         tasks.push(tokio::spawn(reconciler.run(stopped)));
     }
     Background { stop, tasks }

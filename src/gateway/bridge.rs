@@ -4,8 +4,8 @@
 //! slows the other side down and no memory fills. Beside them run the clock of the next permission check, the pings
 //! that find out whether the other end still lives, and the cut.
 
-use super::terminal::{TerminalWish, attach};
 use super::Gateway;
+use super::terminal::{TerminalWish, attach};
 use crate::cluster::agent_client::TerminalSocket;
 use crate::error::{Error, Unauthenticated};
 use crate::events::{CutReason, Live};

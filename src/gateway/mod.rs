@@ -52,12 +52,8 @@ impl Gateway {
             message: "The server has just started and is still making its keys. Try again in a moment.".to_owned(),
             retry_after_seconds: 2,
         })?;
-        let wanted = Wanted {
-            workspace: &entrance.workspace,
-            run: entrance.run,
-            actor: Some(entrance.user.as_str()),
-            scope: &[Scope::Term],
-        };
+        let wanted =
+            Wanted { workspace: &entrance.workspace, run: entrance.run, actor: Some(entrance.user.as_str()), scope: &[Scope::Term] };
         keys.signer.mint(&wanted, self.clock.now(), self.entropy.as_ref()).map_err(|e| Error::internal(e.to_string()))
     }
 }

@@ -14,8 +14,8 @@ mod tests;
 use crate::clock::{Clock, Millis};
 use crate::cluster::{AgentTrust, ClusterControl};
 use crate::error::Result;
-use crate::ops::{Ops, group_state};
 use crate::identity::signing::MachineKeys;
+use crate::ops::{Ops, group_state};
 use crate::store::{Origin, Tx, workspaces};
 use futures_util::{FutureExt, StreamExt};
 use plan::{Plan, Wanted};
@@ -49,12 +49,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    pub fn new(
-        ops: Ops,
-        cluster: Arc<dyn ClusterControl>,
-        clock: Arc<dyn Clock>,
-        keys: watch::Receiver<Option<MachineKeys>>,
-    ) -> Self {
+    pub fn new(ops: Ops, cluster: Arc<dyn ClusterControl>, clock: Arc<dyn Clock>, keys: watch::Receiver<Option<MachineKeys>>) -> Self {
         Self { ops, cluster, clock, keys, pending: Pending::default(), orphans: Vec::new() }
     }
 

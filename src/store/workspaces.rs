@@ -529,7 +529,16 @@ mod tests {
     }
 
     fn filter(scope: Scope) -> Filter {
-        Filter { scope, caller: Some(UserId::trusted("usr_a".into())), group: None, owner: None, status: None, search: None, before: None, limit: 10 }
+        Filter {
+            scope,
+            caller: Some(UserId::trusted("usr_a".into())),
+            group: None,
+            owner: None,
+            status: None,
+            search: None,
+            before: None,
+            limit: 10,
+        }
     }
 
     #[test]
