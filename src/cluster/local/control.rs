@@ -90,7 +90,9 @@ impl LocalCluster {
                 Some(Target::Removed)
             }
             (Desired::Stopped, _) => {
-                entry.phase = if entry.live.is_some() { Phase::Terminating } else { Phase::Absent };
+                // A start that has not come to a process yet ends as well before it counts as absent.
+                let ends = entry.live.is_some() || (entry.phase == Phase::Creating && entry.target.is_some());
+                entry.phase = if ends { Phase::Terminating } else { Phase::Absent };
                 entry.reason = None;
                 entry.target.is_some().then_some(Target::Stopped)
             }

@@ -227,6 +227,8 @@ fn become_user(uid: u32) -> Result<(), Stuck> {
 fn inside(spec: &SandboxSpec, lifeline: &OwnedFd, status: &mut File) -> Result<(), Stuck> {
     kernel::release_signals();
     let _ = rustix::process::setsid();
+    // Not every kernel has keyrings, and container runtimes refuse the call: then there is none to leave.
+    let _ = kernel::leave_keyring();
     rustix::process::umask(Mode::from_raw_mode(0o022));
     if spec.tier == Tier::Full {
         let uid = spec.uid.unwrap_or_else(|| rustix::process::getuid().as_raw());

@@ -95,6 +95,14 @@ pub fn raise_loopback() -> Result<()> {
     if done < 0 { Err(last_error()) } else { Ok(()) }
 }
 
+/// Leaves the session keyring that came from whoever started the server, which may hold somebody's keys.
+pub fn leave_keyring() -> Result<()> {
+    // SAFETY: joining an anonymous keyring takes a null name and touches no memory.
+    let done =
+        unsafe { libc::syscall(libc::SYS_keyctl, libc::c_long::from(libc::KEYCTL_JOIN_SESSION_KEYRING), std::ptr::null::<libc::c_char>()) };
+    if done < 0 { Err(last_error()) } else { Ok(()) }
+}
+
 /// Empties a file by its path, as `truncate(2)` does: without opening it.
 pub fn truncate_to_nothing(path: &CStr) -> Result<()> {
     // SAFETY: `path` ends with NUL and lives through the call.

@@ -170,4 +170,17 @@ fn scan_homes(shared: &Shared) {
         }
     }
     control::recall_groups(shared);
+    remove_old_sockets(shared);
+}
+
+/// Removes the sockets of earlier runs of the workspaces of this data directory; the run directory may be shared.
+fn remove_old_sockets(shared: &Shared) {
+    let known: Vec<String> = shared.state().workspaces.keys().map(|id| format!("{}-", id.hex())).collect();
+    for entry in std::fs::read_dir(&shared.options.run_dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_old = name.to_str().is_some_and(|n| n.ends_with(".sock") && known.iter().any(|k| n.starts_with(k.as_str())));
+        if is_old {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }

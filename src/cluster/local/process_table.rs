@@ -30,8 +30,13 @@ pub fn all() -> Vec<Process> {
 
 /// Every process below `ancestor`, without itself.
 pub fn descendants(ancestor: Pid) -> Vec<Process> {
+    below(ancestor, all())
+}
+
+/// The same out of a list that was made before.
+pub fn below(ancestor: Pid, processes: impl IntoIterator<Item = Process>) -> Vec<Process> {
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
-    for process in all() {
+    for process in processes {
         children.entry(process.parent).or_default().push(process);
     }
     let mut found = Vec::new();

@@ -8,6 +8,7 @@ use crate::cluster::local::LocalOptions;
 use crate::cluster::local::control_group::Groups;
 use crate::cluster::local::home::{Folders, Record};
 use crate::cluster::local::log_file::WorkspaceLog;
+use crate::cluster::local::process_table::{self, Process};
 use crate::cluster::local::self_test::Verdict;
 use crate::cluster::local::spec::Tier;
 use crate::cluster::{AgentTrust, Component, GroupSpec, Note, NoteKind, ObservedWorkspace, Phase, Reason, Size, WorkspaceSpec};
@@ -16,10 +17,15 @@ use rustix::process::Pid;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Notes kept for the next `observe`; more than a start and a stop make, so that only a broken caller loses any.
 const MOST_NOTES: usize = 256;
+
+/// A little less than the watchdogs' period, so that each of them sees new numbers.
+const PROCESSES_GOOD_FOR: Duration = Duration::from_millis(900);
 
 /// One start, as ordered.
 #[derive(Debug, Clone)]
@@ -130,6 +136,8 @@ pub struct Shared {
     pub options: LocalOptions,
     pub is_root: bool,
     state: Mutex<State>,
+    /// The host's processes a moment ago: one list for the watchdogs of all workspaces.
+    processes: Mutex<Option<(Instant, Arc<Vec<Process>>)>>,
     pub changes: watch::Sender<u64>,
     /// `None` while the self-test runs.
     pub verdict: watch::Sender<Option<Arc<Verdict>>>,
@@ -143,6 +151,7 @@ impl Shared {
             options,
             is_root,
             state: Mutex::default(),
+            processes: Mutex::default(),
             changes: watch::Sender::new(0),
             verdict: watch::Sender::new(None),
             scanned: watch::Sender::new(false),
@@ -151,6 +160,15 @@ impl Shared {
 
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The host's processes, at most [`PROCESSES_GOOD_FOR`] old. Reads many files where it is older.
+    pub fn processes(&self) -> Arc<Vec<Process>> {
+        let mut held = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*held {
+            Some((at, list)) if at.elapsed() < PROCESSES_GOOD_FOR => Arc::clone(list),
+            _ => Arc::clone(&held.insert((Instant::now(), Arc::new(process_table::all()))).1),
+        }
     }
 
     pub fn tick(&self) {

@@ -297,8 +297,8 @@ fn kill(run: &Run<'_>) {
 
 async fn check_memory(run: &Run<'_>, progress: &mut Progress) {
     let Some(limit) = progress.memory else { return };
-    let keeper = run.live.keeper;
-    let over = tokio::task::spawn_blocking(move || uses_more_than(keeper, limit)).await.unwrap_or(false);
+    let (keeper, shared) = (run.live.keeper, Arc::clone(run.shared));
+    let over = tokio::task::spawn_blocking(move || uses_more_than(&shared, keeper, limit)).await.unwrap_or(false);
     if over && progress.why.is_none() {
         progress.why = Some(out_of_memory(&run.start.spec));
         kill(run);
@@ -312,8 +312,8 @@ fn out_of_memory(spec: &crate::cluster::WorkspaceSpec) -> Reason {
 }
 
 /// Resident memory counts shared pages again and again but is cheap, so the exact sum is made only when it is exceeded.
-fn uses_more_than(keeper: Pid, limit: u64) -> bool {
-    let processes = process_table::descendants(keeper);
+fn uses_more_than(shared: &Shared, keeper: Pid, limit: u64) -> bool {
+    let processes = process_table::below(keeper, shared.processes().iter().copied());
     let page = rustix::param::page_size() as u64;
     let resident: u64 = processes.iter().map(|p| p.resident_pages * page).sum();
     let exact = || processes.iter().map(|p| process_table::proportional_bytes(p.pid).unwrap_or(p.resident_pages * page)).sum::<u64>();
