@@ -15,12 +15,12 @@ trap 'rm -rf "$work"' EXIT
 preact=11.2.0 htm=3.1.1 signals=2.11.4 signals_core=1.14.5 xterm=6.0.0 fit=0.11.0 search=0.16.0 web_links=0.12.0 lucide=1.62.0 inter=5.3.0
 fonttools=4.60.1
 
-icons="activity archive arrow-big-up arrow-down arrow-left arrow-right arrow-up ban book-open bot box boxes calendar check chevron-down
+icons="activity arrow-big-up arrow-down arrow-up ban book-open box boxes check chevron-down
 chevron-left chevron-right chevron-up chevrons-up-down circle-alert circle-check circle-dashed circle-question-mark circle-stop circle-x
-clock coffee container copy cpu database download ellipsis external-link eye eye-off file-text gauge hard-drive hexagon history house
-info key-round layers layout-grid link list list-checks list-filter lock lock-open log-out maximize-2 memory-stick menu minimize-2 monitor moon
-notebook-pen pencil play plus refresh-cw rotate-cw scaling scroll-text search settings shield shield-check shield-off shield-user square-terminal
-sun sun-moon terminal text-wrap timer trash-2 triangle-alert user-check user-minus user-plus user-round users user-x wifi-off wrench x"
+coffee container copy cpu database download ellipsis eye eye-off file-text hexagon history house
+info key-round layers layout-grid link list list-checks lock lock-open log-out maximize-2 menu monitor moon
+notebook-pen play plus refresh-cw rotate-cw scroll-text search settings shield-check shield-off shield-user square-terminal
+sun sun-moon terminal text-wrap trash-2 triangle-alert user-check user-minus user-plus user-round users user-x wifi-off x"
 
 fetch() { # NAME VERSION -> unpacked under $work/NAME
   mkdir -p "$work/$1"

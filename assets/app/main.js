@@ -4,9 +4,10 @@ import { here, match, navigate, setRoutes, signInAddress, startRouter } from './
 import { installation, me, recognise } from './lib/session.js';
 import { Dialogs, Toasts, Tooltip } from './components/floats.js';
 import { openKeys, openPalette, Shell } from './components/shell.js';
-import { Callout, Failed, Skeleton } from './components/places.js';
+import { Callout, FailedPage, Skeleton } from './components/places.js';
 import { connection } from './lib/events.js';
 import { showClock } from './lib/format.js';
+import { hasFace, loadFace } from './theme.js';
 
 setRoutes([
   { pattern: '/setup', load: () => import('./pages/setup.js'), bare: true },
@@ -41,7 +42,7 @@ class Fence extends Component {
   }
   render() {
     const { error, path } = this.state;
-    if (error && path === here.value.path) return html`<div class="page"><div class="card"><${Failed} what="This page could not be shown" error=${{ message: 'Something in it went wrong. Reload it; what you saved is safe.' }} again=${() => location.reload()} /></div></div>`;
+    if (error && path === here.value.path) return html`<${FailedPage} what="This page could not be shown" error=${{ message: 'Something in it went wrong. Reload it; what you saved is safe.' }} again=${() => location.reload()} />`;
     return this.props.children;
   }
 }
@@ -58,8 +59,8 @@ function Page() {
     setLost(false);
     if (found && !pages.has(found.route)) found.route.load().then((page) => { pages.set(found.route, page.default); setLoaded((count) => count + 1); }, () => setLost(true));
   }, [found?.route]);
-  if (!found) return html`<div class="page"><div class="card"><${Failed} what="No such page" error=${{ status: 404, message: 'The address leads nowhere. It may have been cut off when it was copied.' }} /></div></div>`;
-  if (lost) return html`<div class="page"><div class="card"><${Failed} what="The page could not be loaded" error=${{ status: 0, message: 'The server did not answer.' }} again=${() => location.reload()} /></div></div>`;
+  if (!found) return html`<${FailedPage} what="No such page" error=${{ status: 404, message: 'The address leads nowhere. It may have been cut off when it was copied.' }} />`;
+  if (lost) return html`<${FailedPage} what="The page could not be loaded" error=${{ status: 0, message: 'The server did not answer.' }} again=${() => location.reload()} />`;
   const page = pages.get(found.route);
   if (!page) return html`<div class="page"><${Skeleton} lines=${4} /></div>`;
   return h(page, { key: found.params.id || found.route.pattern, params: found.params });
@@ -73,7 +74,7 @@ function Offline() {
 
 function App() {
   const bare = match(here.value.path)?.route.bare;
-  if (trouble.value) return html`<main class="page"><div class="card"><${Failed} what="Codex Web could not be reached" error=${trouble.value} again=${start} /></div></main>`;
+  if (trouble.value) return html`<main><${FailedPage} what="Codex Web could not be reached" error=${trouble.value} again=${start} /></main>`;
   if (!ready.value) return null;
   const floats = html`<${Dialogs} /><${Toasts} /><${Tooltip} />`;
   if (bare) return html`<${Page} />${floats}`;
@@ -107,6 +108,7 @@ document.addEventListener('keydown', (event) => {
   if (go) { before = ''; navigate(go); } else if (event.key === '?') openKeys();
 });
 
+if (!hasFace()) (window.requestIdleCallback || setTimeout)(() => { loadFace(); });
 startRouter();
 render(h(App, {}), /** @type {HTMLElement} */ (document.getElementById('app')));
 start();

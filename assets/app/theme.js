@@ -1,6 +1,6 @@
 /**
- * The theme, chosen before anything is drawn: the system's unless somebody chose another one on this device.
- * A module of its own so that it runs first; it imports nothing.
+ * The theme, chosen before anything is drawn: the system's unless somebody chose another one on this device; and the
+ * typeface. A module of its own so that it runs first; it imports nothing.
  */
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
@@ -33,3 +33,20 @@ function show(which) {
 }
 
 show(theme());
+
+const FACE = 'codex-face';
+
+/** Whether the typeface was fetched on this device before, so that it can be had at once. */
+export function hasFace() {
+  try { return localStorage.getItem(FACE) === 'yes'; } catch { return false; }
+}
+
+/** Fetches the typeface: at the start where it is at hand, else after the first page is drawn, whose weight it would double. */
+export async function loadFace() {
+  try {
+    document.fonts.add(await new FontFace('Inter', 'url("/vendor/inter.woff2") format("woff2")', { weight: '400 600' }).load());
+    localStorage.setItem(FACE, 'yes');
+  } catch { /* the system's typeface stays */ }
+}
+
+if (hasFace()) loadFace();

@@ -1,10 +1,12 @@
 /** An opened audit entry: what changed on the left, where it came from and its place in the chain on the right. */
-import { html, useState } from '../lib/html.js';
+import { html, loadStyle, useState } from '../lib/html.js';
 import { browserOf } from '../lib/agent.js';
 import { setQuery } from '../lib/router.js';
 import { Button, Id } from './basics.js';
-import { Segments } from './fields.js';
+import { Segments } from './segments.js';
 import { Facts } from './places.js';
+
+await loadStyle('/style/table.css');
 
 /** Flattens nested values into dotted keys. @param {any} value @param {string} [prefix] @returns {Record<string, string>} */
 function flat(value, prefix = '') {
@@ -33,7 +35,7 @@ function Diff({ before, after }) {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   const moved = keys.filter((key) => before[key] !== after[key]);
   const line = (/** @type {string} */ mark, /** @type {string} */ key, /** @type {string} */ value) => html`<div class=${`diff-line ${mark === '+' ? 'add' : mark === '-' ? 'del' : ''}`}><span>${mark}<span class="sr">${mark === '+' ? 'after' : mark === '-' ? 'before' : ''}</span></span><span class="cut">${key.replace('resourceQuota.', '')}</span><span>${value}</span></div>`;
-  return html`<div class="section-head"><h3>What changed</h3><span class="hint t12">${moved.length} of ${keys.length} values</span>${keys.length > moved.length && html`<span class="right"><${Segments} label="Values" value=${all} onPick=${setAll} options=${[['changes', 'Changes'], ['all', 'All values']]} /></span>`}</div>
+  return html`<div class="section-head"><h2>What changed</h2><span class="hint t12">${moved.length} of ${keys.length} values</span>${keys.length > moved.length && html`<span class="right"><${Segments} label="Values" value=${all} onPick=${setAll} options=${[['changes', 'Changes'], ['all', 'All values']]} /></span>`}</div>
     <div class="diff">${(all === 'all' ? keys : moved).map((key) => (before[key] === after[key] ? line('', key, before[key]) : html`${before[key] !== undefined && line('-', key, before[key])}${after[key] !== undefined && line('+', key, after[key])}`))}</div>`;
 }
 
@@ -41,7 +43,7 @@ function Diff({ before, after }) {
 function Values({ details }) {
   const all = Object.entries(flat(details)).filter(([key]) => key !== 'reason');
   if (all.length === 0) return html`<p class="fg2">Nothing more was recorded.</p>`;
-  return html`<div class="section-head"><h3>What was recorded</h3></div><div class="diff">${all.map(([key, value]) => html`<div class="diff-line"><span /><span class="cut">${key}</span><span>${value}</span></div>`)}</div>`;
+  return html`<div class="section-head"><h2>What was recorded</h2></div><div class="diff">${all.map(([key, value]) => html`<div class="diff-line"><span /><span class="cut">${key}</span><span>${value}</span></div>`)}</div>`;
 }
 
 /** @param {{entry: import('../lib/types.js').AuditEntry}} props */

@@ -1,9 +1,11 @@
 /** Dialogs: the browser's own, so that focus, Escape and the page behind are right; and the two every page asks with. */
-import { html, useEffect, useId, useRef, useState } from '../lib/html.js';
+import { html, loadStyle, useEffect, useId, useRef, useState } from '../lib/html.js';
 import { ApiError } from '../lib/api.js';
 import { openDialog } from '../lib/overlay.js';
 import { Button } from './basics.js';
 import { Callout } from './places.js';
+
+await loadStyle('/style/dialog.css');
 
 /** @param {{title?: any, lead?: any, wide?: boolean, kind?: string, label?: string, onClose: () => void, children?: any}} props */
 export function Dialog({ title, lead, wide, kind = 'modal', label, onClose, children }) {

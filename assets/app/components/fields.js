@@ -62,6 +62,3 @@ export function CheckField({ form, name, label, hint, ...more }) {
 export function SearchBox({ value, label, onText, ...more }) {
   return html`<div class="input-wrap find"><${Icon} name="search" class="lead" /><input class="input" type="search" aria-label=${label} placeholder=${label} value=${value} autocomplete="off" spellcheck="false" onInput=${(/** @type {any} */ event) => onText(event.target.value)} ...${more} /></div>`;
 }
-
-/** A few views of the same thing. @param {{label: string, value: string, options: [string, string, string?][], onPick: (value: string) => void}} props */
-export const Segments = ({ label, value, options, onPick }) => html`<div class="segments" role="group" aria-label=${label}>${options.map(([key, word, icon]) => html`<button type="button" aria-pressed=${key === value ? 'true' : 'false'} onClick=${() => onPick(key)}>${icon && html`<${Icon} name=${icon} />`}${word}</button>`)}</div>`;

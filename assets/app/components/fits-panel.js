@@ -1,9 +1,11 @@
 /** The panel that says whether it fits: one sentence, ways out, then each level in the order of the check. */
-import { html } from '../lib/html.js';
+import { html, loadStyle } from '../lib/html.js';
 import { levels, sentence } from '../lib/fits.js';
 import { plural, show, showSize } from '../lib/format.js';
 import { Icon, Id } from './basics.js';
 import { Gauge } from './gauge.js';
+
+await loadStyle('/style/forms.css');
 
 /** @param {{fits: import('../lib/fits.js').Fits, group: any, invalid: boolean, size: any, button: any, ways?: any, title?: string}} props */
 export function FitsPanel({ fits, group, invalid, size, button, ways }) {

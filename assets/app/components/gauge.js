@@ -1,6 +1,6 @@
 /** Quota gauges: what is counted, what a request would add, and the end of the track as the limit. */
 import { html } from '../lib/html.js';
-import { amount, cores, bytes, number, percent, show, unitFor } from '../lib/format.js';
+import { amount, number, percent, show, unitFor } from '../lib/format.js';
 import { resourceWord } from '../lib/words.js';
 import { Badge } from './basics.js';
 
@@ -10,7 +10,7 @@ import { Badge } from './basics.js';
 export const levelOf = (share) => (share >= 90 ? 'bad' : share >= 80 ? 'warn' : '');
 
 /** The numbers in the unit of the limit. @param {string} resource @param {number} used @param {number} add @param {number} total */
-function figures(resource, used, add, total) {
+export function figures(resource, used, add, total) {
   if (resource === 'memory' || resource === 'storage') {
     const { unit, name } = unitFor(total || used);
     return { used: number(used / unit), add: number(add / unit), total: number(total / unit), unit: name };
@@ -45,26 +45,3 @@ export function Track({ now, more = 0, limit, words, thick, kind }) {
 export function Gauges({ usage, only = ['cpu', 'memory', 'storage'] }) {
   return html`<div class="gauges">${only.map((resource) => { const level = /** @type {any} */ (usage)[resource]; return level && html`<${Gauge} key=${resource} resource=${resource} used=${level.used} total=${level.total} />`; })}</div>`;
 }
-
-/** The same as four tiles: figure first, then bar, then what is left. @param {{usage: import('../lib/types.js').Usage, note?: string}} props */
-export function Tiles({ usage, note }) {
-  return html`<section class="card tiles" aria-label="Quota">${['cpu', 'memory', 'storage', 'pods'].map((resource) => {
-    const level = /** @type {any} */ (usage)[resource];
-    const now = amount(resource, level.used) || 0;
-    const limit = amount(resource, level.total) || 0;
-    const share = limit ? (now / limit) * 100 : 0;
-    const text = figures(resource, now, 0, limit);
-    const left = limit - now;
-    return html`<div key=${resource}><div class="h">${resourceWord(resource)}${levelOf(share) ? html`<${Badge} kind=${levelOf(share)}>${percent(share)}<//>` : html`<span class="t12">${percent(share)}</span>`}</div>
-      <div class="f">${text.used} <small>of ${text.total} ${text.unit}</small></div><${Track} now=${now} limit=${limit} thick words=${`${resourceWord(resource)}: ${text.used} of ${text.total} ${text.unit}`} />
-      <div class="t12 fg3">${resource === 'pods' && note ? note : left < 0 ? `${show(resource, -left)} over` : `${show(resource, left)} left`}</div></div>`;
-  })}</section>`;
-}
-
-/** Which resource is nearest to its limit. @param {import('../lib/types.js').Usage} usage */
-export function tightest(usage) {
-  return /** @type {const} */ (['cpu', 'memory', 'storage', 'pods']).map((resource) => ({ resource, share: usage[resource]?.percentage || 0 })).sort((a, b) => b.share - a.share)[0];
-}
-
-/** Adds quantities of one kind. @param {string} resource @param {any[]} list */
-export const sum = (resource, list) => list.reduce((all, text) => all + ((resource === 'cpu' ? cores(text) : bytes(text)) || 0), 0);

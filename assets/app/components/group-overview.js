@@ -1,12 +1,14 @@
 /** A group at a glance: quota tiles, what stands out, who uses most, and its facts. */
-import { html } from '../lib/html.js';
+import { html, loadStyle } from '../lib/html.js';
 import { may } from '../lib/can.js';
 import { called, percent, plural, show, showBytes, showCores, showDate } from '../lib/format.js';
 import { useQuery } from '../lib/query.js';
 import { resourceWord } from '../lib/words.js';
 import { Avatar, Button, Person, Status } from './basics.js';
-import { sum, tightest, Tiles } from './gauge.js';
+import { sum, tightest, Tiles } from './gauge-tiles.js';
 import { Callout, Card, Empty, Facts, Loaded } from './places.js';
+
+await loadStyle('/style/table.css');
 
 /** @typedef {import('../lib/types.js').Group} Group */
 

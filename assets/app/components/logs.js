@@ -9,6 +9,8 @@ import { Button, Icon } from './basics.js';
 import { SearchBox } from './fields.js';
 import { Empty, Failed } from './places.js';
 
+await loadStyle('/style/terminal.css');
+
 const KEEP = 5000; // lines on screen; the oldest go first
 
 /** @typedef {{key: number, at: string, text: string}} Line */
@@ -38,7 +40,6 @@ async function read(path, signal, add) {
 
 /** @param {{workspace: import('../lib/types.js').Workspace}} props */
 export default function Logs({ workspace }) {
-  loadStyle('/style/terminal.css');
   const no = refusal(workspace, 'view_workspace_logs');
   const [lines, setLines] = useState(/** @type {Line[]} */ ([]));
   const [error, setError] = useState(/** @type {ApiError | null} */ (null));

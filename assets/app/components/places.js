@@ -27,12 +27,16 @@ export function PageHead({ title, beside, facts, actions, lead, tabbed, bottom }
 }
 
 /** @param {{icon: string, title: string, text?: any, action?: any}} props */
-export const Empty = ({ icon, title, text, action }) => html`<div class="empty"><span class="tile s40"><${Icon} name=${icon} class="s20" /></span><h3>${title}</h3>${text && html`<p>${text}</p>`}${action}</div>`;
+export const Empty = ({ icon, title, text, action }) => html`<div class="empty"><span class="tile s40"><${Icon} name=${icon} class="s20" /></span><h2>${title}</h2>${text && html`<p>${text}</p>`}${action}</div>`;
 
-/** @param {{what: string, error: any, again?: () => void}} props what: "The members could not be read" */
-export function Failed({ what, error, again }) {
+/** A whole page that cannot be shown. @param {{what: string, error: any, again?: () => void}} props */
+export const FailedPage = (props) => html`<div class="page"><div class="card"><${Failed} ...${props} page /></div></div>`;
+
+/** @param {{what: string, error: any, again?: () => void, page?: boolean}} props what: "The members could not be read" */
+export function Failed({ what, error, again, page }) {
+  const title = error?.status === 404 ? 'Not here, or not yours to see' : what;
   return html`<div class="failed" role="alert"><${Icon} name=${error?.status === 0 ? 'wifi-off' : error?.status === 404 ? 'search' : 'circle-x'} /><div>
-    <h3>${error?.status === 404 ? 'Not here, or not yours to see' : what}</h3><p>${error?.message || 'The page met something it did not expect.'}</p>
+    ${page ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}<p>${error?.message || 'The page met something it did not expect.'}</p>
     <div class="row wrap">${again && html`<${Button} icon="rotate-cw" onClick=${again}>Try again<//>`}${error?.callid && html`<${Id} id=${error.callid} label="Copy the call id" />`}</div></div></div>`;
 }
 

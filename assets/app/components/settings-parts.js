@@ -1,8 +1,10 @@
 /** Parts of settings pages: the bar that says what changed, and the place for what cannot be undone. */
-import { html, useEffect } from '../lib/html.js';
+import { html, loadStyle, useEffect } from '../lib/html.js';
 import { guard } from '../lib/router.js';
 import { Button } from './basics.js';
 import { Card } from './places.js';
+
+await loadStyle('/style/forms.css');
 
 /** @param {{form: import('../lib/form.js').Form, word?: string}} props */
 export function SaveBar({ form, word = 'Save' }) {

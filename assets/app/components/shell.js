@@ -1,5 +1,5 @@
 /** The frame around every page: side bar (a rail when narrower, a drawer when narrow), top bar, and what floats. */
-import { html, useEffect, useState } from '../lib/html.js';
+import { html, useState } from '../lib/html.js';
 import { may } from '../lib/can.js';
 import { connection } from '../lib/events.js';
 import { called, showClock } from '../lib/format.js';
@@ -10,7 +10,6 @@ import { installation, me, signOut } from '../lib/session.js';
 import { stateOf } from '../lib/words.js';
 import { setTheme, theme } from '../theme.js';
 import { Avatar, Icon, Mark } from './basics.js';
-import { Dialog } from './dialog.js';
 import { Menu } from './menu.js';
 import { crumbs } from './places.js';
 
@@ -39,7 +38,7 @@ export function adminPages() {
   ].filter((page) => page !== false);
 }
 
-function Side() {
+export function Side() {
   const { data } = useQuery('/api/workspaces?mine=true&limit=8', ['workspace']);
   const admin = adminPages();
   const rail = matchMedia('(min-width: 768px) and (max-width: 1199px)').matches;
@@ -50,14 +49,6 @@ function Side() {
         mark=${html`<span class=${`dot ${stateOf(workspace).shape}`} role="img" aria-label=${`${stateOf(workspace).word}:`} />`} />`)}`}
       ${admin.length > 0 && html`<div class="side-title">Administration</div>${admin.map((page) => html`<${Item} key=${page.href} ...${page} tip=${tip(page.text)} />`)}`}
     </nav><${Connection} /></aside>`;
-}
-
-/** @param {{done: () => void}} props */
-function Drawer({ done }) {
-  const { path } = here.value;
-  const [first] = useState(path);
-  useEffect(() => { if (path !== first) done(); }, [path]);
-  return html`<${Dialog} kind="drawer" label="Menu" onClose=${done}><${Side} /><//>`;
 }
 
 function Crumbs() {
@@ -71,24 +62,19 @@ function Account() {
   if (!user) return null;
   const pick = (/** @type {import('../theme.js').Theme} */ next) => ({ current: chosen === next, run: () => { setTheme(next); setChosen(next); } });
   return html`<${Menu} label="Account" button=${{ class: 'iconbtn l', inside: html`<${Avatar} of=${user} />` }} head=${html`<div class="strong cut">${called(user)}</div><div class="t12 fg3 cut">${user.email}</div>`} items=${[
-    { text: 'Profile', icon: 'user-round', href: '/profile' }, { text: 'Keyboard', icon: 'circle-question-mark', run: () => { openDialog(Keys); } },
+    { text: 'Profile', icon: 'user-round', href: '/profile' }, { text: 'Keyboard', icon: 'circle-question-mark', run: openKeys },
     { text: 'System theme', icon: 'sun-moon', line: true, ...pick('system') }, { text: 'Light', icon: 'sun', ...pick('light') }, { text: 'Dark', icon: 'moon', ...pick('dark') },
     { text: 'Sign out', icon: 'log-out', line: true, run: () => { signOut(); } }]} />`;
 }
 
-/** @param {{done: () => void}} props */
-function Keys({ done }) {
-  const all = [['Search or jump to', 'Ctrl K'], ['New workspace', 'N'], ['Home', 'G H'], ['Groups', 'G G'], ['Leave the terminal', 'Ctrl Shift Esc'], ['Close what is open', 'Esc'], ['This list', '?']];
-  return html`<${Dialog} title="Keyboard" onClose=${done}><dl class="facts-list" style="margin-top:12px">${all.map(([what, keys]) => html`<div><dt>${what}</dt><dd class="row">${keys.split(' ').map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl><div class="buttons"><button type="button" class="btn" autofocus onClick=${done}>Close</button></div><//>`;
-}
-
 export const openPalette = async () => { const { Palette } = await import('./palette.js'); if (!document.querySelector('dialog.palette')) openDialog(Palette); };
-export const openKeys = () => openDialog(Keys);
+export const openKeys = async () => { openDialog((await import('./shell-dialogs.js')).Keys); };
+const openDrawer = async () => { openDialog((await import('./shell-dialogs.js')).Drawer); };
 
 /** @param {{children: any}} props */
 export function Shell({ children }) {
   return html`<a class="skip" href="#main">To the content</a><div class="shell"><${Side} /><div>
-    <header class="top"><button type="button" class="iconbtn menu-button" aria-label="Open the menu" onClick=${() => openDialog(Drawer)}><${Icon} name="menu" /></button><${Crumbs} />
-      <button type="button" class="search-open" aria-label="Search or jump to" aria-keyshortcuts="Control+K Meta+K" onClick=${openPalette}><${Icon} name="search" /><span>Search or jump to</span><kbd>${/Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K'}</kbd></button><${Account} /></header>
+    <header class="top"><button type="button" class="iconbtn menu-button" aria-label="Open the menu" onClick=${openDrawer}><${Icon} name="menu" /></button><${Crumbs} />
+      <button type="button" class="search-open" aria-keyshortcuts="Control+K Meta+K" onClick=${openPalette}><${Icon} name="search" /><span>Search or jump to </span><kbd>${/Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K'}</kbd></button><${Account} /></header>
     <main id="main" tabindex="-1">${children}</main></div></div>`;
 }

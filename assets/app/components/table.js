@@ -2,7 +2,7 @@
  * A table over a list of the server: search, sort, filters and page in the address, selection with bulk actions, CSV.
  * Paging is by key: the server says where the next page begins, and we remember where the earlier ones did.
  */
-import { html, useEffect, useRef, useState } from '../lib/html.js';
+import { html, loadStyle, useEffect, useRef, useState } from '../lib/html.js';
 import { withParams } from '../lib/api.js';
 import { number } from '../lib/format.js';
 import { fail } from '../lib/overlay.js';
@@ -13,6 +13,8 @@ import { Button, Icon } from './basics.js';
 import { Empty, Failed, Skeleton } from './places.js';
 import { Filters } from './filters.js';
 import { SearchBox } from './fields.js';
+
+await loadStyle('/style/table.css');
 
 /**
  * @typedef {object} Column

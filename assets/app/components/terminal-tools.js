@@ -27,7 +27,7 @@ export function TerminalSearch({ handle, done }) {
     <button type="button" class="term-btn" aria-label="The one before" onClick=${() => turn(true)}><${Icon} name="chevron-up" /></button><button type="button" class="term-btn" aria-label="The next one" onClick=${() => turn(false)}><${Icon} name="chevron-down" /></button><button type="button" class="term-btn" aria-label="Close" onClick=${done}><${Icon} name="x" /></button></div>`;
 }
 
-const KEYS = /** @type {[string, string, string][]} */ ([['Esc', 'Escape', '\x1b'], ['Tab', 'Tab', '\t'], ['Ctrl', 'Control', ''], ['↑', 'Up', '\x1b[A'], ['↓', 'Down', '\x1b[B'], ['←', 'Left', '\x1b[D'], ['→', 'Right', '\x1b[C']]);
+const KEYS = /** @type {[string, string, string][]} */ ([['Esc', 'Esc', '\x1b'], ['Tab', 'Tab', '\t'], ['Ctrl', 'Ctrl', ''], ['↑', 'Up', '\x1b[A'], ['↓', 'Down', '\x1b[B'], ['←', 'Left', '\x1b[D'], ['→', 'Right', '\x1b[C']]);
 
 /** @param {{handle: Handle | undefined}} props */
 export function TouchKeys({ handle }) {

@@ -12,8 +12,7 @@ import { TerminalSearch, TouchKeys } from './terminal-tools.js';
 /** @typedef {import('../lib/types.js').Workspace} Workspace */
 /** @typedef {{term: any, search: any, link: import('../lib/terminal-link.js').TerminalLink}} Handle */
 
-loadStyle('/vendor/xterm.css');
-loadStyle('/style/terminal.css');
+await Promise.all([loadStyle('/vendor/xterm.css'), loadStyle('/style/terminal.css')]);
 
 /** @param {{workspace: Workspace}} props */
 export default function TerminalPart({ workspace }) {

@@ -1,10 +1,12 @@
 /** Workspaces as a plain table without paging, for lists that are short by nature. */
-import { html } from '../lib/html.js';
+import { html, loadStyle } from '../lib/html.js';
 import { showSize } from '../lib/format.js';
 import { navigate } from '../lib/router.js';
 import { menuItems } from '../lib/workspace-actions.js';
 import { Status, Time } from './basics.js';
 import { Menu } from './menu.js';
+
+await loadStyle('/style/table.css');
 
 /** @param {{list: import('../lib/types.js').Workspace[]}} props */
 export function WorkspaceLines({ list }) {

@@ -9,7 +9,7 @@ import { refresh } from '../lib/query.js';
 import { menuItems } from '../lib/workspace-actions.js';
 import { Button, Person, Status, Time } from './basics.js';
 import { confirm } from './dialog.js';
-import { sum } from './gauge.js';
+import { sum } from './gauge-tiles.js';
 import { Menu } from './menu.js';
 import { DataTable } from './table.js';
 

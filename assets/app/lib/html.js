@@ -12,14 +12,18 @@ export const html = htm.bind(h);
 /** @typedef {import('../../vendor/preact.mjs').Child} Child */
 /** @typedef {import('../../vendor/preact.mjs').VNode} VNode */
 
-const loaded = new Set();
+/** @type {Map<string, Promise<void>>} */
+const loaded = new Map();
 
-/** Adds a style sheet that only some pages need, once. @param {string} address */
+/** Adds a style sheet that only some pages need, once; modules wait for it, so that nothing is drawn without it. @param {string} address */
 export function loadStyle(address) {
-  if (loaded.has(address)) return;
-  loaded.add(address);
+  const known = loaded.get(address);
+  if (known) return known;
   const link = document.createElement('link');
   link.rel = 'stylesheet';
   link.href = address;
+  const there = new Promise((/** @type {(value: void) => void} */ done) => { link.onload = link.onerror = () => done(); });
   document.head.append(link);
+  loaded.set(address, there);
+  return there;
 }

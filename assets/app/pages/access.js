@@ -1,10 +1,12 @@
 /** Administration: who may do what, the whole matrix as the server holds it. */
-import { html, useState } from '../lib/html.js';
+import { html, loadStyle, useState } from '../lib/html.js';
 import { plural } from '../lib/format.js';
 import { useQuery } from '../lib/query.js';
 import { Icon } from '../components/basics.js';
 import { SearchBox } from '../components/fields.js';
 import { Card, Loaded, PageHead, usePage } from '../components/places.js';
+
+await loadStyle('/style/table.css');
 
 /** @param {{value: any}} props */
 function Cell({ value }) {

@@ -4,7 +4,7 @@ import { refusal } from '../lib/can.js';
 import { useQuery } from '../lib/query.js';
 import { stateWord } from '../lib/words.js';
 import { Avatar, Badge, Button, Id } from '../components/basics.js';
-import { Callout, Failed, PageHead, Skeleton, usePage } from '../components/places.js';
+import { Callout, Failed, FailedPage, PageHead, Skeleton, usePage } from '../components/places.js';
 import { Tabs } from '../components/tabs.js';
 import { GroupMembers } from '../components/group-members.js';
 import { GroupOverview } from '../components/group-overview.js';
@@ -20,7 +20,7 @@ export default function GroupPage({ params }) {
   const tab = params.tab || '';
   const address = `/groups/${params.id}`;
   usePage([{ text: 'Groups', href: '/groups' }, { text: group?.displayName || 'Group', href: address }, ...(WORDS[tab] ? [{ text: WORDS[tab] }] : [])]);
-  if (!group) return html`<div class="page">${query.error ? html`<div class="card"><${Failed} what="The group could not be read" error=${query.error} again=${query.reload} /></div>` : html`<${Skeleton} lines=${5} />`}</div>`;
+  if (!group) return query.error ? html`<${FailedPage} what="The group could not be read" error=${query.error} again=${query.reload} />` : html`<div class="page"><${Skeleton} lines=${5} /></div>`;
   const create = html`<${Button} kind="primary" icon="plus" href=${`/workspaces/new?group=${group.id}`} refused=${refusal(group, 'create_workspace')}>New workspace<//>`;
   return html`<div class="page"><${PageHead} tabbed title=${group.displayName} lead=${html`<${Avatar} of=${group} group size="s40" />`} actions=${create} bottom=${create}
       beside=${html`${group.private !== false && html`<${Badge} kind="line" icon="lock">Private<//>`}${group.role === 'admin' && html`<${Badge} kind="accent">You are an admin<//>`}${group.status !== 'active' && html`<${Badge} kind=${group.status === 'failed' ? 'bad' : 'warn'}>${stateWord(group.status)}<//>`}`}

@@ -4,15 +4,16 @@ import { may } from '../lib/can.js';
 import { called, plural } from '../lib/format.js';
 import { useQuery } from '../lib/query.js';
 import { me } from '../lib/session.js';
-import { Avatar, Badge, Button, Icon } from '../components/basics.js';
-import { Segments } from '../components/fields.js';
+import { Avatar, Badge, Button } from '../components/basics.js';
+import { Segments } from '../components/segments.js';
 import { Gauges } from '../components/gauge.js';
+import { Late } from '../components/late.js';
 import { Card, Empty, Failed, Loaded, PageHead, Skeleton, usePage } from '../components/places.js';
-import { TemplateStrip } from '../components/templates.js';
 import { WorkspaceCard } from '../components/workspace-card.js';
-import { WorkspaceLines } from '../components/workspace-lines.js';
 
 const VIEW = 'codex-home-view';
+const first = () => import('../components/first-steps.js');
+const lines = () => import('../components/workspace-lines.js');
 
 export default function Home() {
   usePage([{ text: 'Home' }]);
@@ -24,8 +25,8 @@ export default function Home() {
   const list = workspaces.data;
   const create = html`<${Button} kind="primary" icon="plus" href="/workspaces/new">New workspace<//>`;
   return html`<div class="page"><${PageHead} title="Home" facts=${facts(list, own, user)} actions=${list?.length > 0 && create} bottom=${list?.length > 0 && create} />
-    <div class="cols"><div class="stack s24"><${Mine} query=${workspaces} groups=${own} />${list?.length === 0 && own?.length > 0 && html`<${TemplateStrip} group=${own[0]} />`}</div>
-    <aside>${list?.length === 0 && groups.data && html`<${FirstSteps} groups=${own} />`}<${MyGroups} query=${groups} own=${own} /></aside></div></div>`;
+    <div class="cols"><div class="stack s24"><${Mine} query=${workspaces} groups=${own} />${list?.length === 0 && own?.length > 0 && html`<${Late} load=${first} part="TemplateStrip" group=${own[0]} />`}</div>
+    <aside>${list?.length === 0 && groups.data && html`<${Late} load=${first} part="FirstSteps" groups=${own} />`}<${MyGroups} query=${groups} own=${own} /></aside></div></div>`;
 }
 
 /** @param {any[] | undefined} list @param {any[] | undefined} own @param {any} user */
@@ -46,7 +47,7 @@ function Mine({ query, groups }) {
   return html`<section><div class="section-head"><h2>My workspaces</h2>${list?.length > 0 && html`<span class="hint">${list.length}</span><span class="right"><${Segments} label="View" value=${view} onPick=${pick} options=${[['cards', 'Cards', 'layout-grid'], ['list', 'List', 'list']]} /></span>`}</div>
     ${!list ? (query.error ? html`<div class="card"><${Failed} what="Your workspaces could not be read" error=${query.error} again=${query.reload} /></div>` : html`<div class="cards"><div class="card"><${Skeleton} lines=${4} height=${42} /></div><div class="card"><${Skeleton} lines=${4} height=${42} /></div></div>`)
     : list.length === 0 ? html`<div class="card">${none ? html`<${Empty} icon="users" title="You are in no group yet" text="A workspace belongs to a group. Ask an administrator to add you to one." />` : html`<${Empty} icon="square-terminal" title="No workspaces yet" text="A workspace is a machine of your own in the browser. It takes a few seconds." action=${html`<${Button} kind="primary" icon="plus" href="/workspaces/new">New workspace<//>`} />`}</div>`
-    : view === 'list' ? html`<${WorkspaceLines} list=${list} />` : html`<div class="cards">${list.map((/** @type {any} */ workspace) => html`<${WorkspaceCard} key=${workspace.id} workspace=${workspace} />`)}</div>`}</section>`;
+    : view === 'list' ? html`<${Late} load=${lines} part="WorkspaceLines" list=${list} />` : html`<div class="cards">${list.map((/** @type {any} */ workspace) => html`<${WorkspaceCard} key=${workspace.id} workspace=${workspace} />`)}</div>`}</section>`;
 }
 
 /** @param {{query: any, own: any[] | undefined}} props */
@@ -54,16 +55,4 @@ function MyGroups({ query, own }) {
   return html`<${Card} title="My groups" right=${html`<a href="/groups">${own && own.length > 3 ? `All ${own.length}` : 'All groups'}</a>`}><${Loaded} query=${query} what="Your groups could not be read">${() => (own?.length
     ? own.slice(0, 3).map((group) => html`<div class="card-part stack s8" key=${group.id}><div class="row"><${Avatar} of=${group} group /><a class="cut strong" href=${`/groups/${group.id}`}>${group.displayName}</a>${group.role === 'admin' && html`<${Badge} kind="line">admin<//>`}<span class="right t12 fg3 name">${group.usage.pods.used} of ${group.usage.pods.total} workspaces</span></div><${Gauges} usage=${group.usage} /></div>`)
     : html`<div class="card-body fg2 t13">You are a member of no group.${may(me.value, 'create_group') && html` <a href="/groups/new">Create one</a>`}</div>`)}<//><//>`;
-}
-
-/** @param {{groups: any[] | undefined}} props what to do on the first day */
-function FirstSteps({ groups }) {
-  const admin = may(me.value, 'create_group');
-  const steps = [
-    { text: admin ? 'Create a group' : 'Join a group', done: Boolean(groups?.length), href: admin ? '/groups/new' : undefined },
-    ...(admin ? [{ text: 'Add people', done: groups?.some((group) => group.memberCount > 1), href: '/admin/users/new' }] : []),
-    { text: 'Make a workspace', done: false, href: '/workspaces/new' }, { text: 'Type in its terminal', done: false },
-  ];
-  const next = steps.findIndex((step) => !step.done);
-  return html`<${Card} title="First steps" right=${`${steps.filter((step) => step.done).length} of ${steps.length}`}><ol class="steps card-body">${steps.map((step, i) => html`<li class=${step.done ? 'fg2' : i === next ? 'now' : 'todo'}><span class="m ok">${step.done ? html`<${Icon} name="circle-check" label="done" />` : html`<span class="ring fg3" />`}</span><span>${!step.done && step.href ? html`<a href=${step.href}>${step.text}</a>` : step.text}</span></li>`)}</ol><//>`;
 }

@@ -12,7 +12,8 @@ import { Avatar, Badge, Button, Icon, Id, Status, Time } from '../components/bas
 import { confirm, Dialog } from '../components/dialog.js';
 import { Select, TextField } from '../components/fields.js';
 import { Menu } from '../components/menu.js';
-import { Callout, Card, Facts, Failed, FormProblem, Loaded, PageHead, Skeleton, usePage } from '../components/places.js';
+import { Callout, Card, Facts, FailedPage, FormProblem, Loaded, PageHead, Skeleton, usePage } from '../components/places.js';
+import { Segments } from '../components/segments.js';
 import { SaveBar } from '../components/settings-parts.js';
 import { actions, removeUser, userItems } from '../components/user-actions.js';
 
@@ -23,7 +24,7 @@ export default function UserPage({ params }) {
   const query = useQuery(`/api/admin/users/${params.id}`, ['user', 'membership', 'workspace']);
   const user = /** @type {User | undefined} */ (query.data);
   usePage([{ text: 'Users', href: '/admin/users' }, { text: user ? called(user) : 'User' }]);
-  if (!user) return html`<div class="page">${query.error ? html`<div class="card"><${Failed} what="The account could not be read" error=${query.error} again=${query.reload} /></div>` : html`<${Skeleton} lines=${5} />`}</div>`;
+  if (!user) return query.error ? html`<${FailedPage} what="The account could not be read" error=${query.error} again=${query.reload} />` : html`<div class="page"><${Skeleton} lines=${5} /></div>`;
   const active = user.status === 'active';
   return html`<div class="page"><${PageHead} title=${called(user)} lead=${html`<${Avatar} of=${user} size="s40" />`} beside=${html`${user.isAdmin && html`<${Badge} kind="accent">Platform admin<//>`}${!active && html`<${Badge} kind="warn">${stateWord(user.status)}<//>`}`} facts=${html`<span>${user.email}</span><${Id} id=${user.id} />`}
       actions=${html`<${Button} icon="key-round" refused=${refusal(user, 'reset_user_password')} onClick=${() => actions.resetPassword(user)}>Reset password<//>${active ? html`<${Button} kind="danger" icon="user-x" refused=${refusal(user, 'disable_user')} onClick=${() => actions.disable(user)}>Disable<//>` : html`<${Button} kind="primary" icon="user-check" refused=${refusal(user, 'enable_user')} onClick=${() => actions.enable(user)}>Enable<//>`}<${Menu} label="More actions" items=${userItems(user, { page: true, removed: () => navigate('/admin/users') })} />`} />
@@ -70,5 +71,5 @@ function Workspaces({ user }) {
 function History({ user }) {
   const [by, setBy] = useState(false);
   const query = useQuery(`/api/admin/audit-logs?limit=6&${by ? `userId=${user.id}` : `resource=${encodeURIComponent(`user:${user.id}`)}`}`, ['audit', 'user']);
-  return html`<${Card} title="Activity" right=${html`<button type="button" class="link fg2" onClick=${() => setBy(!by)}>${by ? 'by this person' : 'to this account'}</button>`}><${Loaded} query=${query} what="The audit could not be read">${(/** @type {any} */ { items }) => (items.length ? html`<ul class="lines">${items.map((/** @type {any} */ entry) => html`<li key=${entry.id}><${Icon} name=${entry.success ? 'check' : 'ban'} class=${entry.success ? 'ok' : 'bad'} /><span class="cut">${actionWords(entry.action)}${!by && html` <span class="fg3">by ${entry.username}</span>`}</span><span class="at"><${Time} at=${entry.timestamp} /></span></li>`)}</ul>` : html`<p class="card-body t13 fg2">Nothing yet.</p>`)}<//><//>`;
+  return html`<${Card} title="Activity" right=${html`<${Segments} label="Which" value=${by ? 'by' : 'to'} onPick=${(/** @type {string} */ next) => setBy(next === 'by')} options=${[['to', 'On it'], ['by', 'By them']]} />`}><${Loaded} query=${query} what="The audit could not be read">${(/** @type {any} */ { items }) => (items.length ? html`<ul class="lines">${items.map((/** @type {any} */ entry) => html`<li key=${entry.id}><${Icon} name=${entry.success ? 'check' : 'ban'} class=${entry.success ? 'ok' : 'bad'} /><span class="cut">${actionWords(entry.action)}${!by && html` <span class="fg3">by ${entry.username}</span>`}</span><span class="at"><${Time} at=${entry.timestamp} /></span></li>`)}</ul>` : html`<p class="card-body t13 fg2">Nothing yet.</p>`)}<//><//>`;
 }

@@ -7,7 +7,7 @@ import { act, isMine, menuItems, reasons } from '../lib/workspace-actions.js';
 import { stateOf } from '../lib/words.js';
 import { Button, Icon, Id, Status } from '../components/basics.js';
 import { Menu } from '../components/menu.js';
-import { Callout, Failed, PageHead, Skeleton, usePage } from '../components/places.js';
+import { Callout, Failed, FailedPage, PageHead, Skeleton, usePage } from '../components/places.js';
 import { Tabs } from '../components/tabs.js';
 import { templateIcon, useTemplates } from '../components/templates.js';
 import { Overview } from '../components/workspace-overview.js';
@@ -28,7 +28,7 @@ export default function WorkspacePage({ params }) {
   const address = `/workspaces/${params.id}`;
   usePage([{ text: 'Home', href: '/' }, { text: workspace?.name || 'Workspace', href: address }]);
   // Gone while one looks at it: nothing here can be done any more.
-  if (!workspace || (query.error?.status === 404)) return html`<div class="page">${query.error ? html`<div class="card"><${Failed} what="The workspace could not be read" error=${query.error} again=${query.reload} /></div>` : html`<${Skeleton} lines=${6} />`}</div>`;
+  if (!workspace || (query.error?.status === 404)) return query.error ? html`<${FailedPage} what="The workspace could not be read" error=${query.error} again=${query.reload} />` : html`<div class="page"><${Skeleton} lines=${6} /></div>`;
   const template = by.get(workspace.templateId || '');
   return html`<div class="page"><${PageHead} tabbed title=${workspace.name} lead=${html`<span class="tile s40"><${Icon} name=${templateIcon(template?.icon, template?.kind)} /></span>`} beside=${html`<${Status} workspace=${workspace} />`}
       facts=${html`<span>${html`<a class="plain" href=${`/groups/${workspace.groupId}`}>${workspace.groupName}</a>`}${[template?.displayName || workspace.image, showSize(workspace.resources), isMine(workspace) ? '' : `of ${workspace.userName || 'somebody else'}`].filter(Boolean).map((text) => ` · ${text}`)}</span><${Id} id=${workspace.id} />`}
