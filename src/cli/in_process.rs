@@ -55,6 +55,7 @@ impl Transport for InProcess {
             let status = reply.status;
             let body = match reply.body {
                 ReplyBody::Json(text) | ReplyBody::Text(text) => text.into_bytes(),
+                ReplyBody::Bytes(bytes) => bytes.to_vec(),
                 ReplyBody::Stream(mut stream) => {
                     let mut bytes = Vec::new();
                     while let Some(piece) = stream.next().await {

@@ -87,13 +87,11 @@ pub fn serve(path: &str, accepts_gzip: bool, if_none_match: Option<&str>) -> Res
         (Some(gzip), false) if accepts_gzip => (200, gzip.clone(), true),
         _ => (200, file.plain.clone(), false),
     };
-    let stream = futures_util::stream::once(async move { Ok(body) });
-    let mut reply =
-        Reply { status, headers: Vec::new(), body: if unchanged { ReplyBody::Empty } else { ReplyBody::Stream(Box::pin(stream)) } }
-            .header("content-type", file.kind.clone())
-            .header("etag", etag)
-            .header("cache-control", "no-cache")
-            .header("vary", "accept-encoding");
+    let mut reply = Reply { status, headers: Vec::new(), body: if unchanged { ReplyBody::Empty } else { ReplyBody::Bytes(body) } }
+        .header("content-type", file.kind.clone())
+        .header("etag", etag)
+        .header("cache-control", "no-cache")
+        .header("vary", "accept-encoding");
     if encoded {
         reply = reply.header("content-encoding", "gzip");
     }

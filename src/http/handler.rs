@@ -84,6 +84,8 @@ pub enum ReplyBody {
     Empty,
     Json(String),
     Text(String),
+    /// A file, whole.
+    Bytes(bytes::Bytes),
     /// Sent as it comes, never compressed.
     Stream(LocalBoxStream<'static, std::io::Result<bytes::Bytes>>),
     /// An upgraded connection.

@@ -106,6 +106,7 @@ fn respond(reply: Reply) -> HttpResponse {
         ReplyBody::Empty => HttpResponseBuilder::new(status).finish(),
         ReplyBody::Json(text) => HttpResponseBuilder::new(status).content_type("application/json").body(text),
         ReplyBody::Text(text) => HttpResponseBuilder::new(status).content_type("text/plain; charset=utf-8").body(text),
+        ReplyBody::Bytes(bytes) => HttpResponseBuilder::new(status).body(bytes),
         ReplyBody::Stream(stream) => HttpResponseBuilder::new(status).streaming(stream),
     };
     for (name, value) in headers {

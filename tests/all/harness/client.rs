@@ -189,6 +189,7 @@ impl Answer {
         let text = match reply.body {
             ReplyBody::Empty | ReplyBody::Upgraded(_) => String::new(),
             ReplyBody::Json(text) | ReplyBody::Text(text) => text,
+            ReplyBody::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             ReplyBody::Stream(mut stream) => {
                 let mut bytes = Vec::new();
                 while let Ok(Some(Ok(part))) = tokio::time::timeout(std::time::Duration::from_millis(200), stream.next()).await {
