@@ -78,7 +78,7 @@ pub struct Reason {
 }
 
 /// One part of a workspace and how it is: the rows of "component health".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
     pub name: String,

@@ -3,7 +3,8 @@
 use super::{Caller, Ops};
 use crate::error::Result;
 use crate::policy::{Action, Target};
-use crate::store::templates::{self, Template};
+use crate::store::templates;
+pub use crate::store::templates::Template;
 use crate::store::{Read, actors};
 
 /// What a workspace can be made from, the built-in ones first.

@@ -5,7 +5,8 @@ use super::{Caller, Ops};
 use crate::domain::id::WorkspaceId;
 use crate::error::Result;
 use crate::policy::Action;
-use crate::store::timeline::{self, TimelineEvent};
+use crate::store::timeline;
+pub use crate::store::timeline::TimelineEvent;
 use crate::store::{Origin, Page, Read, Tx, actors};
 
 /// The entries before `before` (exclusive), newest first.

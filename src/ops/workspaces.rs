@@ -11,7 +11,8 @@ use crate::policy::explain::explain;
 use crate::policy::{Action, Actor, Context, Permit, Role, Target, WorkspaceFacts, may};
 use crate::store::inbox::{self, Notice};
 use crate::store::timeline::{self, NewEvent};
-use crate::store::workspaces::{self, Filter, Scope, Workspace};
+pub use crate::store::workspaces::Workspace;
+use crate::store::workspaces::{self, Filter, Scope};
 use crate::store::{Page, Read, Tx, actors, pool};
 
 /// What can be done to a workspace, in the order in which `can` lists it.

@@ -3,7 +3,7 @@
 use super::tx::Read;
 use crate::domain::id::{TemplateId, TemplateVersionId};
 use crate::domain::size::Size;
-use crate::domain::template::TemplateRecipe;
+use crate::domain::template::{Recipe, TemplateRecipe};
 use crate::error::{Error, Result};
 use rusqlite::Row;
 
@@ -25,6 +25,11 @@ pub struct Template {
 }
 
 impl Template {
+    /// Whether it starts a program of the host.
+    pub fn is_local(&self) -> bool {
+        matches!(self.recipe.recipe, Some(Recipe::Local { .. }))
+    }
+
     /// The size of a workspace for which nothing else is asked.
     pub fn default_size(&self) -> &Size {
         &self.recipe.default_size
