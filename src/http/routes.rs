@@ -8,7 +8,9 @@ use super::templates::TemplateView;
 use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
-use super::{control, events, health, logs, openapi, templates, terminal, workspaces};
+use super::{
+    access, audit, control, dashboard, events, groups, health, logs, members, openapi, search, templates, terminal, users, workspaces,
+};
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
 
@@ -55,6 +57,14 @@ const TERMINAL: &[Parameter] = &[
     asked("rows", ParameterKind::Integer, "Rows."),
     asked("auth", ParameterKind::Text, "ticket: the first frame shows a ticket, whatever the handshake carries."),
 ];
+const SEARCH: Parameter = asked("search", ParameterKind::Text, "A part of a name; one or two characters match the beginning.");
+const COUNT: Parameter = asked("count", ParameterKind::Flag, "Also tell how many there are in all; it costs a scan.");
+const CURSOR: Parameter = asked("cursor", ParameterKind::Text, "From the Link header of the page before.");
+const LIMIT: Parameter = asked("limit", ParameterKind::Integer, "1 to 1000.");
+const PAGE_LIMIT: Parameter = asked("limit", ParameterKind::Integer, "1 to 100, 20 when absent.");
+const NEXT_TOKEN: Parameter = asked("nextToken", ParameterKind::Text, "From the page before.");
+const FROM: Parameter = asked("startDate", ParameterKind::Time, "From this time on.");
+const TO: Parameter = asked("endDate", ParameterKind::Time, "Up to this time; a date means the whole day.");
 
 /// The table.
 pub const ROUTES: &[Route] = &[
@@ -67,6 +77,172 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/events", Access::Action(A::ReadEvents), to!(events::follow))
         .says("What changed, as it changes (server-sent events).")
         .gives(200, AnswerDoc::Stream("text/event-stream")),
+    // People
+    Route::get("/api/users/{user}", Access::Action(A::ViewUser), to!(users::get))
+        .says("One user: oneself, somebody of a group one administers, or anybody for platform admins.")
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>))
+        .with_etag(),
+    Route::get("/api/admin/users", Access::Action(A::ListUsers), to!(users::list))
+        .says("All users, by user name.")
+        .asks(&[SEARCH, asked("status", ParameterKind::Text, "active or disabled."), PAGE_LIMIT, NEXT_TOKEN, COUNT])
+        .gives(200, AnswerDoc::Json(schema_of::<users::UsersView>)),
+    Route::post("/api/admin/users", Access::Action(A::CreateUser), to!(users::create))
+        .says("A new user, with a temporary password or an invitation.")
+        .takes(schema_of::<users::CreateUserBody>)
+        .gives(201, AnswerDoc::Json(schema_of::<users::UserView>))
+        .with_idempotency()
+        .with_etag(),
+    Route::get("/api/admin/users/{user}", Access::Action(A::ViewUser), to!(users::get))
+        .says("One user, with workspaces and groups.")
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>))
+        .with_etag(),
+    Route::patch("/api/admin/users/{user}", Access::Action(A::UpdateUser), to!(users::update))
+        .says("Changes name, address, admin right and groups.")
+        .takes(schema_of::<users::UpdateUserBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>))
+        .with_etag(),
+    Route::delete("/api/admin/users/{user}", Access::Action(A::DeleteUser), to!(users::delete))
+        .says("Deletes a user who owns nothing.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(204, AnswerDoc::Nothing),
+    Route::post("/api/admin/users/{user}/enable", Access::Action(A::EnableUser), to!(users::enable))
+        .says("Lets a disabled user sign in again.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post("/api/admin/users/{user}/disable", Access::Action(A::DisableUser), to!(users::disable))
+        .says("Ends every sign-in and connection of a user, and lets nobody sign in as them.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post("/api/admin/users/{user}/promote", Access::Action(A::PromoteUserToAdmin), to!(users::promote))
+        .says("Makes a user a platform admin.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post("/api/admin/users/{user}/demote", Access::Action(A::DemoteAdminUser), to!(users::demote))
+        .says("Takes the platform admin right from a user.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post("/api/admin/users/{user}/reset-password", Access::Action(A::ResetUserPassword), to!(users::reset_password))
+        .says("Sets a password for a user and ends their sign-ins.")
+        .takes(schema_of::<users::ResetPasswordBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post("/api/admin/users/{user}/unlock", Access::Action(A::UnlockUser), to!(users::unlock))
+        .says("Forgets a user's failed sign-ins.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    // Whether it adds or changes a role shows only in the transaction.
+    Route::post("/api/admin/users/{user}/groups", Access::Action(A::AddUserToGroup), to!(members::add_to_group))
+        .says("Puts a user into a group, or changes their role in it.")
+        .takes(schema_of::<members::AddToGroupBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::delete("/api/admin/users/{user}/groups/{group}", Access::Action(A::RemoveUserFromGroup), to!(members::remove_from_group))
+        .says("Takes a user out of a group.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::patch("/api/admin/users/{user}/groups/{group}/role", Access::Action(A::SetUserGroupRole), to!(members::set_role_in_group))
+        .says("Another role in a group.")
+        .takes(schema_of::<members::RoleBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post(
+        "/api/admin/users/{user}/groups/{group}/promote",
+        Access::Action(A::PromoteUserToGroupAdmin),
+        to!(members::promote_in_group),
+    )
+    .says("Makes a member an admin of the group.")
+    .may_take(schema_of::<users::ReasonBody>)
+    .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post(
+        "/api/admin/users/{user}/groups/{group}/demote",
+        Access::Action(A::DemoteUserFromGroupAdmin),
+        to!(members::demote_in_group),
+    )
+    .says("Makes a group admin an ordinary member.")
+    .may_take(schema_of::<users::ReasonBody>)
+    .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    // Groups
+    Route::get("/api/groups", Access::Action(A::ListOwnGroups), to!(groups::list))
+        .says("The caller's groups; all of them for platform admins.")
+        .asks(&[SEARCH, asked("sort", ParameterKind::Text, "name, displayName or -createdAt."), LIMIT, CURSOR, COUNT])
+        .gives(200, AnswerDoc::List(schema_of::<groups::GroupView>)),
+    Route::post("/api/groups", Access::Action(A::CreateGroup), to!(groups::create))
+        .says("A new group with its namespace and quota.")
+        .takes(schema_of::<groups::CreateGroupBody>)
+        .gives(201, AnswerDoc::Json(schema_of::<groups::GroupView>))
+        .with_idempotency()
+        .with_etag(),
+    Route::get("/api/groups/{group}", Access::Action(A::ViewGroup), to!(groups::get))
+        .says("One group, by id or name.")
+        .gives(200, AnswerDoc::Json(schema_of::<groups::GroupView>))
+        .with_etag(),
+    Route::patch("/api/groups/{group}", Access::Action(A::UpdateGroup), to!(groups::update))
+        .says("Changes titles and quota; the quota by resource.")
+        .asks(&[asked("dryRun", ParameterKind::Flag, "Weigh the quota, change nothing.")])
+        .takes(schema_of::<groups::UpdateGroupBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<groups::GroupView>))
+        .with_etag(),
+    Route::delete("/api/groups/{group}", Access::Action(A::DeleteGroup), to!(groups::delete))
+        .says("Deletes a group without workspaces.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(204, AnswerDoc::Nothing),
+    Route::get("/api/groups/{group}/usage", Access::Action(A::ViewGroupUsage), to!(groups::usage))
+        .says("What the group uses of its quota.")
+        .gives(200, AnswerDoc::Json(schema_of::<crate::domain::quota::UsageView>)),
+    Route::post("/api/groups/{group}/owner", Access::Action(A::UpdateGroup), to!(groups::transfer))
+        .says("Makes another admin of the group its owner.")
+        .takes(schema_of::<groups::OwnerBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<groups::GroupView>))
+        .with_etag(),
+    Route::get("/api/groups/{group}/members", Access::Action(A::ViewGroupMembers), to!(members::list))
+        .says("The members of a group.")
+        .asks(&[SEARCH, LIMIT, CURSOR, COUNT])
+        .gives(200, AnswerDoc::List(schema_of::<members::MemberView>)),
+    Route::post("/api/groups/{group}/members", Access::Action(A::AddUserToGroup), to!(members::add))
+        .says("A new member.")
+        .takes(schema_of::<members::AddMemberBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<members::MemberView>)),
+    Route::patch("/api/groups/{group}/members/{user}", Access::Action(A::SetUserGroupRole), to!(members::set_role))
+        .says("Another role for a member.")
+        .takes(schema_of::<members::RoleBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<members::MemberView>)),
+    Route::delete("/api/groups/{group}/members/{user}", Access::Action(A::RemoveUserFromGroup), to!(members::remove))
+        .says("Takes a member out of the group.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(204, AnswerDoc::Nothing),
+    // The platform
+    Route::get("/api/search", Access::Action(A::SearchEverything), to!(search::find))
+        .says("People, groups and workspaces that the caller may open.")
+        .asks(&[asked("q", ParameterKind::Text, "What to search for."), asked("limit", ParameterKind::Integer, "1 to 50, 10 when absent.")])
+        .gives(200, AnswerDoc::List(schema_of::<search::HitView>)),
+    Route::get("/api/access/matrix", Access::Action(A::ViewMatrix), to!(access::matrix))
+        .says("The privilege matrix.")
+        .gives(200, AnswerDoc::Json(schema_of::<access::MatrixView>)),
+    Route::get("/api/dashboard/stats", Access::Action(A::ViewDashboard), to!(dashboard::own))
+        .says("The caller's own numbers.")
+        .gives(200, AnswerDoc::Json(schema_of::<dashboard::DashboardView>)),
+    Route::get("/api/admin/stats", Access::Action(A::ViewPlatformStats), to!(dashboard::platform))
+        .says("The numbers of the platform.")
+        .gives(200, AnswerDoc::Json(schema_of::<dashboard::StatsView>)),
+    Route::get("/api/admin/audit-logs", Access::Action(A::ViewAuditLog), to!(audit::list))
+        .says("The audit log, newest first.")
+        .asks(&[
+            FROM,
+            TO,
+            asked("userId", ParameterKind::Text, "Who did it."),
+            asked("action", ParameterKind::Text, "The code of an action."),
+            asked("resource", ParameterKind::Text, "kind:id."),
+            asked("success", ParameterKind::Flag, "Only what was done, or only what was refused."),
+            asked("requestId", ParameterKind::Text, "The callid of an answer."),
+            PAGE_LIMIT,
+            NEXT_TOKEN,
+            COUNT,
+        ])
+        .gives(200, AnswerDoc::Json(schema_of::<audit::AuditView>)),
+    Route::get("/api/admin/audit-logs/verify", Access::Action(A::ViewAuditLog), to!(audit::verify))
+        .says("Checks the chain of the audit log.")
+        .gives(200, AnswerDoc::Json(schema_of::<audit::VerifyView>)),
+    Route::get("/api/admin/audit-logs/export", Access::Action(A::ViewAuditLog), to!(audit::export))
+        .says("The audit log as a file: JSON lines with a signature, or CSV.")
+        .asks(&[asked("format", ParameterKind::Text, "jsonl or csv."), FROM, TO])
+        .gives(200, AnswerDoc::Stream("application/x-ndjson")),
     // The command line's own routes: on the network they do not exist.
     Route::post("/control/setup-code", Access::CommandLine(A::SetUp), to!(control::setup_code)).says("A new set-up link."),
     Route::post("/control/users", Access::CommandLine(A::CreateUser), to!(control::add_user)).says("A user with a password."),
@@ -75,11 +251,9 @@ pub const ROUTES: &[Route] = &[
     Route::post("/control/backups", Access::CommandLine(A::CreateBackup), to!(control::create_backup)).says("A backup."),
     Route::post("/control/restored", Access::CommandLine(A::RestoreBackup), to!(control::restored)).says("A backup was put in place."),
     Route::post("/control/audit/export", Access::CommandLine(A::ViewAuditLog), to!(control::export_audit)).says("The audit log as a file."),
-
     Route::get("/api/templates", Access::Action(A::ListTemplates), to!(templates::list))
         .says("What a workspace can be made from.")
         .gives(200, AnswerDoc::List(schema_of::<TemplateView>)),
-
     Route::get("/api/workspaces", Access::Action(A::ListOwnWorkspaces), to!(workspaces::list))
         .says("The workspaces that you may see, newest first.")
         .asks(WORKSPACES)
@@ -141,7 +315,6 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/api/workspaces/{workspace}/terminals/{session}", Access::Action(A::OpenTerminal), to!(terminal::end))
         .says("Ends a terminal and the program in it.")
         .gives(204, AnswerDoc::Nothing),
-
     Route::get("/api/admin/workspaces", Access::Action(A::ListAllWorkspaces), to!(workspaces::list_all))
         .says("All workspaces, newest first.")
         .asks(WORKSPACES)

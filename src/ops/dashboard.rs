@@ -5,7 +5,8 @@ use crate::domain::id::GroupId;
 use crate::domain::quota::{Resource, ResourceQuota, Usage};
 use crate::error::Result;
 use crate::policy::{Action, Target};
-use crate::store::stats::{self, Platform};
+use crate::store::stats;
+pub use crate::store::stats::Platform;
 use crate::store::{Read, actors, groups, pool};
 
 /// What a person has, and what their groups use together.

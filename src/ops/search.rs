@@ -3,7 +3,8 @@
 use super::{Caller, Ops};
 use crate::error::Result;
 use crate::policy::{Action, Actor, Role, Target, may};
-use crate::store::search::{self, Hit, Scope};
+pub use crate::store::search::Hit;
+use crate::store::search::{self, Scope};
 use crate::store::{Read, actors};
 
 /// At most `limit` hits.

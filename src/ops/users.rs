@@ -5,7 +5,7 @@
 
 use super::access::{self, Can, Hindrance};
 use super::{Caller, Ops};
-use crate::clock::Millis;
+use crate::clock::{HOUR, Millis};
 use crate::domain::email::Email;
 use crate::domain::group::GroupRole;
 use crate::domain::id::{GroupId, UserId};
@@ -16,9 +16,13 @@ use crate::events::{Audience, Cut, CutReason, Event, Operation};
 use crate::policy::{Action, Actor, Permit, Rights, Target, UserFacts};
 use crate::store::codes::{self, Purpose};
 use crate::store::groups::{self, Group};
-use crate::store::memberships::{self, OfUser};
-use crate::store::users::{self, After, Filter, NewUser, User};
+use crate::store::memberships;
+pub use crate::store::memberships::OfUser;
+use crate::store::users::{self, NewUser};
+pub use crate::store::users::{After, Filter, User};
 use crate::store::{Change, Effect, Page, Read, Tx, actors, grants, sessions};
+use crate::token::opaque::{CODE_PREFIX, OpaqueToken};
+use secrecy::SecretString;
 use serde_json::json;
 
 /// What can be done to an account, in the order in which `can` lists it.
@@ -35,6 +39,9 @@ pub const ACTIONS: [Action; 9] = [
 ];
 /// What can be done with its memberships; decided on the group, so the group's state may still stand in the way.
 const MEMBERSHIP_ACTIONS: [Action; 3] = [Action::AddUserToGroup, Action::RemoveUserFromGroup, Action::SetUserGroupRole];
+
+/// How long an invitation can be used.
+const INVITATION_LIFE: i64 = 72 * HOUR;
 
 /// An account with its rights and memberships.
 #[derive(Debug, Clone)]
@@ -147,6 +154,18 @@ pub async fn get(ops: &Ops, caller: &Caller, id: UserId) -> Result<Single> {
     ops.db.read(caller.origin.clone(), job).await
 }
 
+/// The caller's own account, and what they can do on the platform.
+pub async fn me(ops: &Ops, caller: &Caller) -> Result<(Account, Vec<&'static str>)> {
+    let principal = caller.principal.clone();
+    let job = move |read: &Read<'_>| {
+        let actor = actors::load(read, &principal)?;
+        read.authorize(&actor, Action::ViewOwnProfile, Target::Own, None)?;
+        let id = actor.user_id().cloned().ok_or(Error::NotFound(Missing::User))?;
+        Ok((account(read, &actor, &id)?, access::names(&actor, &access::PLATFORM_ACTIONS, Target::System)))
+    };
+    ops.db.read(caller.origin.clone(), job).await
+}
+
 /// An admin of one shared group does not learn which other groups a person is in.
 fn limited(actor: &Actor, mut account: Account) -> Account {
     let everything = crate::policy::may(actor, Action::ListUsers, Target::System) || actor.user_id() == Some(&account.user.id);
@@ -179,10 +198,10 @@ fn still_owns(user: &User, (workspaces, groups): (i64, i64)) -> String {
     format!("{} still owns {what}. Delete or transfer them first, or disable the account.", user.username)
 }
 
-/// A one-use invitation: the code goes to the administrator, its hash into the database.
+/// A one-use invitation; its code is told once, the database keeps only the hash.
 #[derive(Debug)]
 pub struct Invitation {
-    pub code_hash: Vec<u8>,
+    pub code: SecretString,
     pub expires_at: Millis,
 }
 
@@ -193,17 +212,15 @@ pub struct Creation {
     /// The e-mail's local part when absent.
     pub username: Option<Username>,
     pub name: Option<PersonName>,
-    /// argon2id of a temporary password, which must be changed at the first sign-in.
+    /// argon2id of a temporary password, which must be changed at the first sign-in. Without one there is an invitation.
     pub password_hash: Option<String>,
-    /// For an account without a password.
-    pub invitation: Option<Invitation>,
     pub is_admin: bool,
     pub groups: Vec<GroupId>,
     pub reason: Option<Reason>,
 }
 
 /// Creates an account with its first memberships. Each of them, and the admin right, needs its own permission.
-pub async fn create(ops: &Ops, caller: &Caller, new: Creation) -> Result<Account> {
+pub async fn create(ops: &Ops, caller: &Caller, new: Creation) -> Result<(Account, Option<Invitation>)> {
     let principal = caller.principal.clone();
     let job = move |tx: &Tx<'_>| {
         let actor = actors::load(tx, &principal)?;
@@ -229,8 +246,9 @@ pub async fn create(ops: &Ops, caller: &Caller, new: Creation) -> Result<Account
         let groups = first_groups(tx, &actor, &new.groups, reason)?;
         let permit = tx.authorize(&actor, Action::CreateUser, Target::System, reason)?.made(format!("user:{id}"), None);
         insert(tx, &permit, &new, &id, &username, &groups)?;
+        let invitation = if new.password_hash.is_none() { Some(invite(tx, &id)?) } else { None };
         tx.publish(changed(&id, Operation::Changed, groups.first().map(|g| g.id.clone())));
-        account(tx, &actor, &id)
+        Ok((account(tx, &actor, &id)?, invitation))
     };
     ops.db.write(caller.origin.clone(), job).await
 }
@@ -252,16 +270,20 @@ fn insert(tx: &Tx<'_>, permit: &Permit, new: &Creation, id: &UserId, username: &
     for group in groups {
         memberships::insert(tx, permit, &group.id, id, GroupRole::Member)?;
     }
-    if let Some(invitation) = &new.invitation {
-        codes::insert(tx, Purpose::Invite, &invitation.code_hash, Some(id), id.as_str(), invitation.expires_at)?;
-    }
     let ids: Vec<&str> = groups.iter().map(|g| g.id.as_str()).collect();
     let change = Change {
-        details: json!({ "isAdmin": new.is_admin, "groups": ids, "invited": new.invitation.is_some() }),
+        details: json!({ "isAdmin": new.is_admin, "groups": ids, "invited": new.password_hash.is_none() }),
         subject: Some(id.to_string()),
         personal: json!({ "username": username, "email": new.email, "createdUser": name }),
     };
     tx.audit(permit, change)
+}
+
+fn invite(tx: &Tx<'_>, id: &UserId) -> Result<Invitation> {
+    let code = OpaqueToken::fresh(CODE_PREFIX, tx.entropy());
+    let expires_at = tx.now().plus(INVITATION_LIFE);
+    codes::insert(tx, Purpose::Invite, code.hash.as_bytes(), Some(id), id.as_str(), expires_at)?;
+    Ok(Invitation { code: code.secret, expires_at })
 }
 
 /// The groups of a body, each of which must exist and take members.

@@ -1,6 +1,7 @@
 //! Seeing workspaces: lists of what the caller may see, one workspace with what they may do to it and why not, and what
 //! every change of one has in common.
 
+pub use super::access::Hindrance;
 use super::{Caller, Ops, weighing};
 use crate::domain::id::{GroupId, OrganizationId, UserId, WorkspaceId};
 use crate::domain::quota::Usage;
@@ -33,14 +34,6 @@ pub const ACTIONS: [Action; 9] = [
 pub struct Listed {
     pub workspace: Workspace,
     pub can: Vec<&'static str>,
-}
-
-/// Why an action cannot be taken now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hindrance {
-    /// The `code` that the error would have.
-    pub code: &'static str,
-    pub message: String,
 }
 
 /// One workspace, with each action and what stands in its way.

@@ -7,7 +7,6 @@
 use super::audit_chain::{Link, hash};
 use super::audit_verify::{ENTRIES, Finding, Report, Stored, Verdict, stored};
 use super::checkpoints::{self, Signer};
-use super::db::Db;
 use super::tx::Read;
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -222,11 +221,6 @@ pub fn csv(read: &Read<'_>, range: Range, out: &mut dyn Write) -> Result<i64> {
 }
 
 const HASH_OF: &str = "SELECT hash FROM audit_event WHERE seq = ?1";
-
-/// Checks a file of JSON lines against this database, on the calling thread.
-pub fn check(db: &Db, input: impl BufRead) -> Result<Report> {
-    db.read_blocking(|read| verify(read, db.audit_key(), input))
-}
 
 /// Checks a file of JSON lines: by itself, and against the entries that the database still holds.
 pub fn verify(read: &Read<'_>, key: &[u8; 32], input: impl BufRead) -> Result<Report> {

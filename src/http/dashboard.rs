@@ -1,0 +1,72 @@
+//! The numbers of the home page and of the platform page.
+
+use super::handler::{Reply, Request};
+use crate::domain::quota::{UsageView, percentage};
+use crate::error::Result;
+use crate::ops::dashboard;
+use serde::Serialize;
+
+/// `GET /api/dashboard/stats`: the caller's own workspaces, and what their groups use together.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DashboardView {
+    pub total_workspaces: i64,
+    pub running_workspaces: i64,
+    pub total_groups: i64,
+    pub resource_usage: UsageView,
+}
+
+pub async fn own(request: Request) -> Result<Reply> {
+    let own = dashboard::own(&request.app.ops, &request.caller).await?;
+    Reply::ok(&DashboardView {
+        total_workspaces: own.workspaces,
+        running_workspaces: own.running,
+        total_groups: own.groups,
+        resource_usage: UsageView::new(&own.used, &own.quota),
+    })
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformView {
+    pub total_users: i64,
+    pub admin_users: i64,
+    pub total_groups: i64,
+    pub total_workspaces: i64,
+    pub running_workspaces: i64,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityView {
+    #[serde(rename = "activeUsersLast7Days")]
+    pub active_users_last_7_days: i64,
+    /// Running workspaces in percent of all.
+    pub workspace_utilization: f64,
+}
+
+/// `GET /api/admin/stats`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct StatsView {
+    pub platform: PlatformView,
+    pub activity: ActivityView,
+    pub timestamp: String,
+}
+
+pub async fn platform(request: Request) -> Result<Reply> {
+    let stats = dashboard::platform(&request.app.ops, &request.caller).await?;
+    Reply::ok(&StatsView {
+        platform: PlatformView {
+            total_users: stats.users,
+            admin_users: stats.admins,
+            total_groups: stats.groups,
+            total_workspaces: stats.workspaces,
+            running_workspaces: stats.running,
+        },
+        activity: ActivityView {
+            active_users_last_7_days: stats.active_users,
+            workspace_utilization: percentage(stats.running, Some(stats.workspaces)),
+        },
+        timestamp: request.app.clock.now().rfc3339(),
+    })
+}
