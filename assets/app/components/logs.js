@@ -9,7 +9,7 @@ import { Button, Icon } from './basics.js';
 import { SearchBox } from './fields.js';
 import { Empty, Failed } from './places.js';
 
-await loadStyle('/style/terminal.css');
+await Promise.all([loadStyle('/style/table.css'), loadStyle('/style/terminal.css')]);
 
 const KEEP = 5000; // lines on screen; the oldest go first
 

@@ -6,7 +6,7 @@ import { TextField } from './fields.js';
 await loadStyle('/style/forms.css');
 
 const preset = (/** @type {string} */ name, /** @type {string} */ cpu, /** @type {string} */ memory, /** @type {string} */ storage, /** @type {string} */ pods) => ({ name, quota: { 'resourceQuota.cpu': cpu, 'resourceQuota.memory': memory, 'resourceQuota.storage': storage, 'resourceQuota.pods': pods } });
-export const PRESETS = [preset('1–5 people', '10', '20Gi', '200Gi', '20'), preset('6–15 people', '20', '40Gi', '500Gi', '50'), preset('16–30 people', '50', '100Gi', '1Ti', '100'), preset('31 and more', '100', '200Gi', '2Ti', '200')];
+export const PRESETS = [preset('Up to 5 people', '10', '20Gi', '200Gi', '20'), preset('Up to 15', '20', '40Gi', '500Gi', '50'), preset('Up to 30', '50', '100Gi', '1Ti', '100'), preset('31 and more', '100', '200Gi', '2Ti', '200')];
 
 /** @param {Record<string, any>} values */
 export const quotaWrong = (values) => ({
