@@ -71,6 +71,8 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
     signals.first().await;
     tracing::info!("stopping");
     app.enter(Stage::Stopping);
+    // Where no service manager listens this does nothing.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     actix_web::rt::spawn(async move {
         signals.first().await;
         // The second signal means now; what was acknowledged is in the file.

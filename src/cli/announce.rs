@@ -82,7 +82,6 @@ fn message(facts: &Facts, terminal: bool) -> String {
         line("Listens on", &facts.listen.to_string());
     }
     line("Data", &facts.data_dir.display().to_string());
-    text.push('\n');
     text
 }
 

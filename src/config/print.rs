@@ -71,14 +71,13 @@ pub fn example() -> String {
             When::Runtime => " Can be changed on the settings page too, unless it is set here.",
         };
         text.push_str(&format!("\n# {}{changes}\n# {}: {}\n", key.doc, key.variable(), key.kind.words()));
-        let value = match (key.default, key.example) {
-            (DefaultValue::Text(default), _) => key.kind.parse(default).map(|value| value.to_toml()).unwrap_or_default(),
-            (DefaultValue::Machine(words), _) => format!("… # {words}"),
-            (DefaultValue::Unset, Some(example)) => key.kind.parse(example).map(|value| value.to_toml()).unwrap_or_default(),
-            (DefaultValue::Unset, None) => "\"\"".to_owned(),
+        let (value, remark) = match key.default {
+            DefaultValue::Text(text) => (text, String::new()),
+            DefaultValue::Machine(words) => (key.example.unwrap_or_default(), format!(" # by default: {words}")),
+            DefaultValue::Unset => (key.example.unwrap_or_default(), " # by default: unset".to_owned()),
         };
-        let unset = if key.default == DefaultValue::Unset { " # unset by default" } else { "" };
-        text.push_str(&format!("#{} = {value}{unset}\n", key.name));
+        let value = key.kind.parse(value).map(|value| value.to_toml()).unwrap_or_default();
+        text.push_str(&format!("#{} = {value}{remark}\n", key.name));
     }
     text
 }

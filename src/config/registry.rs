@@ -48,7 +48,7 @@ pub struct Key {
     pub secret: bool,
     /// What it does, in one sentence.
     pub doc: &'static str,
-    /// A value worth showing in the example where the default is unset.
+    /// A value worth showing in the example where there is no fixed default.
     pub example: Option<&'static str>,
 }
 
@@ -94,13 +94,13 @@ pub static KEYS: &[Key] = &[
         "Certificate chain in PEM, with server.key; read again when the file changes."), "/etc/codex-web/tls/cert.pem"),
     example(start("server", "key", Path, Unset,
         "Private key in PEM of server.cert; read again when the file changes."), "/etc/codex-web/tls/key.pem"),
-    start("server", "workers", Count { min: 1, max: 256 }, Machine("one for each core, at most 8"),
-        "Threads that answer requests."),
+    example(start("server", "workers", Count { min: 1, max: 256 }, Machine("one for each core, at most 8"),
+        "Threads that answer requests."), "2"),
     start("server", "body_limit", Count { min: 16_384, max: 67_108_864 }, Text("1048576"),
         "Largest request body in bytes; routes that need less have their own, smaller limit."),
 
-    start("data", "dir", Path, Machine("/var/lib/codex-web for root, else $XDG_DATA_HOME/codex-web"),
-        "The data directory. Also --data-dir and CODEX_WEB_DATA_DIR."),
+    example(start("data", "dir", Path, Machine("/var/lib/codex-web for root, else $XDG_DATA_HOME/codex-web"),
+        "The data directory. Also --data-dir and CODEX_WEB_DATA_DIR."), "/var/lib/codex-web"),
     start("data", "synchronous", Word(&["full", "normal"]), Text("full"),
         "full: what was acknowledged survives a power cut. normal: faster, and the last second may be lost then."),
     start("data", "readers", Count { min: 1, max: 64 }, Text("4"),

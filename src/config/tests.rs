@@ -171,6 +171,20 @@ fn the_example_is_a_valid_file_and_changes_nothing() {
 }
 
 #[test]
+fn every_line_of_the_example_is_valid_once_its_mark_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = print::example()
+        .lines()
+        .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned())
+        .collect();
+    let file = dir.path().join("all.toml");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let flags = Flags { config: Some(file), ..Flags::default() };
+    let config = Config::load(&surroundings(dir.path()), &flags).unwrap();
+    assert!(config.effective(&BTreeMap::new()).iter().all(Setting::pinned));
+}
+
+#[test]
 fn every_key_has_a_value_of_its_kind_or_is_unset_on_purpose() {
     let dir = tempfile::tempdir().unwrap();
     let config = Config::load(&surroundings(dir.path()), &data_flag(dir.path())).unwrap();

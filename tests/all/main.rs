@@ -3,12 +3,15 @@
 // A test that meets something unexpected should stop there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cli;
 mod contract;
 // What one test does not use, another one does.
 mod contract_local;
+mod crash;
 mod errors;
 mod golden;
 #[allow(dead_code)]
 mod harness;
 mod harness_tests;
+mod program;
 mod tidy;

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -60,9 +60,14 @@ impl Program {
         self.run_with(&["user", "add", name, "--email", &email, "--admin", "--password-stdin"], password).expect(0);
     }
 
-    /// Starts the server on a free port and waits until it is ready.
+    /// Starts the server on a free port of loopback and waits until it is ready.
     pub fn serve(&self) -> Server {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+        self.serve_on("127.0.0.1:0")
+    }
+
+    /// Starts the server on this address and waits until it is ready.
+    pub fn serve_on(&self, listen: &str) -> Server {
+        let mut command = self.command(&["serve", "--listen", listen, "--log-format", "json"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (said, lines) = mpsc::channel();
@@ -77,7 +82,8 @@ impl Program {
             let event: Value = serde_json::from_str(&line).unwrap_or_default();
             log.push(line);
             if let Some(address) = event["listen"].as_str() {
-                return Server { child, address: address.to_owned(), lines };
+                let address = address.to_owned();
+                return Server { child, address, started: event, lines };
             }
         }
         let _ = child.kill();
@@ -118,6 +124,8 @@ pub struct Server {
     pub child: Child,
     /// `127.0.0.1:PORT`.
     pub address: String,
+    /// The log line that said so.
+    pub started: Value,
     /// What it goes on to say on standard error.
     pub lines: mpsc::Receiver<String>,
 }
@@ -177,9 +185,4 @@ pub fn sign_in(address: &str, name: &str, password: &str) -> String {
     let (status, answer) = request(address, "POST", "/api/auth/login", None, Some(&body)).unwrap();
     assert_eq!(status, 200, "{answer}");
     answer["accessToken"].as_str().unwrap().to_owned()
-}
-
-/// A folder's files, for messages.
-pub fn listing(dir: &Path) -> Vec<String> {
-    std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
