@@ -11,6 +11,7 @@ import { hasFace, loadFace } from './theme.js';
 
 setRoutes([
   { pattern: '/setup', load: () => import('./pages/setup.js'), bare: true },
+  { pattern: '/invite', load: () => import('./pages/invite.js'), bare: true },
   { pattern: '/sign-in', load: () => import('./pages/sign-in.js'), bare: true },
   { pattern: '/', load: () => import('./pages/home.js') },
   { pattern: '/workspaces/new', load: () => import('./pages/new-workspace.js') },

@@ -18,6 +18,6 @@ export class Terminal {
   loadAddon(addon: Addon): void;
   getSelection(): string; hasSelection(): boolean; selectAll(): void; clearSelection(): void;
   paste(text: string): void; input(data: string, user?: boolean): void;
-  scrollToBottom(): void;
+  scrollToBottom(): void; resize(cols: number, rows: number): void;
   focus(): void; reset(): void; clear(): void; dispose(): void;
 }

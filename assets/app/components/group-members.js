@@ -17,7 +17,7 @@ import { DataTable } from './table.js';
 
 /** @type {import('./table.js').Column[]} */
 const columns = [
-  { key: 'name', title: 'Name', sort: 'name', head: true, cell: (member) => html`<${Person} who=${member} login />`, csv: (member) => called(member) },
+  { key: 'name', title: 'Name', head: true, cell: (member) => html`<${Person} who=${member} login />`, csv: (member) => called(member) },
   { key: 'email', title: 'E-mail', minor: true, cell: (member) => html`<span class="fg2">${member.email || '–'}</span>`, csv: (member) => member.email },
   { key: 'role', title: 'Role', cell: (member) => (member.role === 'admin' ? html`<${Badge} kind="accent">admin<//>` : html`<span class="fg2">member</span>`), csv: (member) => member.role },
   { key: 'joined', title: 'Joined', minor: true, cell: (member) => html`<span class="fg2">${showDate(member.joinedAt)}</span>`, csv: (member) => member.joinedAt },

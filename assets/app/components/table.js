@@ -21,7 +21,7 @@ await loadStyle('/style/table.css');
  * @property {string} key
  * @property {string} title
  * @property {(row: any) => any} cell
- * @property {string} [sort] the server's name for sorting by it
+ * @property {string[]} [sort] the server's names for sorting by it, "-" in front for downwards
  * @property {boolean} [num] right-aligned
  * @property {boolean} [minor] left out on narrow screens
  * @property {boolean} [head] names the row
@@ -134,7 +134,8 @@ function Grid({ rows, columns, label, open, bulk, acts, detail, compact, picked,
 function Head({ column }) {
   if (!column.sort) return html`<th scope="col" class=${column.num ? 'num' : ''}>${column.title}</th>`;
   const now = query.value.get('sort') || '';
-  const by = now === column.sort ? 'ascending' : now === `-${column.sort}` ? 'descending' : undefined;
-  const turn = () => setQuery({ sort: by === 'ascending' ? `-${column.sort}` : by ? null : column.sort, after: null, page: null });
+  const at = column.sort.indexOf(now);
+  const by = at < 0 ? undefined : now[0] === '-' ? 'descending' : 'ascending';
+  const turn = () => setQuery({ sort: column.sort?.[at + 1] || null, after: null, page: null });
   return html`<th scope="col" class=${column.num ? 'num' : ''} aria-sort=${by}><button type="button" onClick=${turn}>${column.title}<${Icon} name=${by === 'descending' ? 'arrow-down' : 'arrow-up'} size="s12" /></button></th>`;
 }

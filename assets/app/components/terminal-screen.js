@@ -45,7 +45,7 @@ export function Screen({ workspace, session, shown, ready, onState, onSelect, on
     term.attachCustomKeyEventHandler(keyHandler({ find, leave, copy }));
     term.onData((text) => link.input(link.ctrl ? withCtrl(link, text) : text));
     term.onBinary((data) => link.binary(data));
-    term.onResize(({ cols, rows }) => { link.resize(); onSize(`${cols} × ${rows}`); });
+    term.onResize(({ cols, rows }) => onSize(`${cols} × ${rows}`));
     term.onSelectionChange(() => onSelect(term.hasSelection()));
     onSize(`${term.cols} × ${term.rows}`);
     parts.current = { term, fit, link, search };
@@ -53,7 +53,7 @@ export function Screen({ workspace, session, shown, ready, onState, onSelect, on
     link.open();
     if (shown && !narrow) term.focus();
     let frame = 0;
-    const watch = new ResizeObserver(() => { cancelAnimationFrame(frame); frame = requestAnimationFrame(() => { if (element.offsetWidth) fit.fit(); }); });
+    const watch = new ResizeObserver(() => { cancelAnimationFrame(frame); frame = requestAnimationFrame(() => { if (element.offsetWidth) link.room(fit.proposeDimensions()); }); });
     watch.observe(element);
     const online = () => { if (link.state.phase === 'lost') link.retry(); };
     addEventListener('online', online);
@@ -63,7 +63,7 @@ export function Screen({ workspace, session, shown, ready, onState, onSelect, on
   useEffect(() => {
     const now = parts.current;
     if (!shown || !now) return;
-    now.fit.fit();
+    now.link.room(now.fit.proposeDimensions());
     onSize(`${now.term.cols} × ${now.term.rows}`);
     onSelect(now.term.hasSelection());
     if (innerWidth >= 768) now.term.focus();

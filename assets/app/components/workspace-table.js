@@ -19,7 +19,7 @@ import { DataTable } from './table.js';
 export function WorkspaceTable({ path, params, empty, aside, group, owner = true }) {
   /** @type {import('./table.js').Column[]} */
   const columns = [
-    { key: 'name', title: 'Name', sort: 'name', head: true, cell: (workspace) => html`<a class="go" href=${`/workspaces/${workspace.id}`}>${workspace.name}</a>`, csv: (workspace) => workspace.name },
+    { key: 'name', title: 'Name', head: true, cell: (workspace) => html`<a class="go" href=${`/workspaces/${workspace.id}`}>${workspace.name}</a>`, csv: (workspace) => workspace.name },
     { key: 'status', title: 'Status', cell: (workspace) => html`<${Status} workspace=${workspace} />`, csv: (workspace) => workspace.status },
     ...(owner ? [{ key: 'owner', title: 'Owner', cell: (/** @type {any} */ workspace) => (workspace.userName || workspace.userEmail ? html`<${Person} who=${{ id: workspace.userId, name: workspace.userName || workspace.userEmail }} />` : html`<span class="mono fg3">${workspace.userId.slice(0, 12)}</span>`), csv: (/** @type {any} */ workspace) => workspace.userEmail || workspace.userName || workspace.userId }] : []),
     ...(group ? [{ key: 'group', title: 'Group', cell: (/** @type {any} */ workspace) => html`<a class="plain fg2" href=${`/groups/${workspace.groupId}`}>${workspace.groupName}</a>`, csv: (/** @type {any} */ workspace) => workspace.groupName }] : []),

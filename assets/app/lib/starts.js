@@ -3,10 +3,16 @@
 /** @typedef {import('./types.js').TimelineEntry} Entry */
 /** @typedef {{mark: 'done' | 'now' | 'todo' | 'failed', title: string, detail?: string, took?: number, raw?: string[]}} Step */
 
-const LATER = /** @type {[string, string][]} */ ([['accepted', 'Accepted'], ['started', 'Start'], ['ready', 'Ready']]);
+/** Steps by their code, in our words; others are shown in the server's. */
+const STEPS = /** @type {Record<string, string>} */ ({ accepted: 'Accepted', disk_attached: 'Disk attached', sandbox_made: 'Sandbox made', agent_answers: 'Started', placed: 'Placed on a node', image_pulled: 'Image pulled', ready: 'Ready' });
+const PLAIN = new Set(['accepted', 'agent_answers', 'ready', 'disk_attached']); // their message says no more than the words above
+const AFTER = new Set(['stopping', 'ended']); // the end of a run is no step of its start
 
 /** @param {Entry[]} entries newest or oldest first */
 export const inOrder = (entries) => [...entries].sort((a, b) => new Date(a.at).getTime() - new Date(b.at).getTime() || (Number(a.id) || 0) - (Number(b.id) || 0));
+
+/** @param {Entry} entry */
+const step = (entry) => (STEPS[entry.code] ? { title: STEPS[entry.code], detail: PLAIN.has(entry.code) ? undefined : entry.message } : split(entry.message));
 
 /** The words before a colon are the step, what follows is its detail. @param {string} message */
 function split(message) {
@@ -28,7 +34,7 @@ export function stepsOf(entries, workspace, current) {
   const steps = [];
   for (const entry of list) {
     const at = new Date(entry.at).getTime();
-    if (entry.kind === 'step') { steps.push({ mark: 'done', ...split(entry.message), took: at - before }); before = at; }
+    if (entry.kind === 'step' && !AFTER.has(entry.code)) { steps.push({ mark: 'done', ...step(entry), took: at - before }); before = at; }
     if (entry.kind === 'error') { steps.push({ mark: 'failed', ...split(entry.message), took: at - before, raw: (entry.count || 1) > 1 ? [`${entry.count} tries`] : undefined }); before = at; }
   }
   const done = new Set(list.filter(({ kind }) => kind === 'step').map(({ code }) => code));
@@ -36,9 +42,9 @@ export function stepsOf(entries, workspace, current) {
   const moving = current && (workspace.status === 'starting' || workspace.status === 'pending');
   if (moving && !ready) {
     steps.push({ mark: 'now', title: workspace.reason?.message || 'Getting ready', took: Date.now() - before });
-    for (const [code, word] of LATER) if (!done.has(code) && code === 'ready') steps.push({ mark: 'todo', title: word });
+    steps.push({ mark: 'todo', title: 'Ready' });
   }
-  const end = list.filter(({ kind }) => kind === 'step' || kind === 'error').at(-1);
+  const end = list.filter(({ kind, code }) => kind === 'error' || (kind === 'step' && !AFTER.has(code))).at(-1);
   return { steps, begin, ready, failed: steps.some(({ mark }) => mark === 'failed') && !ready, total: end ? new Date(end.at).getTime() - from : 0 };
 }
 

@@ -19,13 +19,15 @@ export class TerminalLink {
     /** @type {WebSocket | null} */
     this.socket = null;
     this.received = 0;
-    this.drawn = 0;
     this.acked = 0;
     this.tries = 0;
     this.timer = 0;
     this.closed = false;
     this.ctrl = false; // the touch row's Ctrl waits for a key
     this.sentAt = 0;
+    this.started = 0; // when the session began, which tells it from another one of the same name
+    this.own = { cols: term.cols, rows: term.rows }; // what fits here
+    this.shared = this.own; // what the session has: the smallest of all that look at it
     /** @type {LinkState} */
     this.state = { phase: 'connecting', tries: 0 };
   }
@@ -41,7 +43,7 @@ export class TerminalLink {
     if (this.closed || (this.socket && this.socket.readyState <= 1)) return;
     this.say({ phase: this.tries ? 'lost' : 'connecting', tries: this.tries });
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-    const socket = this.socket = new WebSocket(`${scheme}://${location.host}/api/workspaces/${this.workspace}/terminal?session=${this.session}&since=${this.received}`);
+    const socket = this.socket = new WebSocket(`${scheme}://${location.host}/api/workspaces/${this.workspace}/terminal?session=${this.session}&cols=${this.own.cols}&rows=${this.own.rows}${this.started ? `&since=${this.received}&started=${this.started}` : ''}`);
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.control(data) : this.bytes(new Uint8Array(data)));
     socket.onclose = () => { if (this.socket === socket) { this.socket = null; this.lost(); } };
@@ -53,21 +55,27 @@ export class TerminalLink {
     let told = {};
     try { told = JSON.parse(text); } catch { return; }
     if (told.t === 'hello') {
-      if (typeof told.off === 'number') this.received = this.drawn = this.acked = told.off;
+      if (told.reset) this.term.reset();
+      this.received = this.acked = told.off;
+      this.started = told.started || 1;
       this.tries = 0;
+      this.sized(told);
       this.say({ phase: 'open', tries: 0, code: undefined, message: undefined });
       this.resize();
-    } else if (told.t === 'exit') this.end('exit', told.code === 0 || told.code === undefined || told.code === null ? 'The shell ended.' : `The shell ended with code ${told.code}.`);
-    else if (told.t === 'bye' && told.code !== 'restart') this.end(told.code, told.message);
+    } else if (told.t === 'size') this.sized(told);
+    else if (told.t === 'exit') this.end('exit', told.code === 0 || told.code === undefined || told.code === null ? 'The shell ended.' : `The shell ended with code ${told.code}.`);
+    else if (told.t === 'bye' && told.code !== 'restart' && told.code !== 'unreachable') this.end(told.code, told.message);
   }
 
   /** @param {Uint8Array} data */
   bytes(data) {
     if (this.sentAt) { this.say({ delay: Math.round(performance.now() - this.sentAt) }); this.sentAt = 0; }
     this.received += data.length;
+    const { received, socket } = this;
     this.term.write(data, () => {
-      this.drawn += data.length;
-      if (this.drawn - this.acked >= ACK_EVERY) { this.acked = this.drawn; this.send({ t: 'ack', off: this.drawn }); }
+      if (socket !== this.socket || received - this.acked < ACK_EVERY) return;
+      this.acked = received;
+      this.send({ t: 'ack', off: received });
     });
   }
 
@@ -84,7 +92,27 @@ export class TerminalLink {
   /** Bytes that are not text, from mouse reports. @param {string} data */
   binary(data) { if (this.socket?.readyState === 1) this.socket.send(Uint8Array.from(data, (letter) => letter.charCodeAt(0))); }
 
-  resize() { this.send({ t: 'resize', cols: this.term.cols, rows: this.term.rows }); }
+  /** The screen takes the size of the session where that is smaller. @param {{cols: number, rows: number}} size */
+  sized({ cols, rows }) {
+    this.shared = { cols, rows };
+    this.fit();
+  }
+
+  fit() {
+    const [cols, rows] = [Math.min(this.own.cols, this.shared.cols), Math.min(this.own.rows, this.shared.rows)];
+    if (cols !== this.term.cols || rows !== this.term.rows) this.term.resize(cols, rows);
+  }
+
+  /** What fits here now. @param {{cols: number, rows: number} | undefined} size */
+  room(size) {
+    if (!size || !(size.cols > 1) || (size.cols === this.own.cols && size.rows === this.own.rows)) return;
+    this.own = size;
+    if (this.state.phase === 'open') this.resize();
+    else this.shared = size;
+    this.fit();
+  }
+
+  resize() { this.send({ t: 'resize', ...this.own }); }
 
   /** @param {string} code @param {string} [message] */
   end(code, message) {

@@ -18,14 +18,14 @@ function used(resource, level) {
 
 /** @type {import('../components/table.js').Column[]} */
 const columns = [
-  { key: 'name', title: 'Name', sort: 'name', head: true, cell: (group) => html`<span class="who"><${Avatar} of=${group} group size="s20" /><span class="cut"><a class="go" href=${`/groups/${group.id}`}>${group.displayName}</a>${group.displayName !== group.name ? html` <span class="fg3">${group.name}</span>` : null}</span>${group.status !== 'active' && html`<${Badge} kind="warn">${stateWord(group.status)}<//>`}</span>`, csv: (group) => group.name },
+  { key: 'name', title: 'Name', sort: ['displayName'], head: true, cell: (group) => html`<span class="who"><${Avatar} of=${group} group size="s20" /><span class="cut"><a class="go" href=${`/groups/${group.id}`}>${group.displayName}</a>${group.displayName !== group.name ? html` <span class="fg3">${group.name}</span>` : null}</span>${group.status !== 'active' && html`<${Badge} kind="warn">${stateWord(group.status)}<//>`}</span>`, csv: (group) => group.name },
   { key: 'namespace', title: 'Namespace', minor: true, cell: (group) => html`<span class="mono fg2">${group.namespace}</span>`, csv: (group) => group.namespace },
   { key: 'members', title: 'Members', num: true, cell: (group) => group.memberCount, csv: (group) => group.memberCount },
   { key: 'pods', title: 'Workspaces', num: true, cell: (group) => used('pods', group.usage?.pods), csv: (group) => group.usage?.pods.used },
   { key: 'cpu', title: 'CPU', num: true, cell: (group) => used('cpu', group.usage?.cpu), csv: (group) => group.usage?.cpu.used },
   { key: 'memory', title: 'Memory', num: true, cell: (group) => used('memory', group.usage?.memory), csv: (group) => group.usage?.memory.used },
   { key: 'storage', title: 'Storage', num: true, minor: true, cell: (group) => used('storage', group.usage?.storage), csv: (group) => group.usage?.storage.used },
-  { key: 'created', title: 'Created', sort: 'createdAt', minor: true, cell: (group) => html`<span class="fg2"><${Time} at=${group.createdAt} /></span>`, csv: (group) => group.createdAt },
+  { key: 'created', title: 'Created', sort: ['-createdAt'], minor: true, cell: (group) => html`<span class="fg2"><${Time} at=${group.createdAt} /></span>`, csv: (group) => group.createdAt },
 ];
 
 export default function AllGroups() {

@@ -26,7 +26,7 @@ function Details() {
   const user = /** @type {any} */ (me.value);
   const form = useForm({
     first: { name: user.name || '', email: user.email }, check: ({ email }) => ({ email: emailWrong(email) }),
-    send: async ({ name, email }) => { me.value = { ...user, ...(await patch('/api/auth/profile', { ...(name.trim() !== (user.name || '') ? { name: name.trim() } : {}), ...(email.trim() !== user.email ? { email: email.trim() } : {}) })).user }; toast({ title: 'Profile saved.' }); },
+    send: async ({ name, email }) => { me.value = { ...user, ...(await patch('/api/auth/profile', { ...(name.trim() !== (user.name || '') ? { name: name.trim() || null } : {}), ...(email.trim() !== user.email ? { email: email.trim() } : {}) })).user }; toast({ title: 'Profile saved.' }); },
   });
   return html`<${Card} title="Details"><form class="card-body stack" onSubmit=${form.submit} novalidate><div class="fields2"><${TextField} form=${form} name="name" label="Name" optional maxlength="100" autocomplete="name" hint="What others see." /><${TextField} form=${form} name="email" label="E-mail" type="email" autocomplete="email" hint="You can sign in with it too." /></div><${FormProblem} form=${form} what="Not saved" /><${SaveBar} form=${form} /></form><//>`;
 }

@@ -2,6 +2,7 @@
 import { html, useState } from '../lib/html.js';
 import { del, patch, post } from '../lib/api.js';
 import { refusal } from '../lib/can.js';
+import { emailWrong } from '../lib/checks.js';
 import { useForm } from '../lib/form.js';
 import { called, plural, showDate } from '../lib/format.js';
 import { fail, openDialog, toast } from '../lib/overlay.js';
@@ -30,7 +31,7 @@ export default function UserPage({ params }) {
       actions=${html`<${Button} icon="key-round" refused=${refusal(user, 'reset_user_password')} onClick=${() => actions.resetPassword(user)}>Reset password<//>${active ? html`<${Button} kind="danger" icon="user-x" refused=${refusal(user, 'disable_user')} onClick=${() => actions.disable(user)}>Disable<//>` : html`<${Button} kind="primary" icon="user-check" refused=${refusal(user, 'enable_user')} onClick=${() => actions.enable(user)}>Enable<//>`}<${Menu} label="More actions" items=${userItems(user, { page: true, removed: () => navigate('/admin/users') })} />`} />
     ${!active && html`<div style="margin-bottom:16px"><${Callout} kind="warn" lead=${`${stateWord(user.status)}.`}>This person cannot sign in. Workspaces and files are kept.<//></div>`}
     ${active && user.mustChangePassword && html`<div style="margin-bottom:16px"><${Callout} lead="A new password is due.">It must be changed at the next sign-in.<//></div>`}
-    <div class="cols"><div class="stack"><${Details} key=${user.name} user=${user} /><${Groups} user=${user} /><${Workspaces} user=${user} /></div>
+    <div class="cols"><div class="stack"><${Details} key=${user.name + user.email} user=${user} /><${Groups} user=${user} /><${Workspaces} user=${user} /></div>
     <aside><${Card} title="Account"><div class="card-body"><${Facts} rows=${[['User name', html`<span class="mono">${user.username}</span>`], ['Role', user.isAdmin ? 'Platform admin' : 'Member'], ['Status', stateWord(user.status)], ['Created', showDate(user.createdAt)], ['Last sign-in', html`<${Time} at=${user.lastLoginAt} />`]]} /></div>
       <div class="card-foot">${user.isAdmin ? html`<${Button} size="s" icon="shield-off" refused=${refusal(user, 'demote_admin_user')} onClick=${() => actions.demote(user)}>Make a plain member<//>` : html`<${Button} size="s" icon="shield-check" refused=${refusal(user, 'promote_user_to_admin')} onClick=${() => actions.promote(user)}>Make a platform admin<//>`}<${Button} size="s" kind="danger" icon="trash-2" refused=${refusal(user, 'delete_user')} onClick=${() => removeUser(user, () => navigate('/admin/users'))}>Delete<//></div><//><${History} user=${user} /></aside></div></div>`;
 }
@@ -38,8 +39,8 @@ export default function UserPage({ params }) {
 /** @param {{user: User}} props */
 function Details({ user }) {
   const no = refusal(user, 'update_user');
-  const form = useForm({ first: { name: user.name || '' }, send: async ({ name }) => { await patch(`/api/admin/users/${user.id}`, { name: name.trim() }); refresh('user'); toast({ title: 'Saved.' }); } });
-  return html`<${Card} title="Details"><form class="card-body stack" onSubmit=${form.submit} novalidate><div class="fields2"><${TextField} form=${form} name="name" label="Name" maxlength="100" readonly=${Boolean(no)} /><div class="field"><span class="label">E-mail</span><div class="row" style="min-height:32px">${user.email}</div><span class="hint">Its owner changes it.</span></div></div><${FormProblem} form=${form} what="Not saved" /><${SaveBar} form=${form} /></form><//>`;
+  const form = useForm({ first: { name: user.name || '', email: user.email }, check: ({ email }) => ({ email: emailWrong(email) }), send: async ({ name, email }) => { await patch(`/api/admin/users/${user.id}`, { ...(name.trim() !== (user.name || '') ? { name: name.trim() || null } : {}), ...(email.trim() !== user.email ? { email: email.trim() } : {}) }); refresh('user'); toast({ title: 'Saved.' }); } });
+  return html`<${Card} title="Details"><form class="card-body stack" onSubmit=${form.submit} novalidate><div class="fields2"><${TextField} form=${form} name="name" label="Name" maxlength="100" readonly=${Boolean(no)} /><${TextField} form=${form} name="email" label="E-mail" type="email" readonly=${Boolean(no)} /></div><${FormProblem} form=${form} what="Not saved" /><${SaveBar} form=${form} /></form><//>`;
 }
 
 /** @param {{user: User}} props */

@@ -19,16 +19,16 @@ import { userItems } from '../components/user-actions.js';
 
 /** @type {import('../components/table.js').Column[]} */
 const columns = [
-  { key: 'name', title: 'Name', sort: 'name', head: true, cell: (user) => html`<${Person} who=${user} login href=${`/admin/users/${user.id}`} go />`, csv: (user) => called(user) },
-  { key: 'email', title: 'E-mail', sort: 'email', cell: (user) => html`<span class="fg2">${user.email}</span>`, csv: (user) => user.email },
+  { key: 'name', title: 'Name', head: true, cell: (user) => html`<${Person} who=${user} login href=${`/admin/users/${user.id}`} go />`, csv: (user) => called(user) },
+  { key: 'email', title: 'E-mail', cell: (user) => html`<span class="fg2">${user.email}</span>`, csv: (user) => user.email },
   { key: 'role', title: 'Role', cell: (user) => (user.isAdmin ? html`<${Badge} kind="accent">platform admin<//>` : html`<span class="fg2">member</span>`), csv: (user) => (user.isAdmin ? 'platform admin' : 'member') },
   { key: 'status', title: 'Status', minor: true, cell: (user) => (user.status === 'active' ? (user.mustChangePassword ? html`<${Badge} kind="warn" tip="The password must be changed at the next sign-in.">New password due<//>` : html`<span class="fg2">Active</span>`) : html`<${Badge} kind=${user.status === 'disabled' ? 'warn' : ''}>${stateWord(user.status)}<//>`), csv: (user) => user.status },
   { key: 'groups', title: 'Groups', num: true, minor: true, cell: (user) => { const count = user.groupMemberships?.length ?? user.groups?.length ?? 0; return html`<span class=${count ? '' : 'zero'}>${count}</span>`; }, csv: (user) => user.groupMemberships?.length ?? user.groups?.length },
-  { key: 'created', title: 'Created', sort: 'createdAt', minor: true, cell: (user) => html`<span class="fg2"><${Time} at=${user.createdAt} /></span>`, csv: (user) => user.createdAt },
+  { key: 'created', title: 'Created', minor: true, cell: (user) => html`<span class="fg2"><${Time} at=${user.createdAt} /></span>`, csv: (user) => user.createdAt },
   { key: 'seen', title: 'Last sign-in', minor: true, cell: (user) => html`<span class="fg2"><${Time} at=${user.lastLoginAt} /></span>`, csv: (user) => user.lastLoginAt },
 ];
 
-const filters = [{ key: 'status', label: 'Status', options: /** @type {[string, string][]} */ ([['active', 'Active'], ['disabled', 'Disabled'], ['deleted', 'Deleted']]) }];
+const filters = [{ key: 'status', label: 'Status', options: /** @type {[string, string][]} */ ([['active', 'Active'], ['disabled', 'Disabled']]) }];
 
 /** @param {{picked: User[], clear: () => void}} props */
 function Bulk({ picked, clear }) {
