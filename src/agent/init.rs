@@ -84,7 +84,7 @@ async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitC
         }
     }
     let _ = tokio::time::timeout(FAREWELL, agent.until_nobody_is_attached()).await;
-    end_all(&agent, grace, &children).await;
+    end_all(&agent, order.is_alone, grace, &children).await;
     log("the workspace ended");
     ExitCode::SUCCESS
 }
@@ -115,12 +115,13 @@ async fn accept(listener: UnixListener, agent: Arc<Agent>) {
 ///
 /// Programs get SIGTERM first and shells are hung up last, because a shell passes the hang-up on to its jobs, which
 /// would cut their own orderly end short.
-async fn end_all(agent: &Agent, grace: Duration, children: &Children) {
-    // `kill(-1)`: everything but this process. What is stopped must go on to end.
-    for signal in [Signal::TERM, Signal::CONT] {
-        let _ = rustix::process::kill_process_group(Pid::INIT, signal);
+async fn end_all(agent: &Agent, is_alone: bool, grace: Duration, children: &Children) {
+    if is_alone {
+        // What is stopped must go on to end.
+        signal_all(Signal::TERM);
+        signal_all(Signal::CONT);
+        let _ = tokio::time::timeout(grace / 2, poll(|| !others(children))).await;
     }
-    let _ = tokio::time::timeout(grace / 2, poll(|| !others(children))).await;
     agent.hang_up();
     let gone = poll(|| {
         children.reap();
@@ -130,12 +131,21 @@ async fn end_all(agent: &Agent, grace: Duration, children: &Children) {
         return;
     }
     log("some programs did not end in time and are killed");
-    let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
+    if !is_alone {
+        // The keeper outside ends what descends from it.
+        return;
+    }
+    signal_all(Signal::KILL);
     let dead = poll(|| {
         children.reap();
         !has_children()
     });
     let _ = tokio::time::timeout(Duration::from_millis(500), dead).await;
+}
+
+/// `kill(-1)`: every process that this one may signal, but itself.
+fn signal_all(signal: Signal) {
+    let _ = rustix::process::kill_process_group(Pid::INIT, signal);
 }
 
 async fn poll(mut is_done: impl FnMut() -> bool) {

@@ -4,6 +4,7 @@
 //! Commands that touch data are clients of the application ([`control`]); none of them opens the database for writing
 //! by itself, so whatever a command changes goes through `ops` and the audit log like everything else.
 
+pub mod agent;
 mod announce;
 pub mod arguments;
 mod audit;

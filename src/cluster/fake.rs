@@ -156,6 +156,7 @@ impl FakeCluster {
             home: "/".to_owned(),
             jwks: trust.jwks.clone(),
             issuer: trust.issuer.clone(),
+            is_alone: false,
             grace_milliseconds: 0,
         };
         // Tests of the reconciler alone pass no keys; their workspaces run, but nobody can connect.

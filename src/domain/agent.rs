@@ -23,6 +23,9 @@ pub struct AgentOrder {
     pub jwks: String,
     /// The `iss` of tickets.
     pub issuer: String,
+    /// Every process that the agent may signal belongs to the workspace: it is the first of a pid namespace, or has a
+    /// uid of its own. Else it ends only what it started.
+    pub is_alone: bool,
     /// How long programs have between SIGTERM and SIGKILL, in milliseconds.
     pub grace_milliseconds: u64,
 }

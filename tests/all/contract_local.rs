@@ -575,6 +575,27 @@ async fn without_walls_workspaces_refuse_to_start_unless_told() {
     panic!("{:?}", cluster.health().await);
 }
 
+/// Without walls and without a uid of its own, a workspace's end must be the end of its own programs only.
+#[tokio::test]
+async fn an_unconfined_workspace_ends_what_it_started_and_nothing_else() {
+    let folder = passable_folder();
+    let cluster = LocalCluster::start(LocalOptions { allow_unconfined: true, ..options(folder.path(), Tier::Unconfined) }).unwrap();
+    tested(&cluster, Tier::Unconfined).await.unwrap();
+    let host = Host { folder, cluster, tier: Tier::Unconfined };
+    let mut bystander = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let mut spec = spec(&["sh"]);
+    start(host.cluster(), &spec).await;
+    host.shell(&spec, "main", "setsid sh -c 'echo $$ > pid; exec sleep 1000' >/dev/null 2>&1 & sleep 0.3").await;
+    let child: i32 = fs::read_to_string(host.home(&spec).join("pid")).unwrap().trim().parse().unwrap();
+    let child = rustix::process::Pid::from_raw(child).unwrap();
+    assert!(rustix::process::test_kill_process(child).is_ok());
+    host.stop(&mut spec).await;
+    assert!(rustix::process::test_kill_process(child).is_err(), "its own program ended");
+    assert!(bystander.try_wait().unwrap().is_none(), "another program of the same user lives on");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
 /// The promise that a killed server leaves no orphan, with a real process that is killed.
 #[tokio::test]
 async fn a_server_that_is_killed_takes_its_workspaces_with_it() {

@@ -42,6 +42,7 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
         argv,
         jwks: start.trust.jwks.clone(),
         issuer: start.trust.issuer.clone(),
+        is_alone: tier == Tier::Full || uid.is_some(),
         grace_milliseconds: u64::try_from(shared.options.grace.as_millis()).unwrap_or(5_000),
     };
     Order::Enter(Box::new(SandboxSpec {

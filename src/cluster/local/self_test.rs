@@ -48,6 +48,7 @@ pub async fn run(options: &LocalOptions, is_root: bool) -> Verdict {
     let limits = Host::detect(std::process::id());
     let mut verdict = Verdict { tier: None, checks: Vec::new(), refused: Vec::new(), limits };
     let candidates: Vec<Tier> = match options.only_tier {
+        Some(Tier::Unconfined) => Vec::new(),
         Some(tier) => vec![tier],
         None if is_root => vec![Tier::Full, Tier::UidLandlock],
         None => vec![Tier::Full],
