@@ -67,12 +67,18 @@ export function DataTable(props) {
   const [picked, setPicked] = useState(/** @type {Map<string, any>} */ (new Map()));
   const clear = () => setPicked(new Map());
   useEffect(clear, [full]);
+  useEffect(() => {
+    if (picked.size === 0) return undefined;
+    const key = (/** @type {KeyboardEvent} */ event) => { if (event.key === 'Escape' && !document.querySelector('dialog[open], .menu:popover-open')) clear(); };
+    document.addEventListener('keydown', key);
+    return () => document.removeEventListener('keydown', key);
+  }, [picked.size > 0]);
   const narrowed = Boolean(wanted.search || Object.values(asked).some(Boolean));
   const exportAll = () => downloadCsv({ path, wanted, items, columns, name: noun });
   const go = (/** @type {number} */ to) => { setQuery({ page: to === 1 ? null : to, after: to > page ? next : earlier.current[to] }); scrollTo(0, 0); };
 
   return html`
-    ${picked.size > 0 && props.bulk ? html`<div class="bulk" role="region" aria-label="Selected rows" onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && clear()}><span class="n">${picked.size} selected</span>${props.bulk([...picked.values()], clear)}<button type="button" class="iconbtn right" aria-label="Clear the selection" onClick=${clear}><${Icon} name="x" /></button></div>`
+    ${picked.size > 0 && props.bulk ? html`<div class="bulk" role="region" aria-label="Selected rows"><span class="n">${picked.size} selected</span>${props.bulk([...picked.values()], clear)}<button type="button" class="iconbtn right" aria-label="Clear the selection" onClick=${clear}><${Icon} name="x" /></button></div>`
     : html`<${Bar} ...${props} asked=${asked} found=${address.get('q') || ''} exportAll=${exportAll} />`}
     <div class="card table-card">${rows === undefined ? (state.error ? html`<${Failed} what=${`The ${props.label.toLowerCase()} could not be read`} error=${state.error} again=${state.reload} />` : html`<${Skeleton} lines=${6} />`)
       : rows.length === 0 ? (narrowed ? html`<${Empty} icon="search" title=${`No ${noun} matches`} text="Nothing here fits the search and the filters." action=${html`<${Button} onClick=${() => navigate(location.pathname, { replace: true, keepScroll: true })}>Clear the filters<//>`} />` : props.empty)

@@ -4,21 +4,25 @@ import { Icon } from './basics.js';
 
 /** @typedef {import('./terminal.js').Handle} Handle */
 
+/** How hits are marked, in the terminal's colours. */
+function decorations() {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  return { decorations: { matchBackground: colour('--term-black'), matchOverviewRuler: colour('--term-yellow'), activeMatchBackground: colour('--term-bright-black'), activeMatchColorOverviewRuler: colour('--term-bright-yellow') } };
+}
+
 /** @param {{handle: Handle | undefined, done: () => void}} props */
 export function TerminalSearch({ handle, done }) {
   const [text, setText] = useState('');
   const [found, setFound] = useState('');
   useEffect(() => {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-    const options = { decorations: { matchBackground: colour('--term-black'), matchOverviewRuler: colour('--term-yellow'), activeMatchBackground: colour('--term-bright-black'), activeMatchColorOverviewRuler: colour('--term-bright-yellow') } };
-    if (text) handle?.search.findNext(text, { ...options, incremental: true });
-    else handle?.search.clearDecorations();
     const listening = handle?.search.onDidChangeResults((/** @type {any} */ { resultIndex, resultCount }) => setFound(text ? (resultCount ? `${resultIndex + 1} of ${resultCount}` : 'not found') : ''));
+    if (text) handle?.search.findNext(text, { ...decorations(), incremental: true });
+    else { handle?.search.clearDecorations(); setFound(''); }
     return () => listening?.dispose();
   }, [text, handle]);
   useEffect(() => () => handle?.search.clearDecorations(), []);
-  const turn = (/** @type {boolean} */ back) => { if (text) handle?.search[back ? 'findPrevious' : 'findNext'](text); };
+  const turn = (/** @type {boolean} */ back) => { if (text) handle?.search[back ? 'findPrevious' : 'findNext'](text, decorations()); };
   const key = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === 'Escape') { event.preventDefault(); done(); }
     if (event.key === 'Enter') { event.preventDefault(); turn(event.shiftKey); }
