@@ -2,7 +2,7 @@
 //!
 //! A secret is shown as `********`, here and everywhere: this is the one place that turns a setting into text for people.
 
-use super::registry::{DefaultValue, KEYS, When};
+use super::registry::{DefaultValue, KEYS};
 use super::{Setting, Source};
 use serde_json::{Value as Json, json};
 
@@ -57,7 +57,7 @@ fn item(setting: &Setting) -> Json {
 pub fn example() -> String {
     let mut text = String::from(
         "# Codex Web. Every setting with its default; remove the leading # to change one.\n\
-         # Order, lowest first: default, settings page, this file, environment, flags.\n\
+         # Order, lowest first: default, this file, environment, flags.\n\
          # A value may be \"file:PATH\": then the file holds it.\n",
     );
     let mut section = "";
@@ -66,11 +66,7 @@ pub fn example() -> String {
             section = key.section;
             text.push_str(&format!("\n[{section}]\n"));
         }
-        let changes = match key.when {
-            When::Start => "",
-            When::Runtime => " Can be changed on the settings page too, unless it is set here.",
-        };
-        text.push_str(&format!("\n# {}{changes}\n# {}: {}\n", key.doc, key.variable(), key.kind.words()));
+        text.push_str(&format!("\n# {}\n# {}: {}\n", key.doc, key.variable(), key.kind.words()));
         let (value, remark) = match key.default {
             DefaultValue::Text(text) => (text, String::new()),
             DefaultValue::Machine(words) => (key.example.unwrap_or_default(), format!(" # by default: {words}")),

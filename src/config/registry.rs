@@ -6,6 +6,7 @@
 //! setting that is accepted and ignored is a lie.
 
 use super::value::Kind;
+use crate::domain::spelling::distance;
 
 /// When a change of a setting takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,33 +138,16 @@ pub fn find(path: &str) -> Option<&'static Key> {
 
 /// The key with the most similar name, for "did you mean".
 pub fn nearest(path: &str) -> Option<&'static Key> {
-    let wanted = path.to_lowercase();
-    let name = wanted.rsplit('.').next().unwrap_or_default().to_owned();
+    let name = path.rsplit('.').next().unwrap_or_default();
     let candidate = |key: &'static Key| {
-        let whole = distance(&wanted, &key.path());
+        let whole = distance(path, &key.path());
         // The right name in the wrong section, or without one, is nearer than its letters say.
-        let moved = distance(&name, key.name);
-        let near_whole = (whole <= 1 + wanted.len() / 4).then_some(whole);
+        let moved = distance(name, key.name);
+        let near_whole = (whole <= 1 + path.len() / 4).then_some(whole);
         let near_name = (moved <= name.len() / 4).then_some(moved + 1);
         near_whole.into_iter().chain(near_name).min().map(|distance| (distance, key))
     };
     KEYS.iter().filter_map(candidate).min_by_key(|(distance, _)| *distance).map(|(_, key)| key)
-}
-
-/// Levenshtein's distance between two short names.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

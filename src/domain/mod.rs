@@ -12,6 +12,7 @@ pub mod quota;
 pub mod size;
 pub mod sizing;
 pub mod template;
+pub mod spelling;
 pub mod text;
 pub mod user;
 pub mod workspace;

@@ -4,6 +4,7 @@
 //! PATCH ([`Given`]).
 
 use crate::domain::field::FieldRule;
+use crate::domain::spelling::distance;
 use crate::error::{Error, FieldProblem, Result};
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
@@ -34,21 +35,6 @@ impl<T> Given<T> {
 /// Nearest known name within two edits, for "did you mean".
 fn nearest<'n>(typed: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     known.map(|name| (distance(typed, name), name)).filter(|(d, _)| *d <= 2).min_by_key(|(d, _)| *d).map(|(_, name)| name)
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (corner + usize::from(!x.eq_ignore_ascii_case(y))).min(row[j] + 1).min(above + 1);
-            corner = above;
-        }
-    }
-    row[b.len()]
 }
 
 /// One object of a body.
