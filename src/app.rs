@@ -6,7 +6,7 @@
 pub mod background;
 pub mod listen;
 
-use crate::clock::{Clock, Entropy};
+use crate::clock::{Clock, DAY, Entropy};
 use crate::cluster::{Cluster, ClusterView};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -22,9 +22,11 @@ use crate::identity::master_key;
 use crate::identity::password::{GateLimits, Passwords};
 use crate::identity::signing::Keys;
 use crate::identity::throttle::SignInThrottle;
+use crate::identity::typed_name::TypedNames;
+use crate::ops::doors::Doors;
 use crate::ops::{Ops, Rules};
 use crate::store::open::Synchronous;
-use crate::store::{Db, DbOptions, installation};
+use crate::store::{Db, DbOptions, installation, throttles};
 use crate::token::seal::{MasterKey, Sealer};
 use crate::transport::Transport;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -50,6 +52,7 @@ pub struct App {
     pub passwords: Passwords,
     pub throttle: Arc<SignInThrottle>,
     pub devices: Devices,
+    pub typed_names: TypedNames,
     pub view: Arc<dyn ClusterView>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -68,6 +71,20 @@ impl App {
             0 => Stage::Starting,
             1 => Stage::Serving,
             _ => Stage::Stopping,
+        }
+    }
+
+    /// What signing in works with.
+    pub fn doors(&self) -> Doors<'_> {
+        Doors {
+            ops: &self.ops,
+            keys: &self.keys,
+            passwords: &self.passwords,
+            throttle: &self.throttle,
+            devices: &self.devices,
+            typed_names: &self.typed_names,
+            clock: self.clock.as_ref(),
+            entropy: self.entropy.as_ref(),
         }
     }
 
@@ -154,6 +171,8 @@ impl Application {
             break_glass: runtime.break_glass,
         };
         let ops = Ops { db, bus, rules: Arc::new(rules) };
+        let throttle = SignInThrottle::new(Arc::clone(&clock));
+        throttle.restore(ops.db.read_blocking(|read| throttles::list(read, read.now().plus(-DAY)))?);
         let view: Arc<dyn ClusterView> = match &cluster {
             Some(cluster) => Arc::clone(cluster) as _,
             None => Arc::new(crate::cluster::absent::AbsentCluster),
@@ -161,8 +180,9 @@ impl Application {
         let app = App {
             limiter: Limiter::new(&config.limits),
             passwords: Passwords::new(GateLimits::for_cores(config.server.workers), Arc::clone(&entropy)),
-            throttle: SignInThrottle::new(Arc::clone(&clock)),
+            throttle,
             devices: Devices::new(&master)?,
+            typed_names: TypedNames::new(&master)?,
             config,
             transport,
             ops,

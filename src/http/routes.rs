@@ -9,7 +9,8 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, audit, control, dashboard, events, groups, health, logs, members, openapi, search, templates, terminal, users, workspaces,
+    access, audit, auth, control, dashboard, events, groups, health, jwks, logs, members, openapi, own_profile, own_sessions, search, setup,
+    templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -66,6 +67,8 @@ const NEXT_TOKEN: Parameter = asked("nextToken", ParameterKind::Text, "From the 
 const FROM: Parameter = asked("startDate", ParameterKind::Time, "From this time on.");
 const TO: Parameter = asked("endDate", ParameterKind::Time, "Up to this time; a date means the whole day.");
 
+const WAY_IN: Access = Access::Public("Whoever signs in is nobody yet; the password, code or token in the body is what is asked for.");
+
 /// The table.
 pub const ROUTES: &[Route] = &[
     Route::get("/api/health", PROBE, to!(health::summary)).says("One word per component."),
@@ -74,6 +77,59 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/health/detailed", Access::Action(A::ViewDetailedHealth), to!(health::detailed)).says("The health of each part."),
     Route::get("/api/openapi.json", Access::Public("The shape of the API is no secret: the source is public."), to!(openapi::serve))
         .says("This document."),
+    Route::get("/.well-known/jwks.json", Access::Public("Public keys are public."), to!(jwks::serve))
+        .says("The public keys that verify our tokens (RFC 7517)."),
+    Route::get("/api/whoami", Access::Action(A::ViewOwnProfile), to!(whoami::show))
+        .says("Who and where the server thinks the caller is.")
+        .gives(200, AnswerDoc::Json(schema_of::<whoami::WhoamiView>))
+        .while_password_must_change(),
+    // Signing in
+    Route::get("/api/auth/providers", Access::Public("The sign-in page must know how one can sign in."), to!(auth::providers))
+        .says("How one can sign in here, and whether set-up is due.")
+        .gives(200, AnswerDoc::Json(schema_of::<auth::ProvidersView>)),
+    Route::post("/api/setup", WAY_IN, to!(setup::set_up))
+        .says("Makes the first administrator. Not there any more once somebody has an account.")
+        .takes(schema_of::<setup::SetupBody>)
+        .gives(201, AnswerDoc::Json(schema_of::<auth::SignedInView>)),
+    Route::post("/api/auth/login", WAY_IN, to!(auth::login))
+        .says("Signs in with a password: tokens for API clients, a cookie for pages.")
+        .takes(schema_of::<auth::LoginBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<auth::SignedInView>)),
+    Route::post("/api/auth/invite", WAY_IN, to!(auth::invite))
+        .says("Uses an invitation up: sets the first password and signs in.")
+        .takes(schema_of::<auth::InviteBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<auth::SignedInView>)),
+    Route::post("/api/auth/refresh", WAY_IN, to!(auth::renew))
+        .says("Trades a refresh token for a new pair of tokens; each is used once.")
+        .takes(schema_of::<auth::RefreshBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<auth::SignedInView>)),
+    Route::post("/api/auth/logout", Access::Action(A::SignOut), to!(auth::logout))
+        .says("Signs out, here or everywhere.")
+        .asks(&[asked("everywhere", ParameterKind::Flag, "End every sign-in of the caller.")])
+        .may_take(schema_of::<auth::LogoutBody>)
+        .gives(204, AnswerDoc::Nothing)
+        .while_password_must_change(),
+    // The caller's own account
+    Route::get("/api/auth/me", Access::Action(A::ViewOwnProfile), to!(own_profile::me))
+        .says("The caller's account, and what they may do on the platform.")
+        .gives(200, AnswerDoc::Json(schema_of::<own_profile::OwnAccountView>))
+        .while_password_must_change(),
+    Route::patch("/api/auth/profile", Access::Action(A::UpdateOwnProfile), to!(own_profile::update))
+        .says("Changes the caller's name and e-mail address.")
+        .takes(schema_of::<own_profile::ProfileBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<own_profile::OwnAccountView>))
+        .with_etag(),
+    Route::post("/api/auth/change-password", Access::Action(A::ChangePassword), to!(own_profile::change_password))
+        .says("Changes the caller's password; every other sign-in ends.")
+        .takes(schema_of::<own_profile::PasswordBody>)
+        .gives(204, AnswerDoc::Nothing)
+        .while_password_must_change(),
+    Route::get("/api/auth/sessions", Access::Action(A::ListOwnSessions), to!(own_sessions::list))
+        .says("Where the caller is signed in.")
+        .gives(200, AnswerDoc::List(schema_of::<own_sessions::SessionView>)),
+    Route::delete("/api/auth/sessions/{session}", Access::Action(A::EndSession), to!(own_sessions::end))
+        .says("Ends one of the caller's sign-ins.")
+        .gives(204, AnswerDoc::Nothing),
     Route::get("/api/events", Access::Action(A::ReadEvents), to!(events::follow))
         .says("What changed, as it changes (server-sent events).")
         .gives(200, AnswerDoc::Stream("text/event-stream")),

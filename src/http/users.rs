@@ -1,4 +1,4 @@
-//! People: `/admin/users`, `/users/{id}`, `/auth/me`.
+//! People: `/admin/users`, `/users/{id}`.
 
 use super::access::can_view;
 use super::fields::{Fields, Query, boolean, id, raw_text, text, word};
@@ -141,19 +141,6 @@ pub struct UsersView {
     pub total: Option<i64>,
 }
 
-/// `{success, user}` of the caller; `user.can` are the names of what they can do on the platform.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct MeView {
-    pub success: bool,
-    pub user: UserView,
-}
-
-impl MeView {
-    pub fn of(account: &Account, can: &[&'static str]) -> Self {
-        Self { success: true, user: UserView { can: json!(can), ..UserView::of(account) } }
-    }
-}
-
 /// A new user.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -253,11 +240,6 @@ pub async fn list(request: Request) -> Result<Reply> {
 pub async fn get(request: Request) -> Result<Reply> {
     let single = users::get(&request.app.ops, &request.caller, user_id(&request)?).await?;
     Ok(Reply::ok(&UserView::single(&single))?.etag(single.account.user.revision))
-}
-
-pub async fn me(request: Request) -> Result<Reply> {
-    let (account, can) = users::me(&request.app.ops, &request.caller).await?;
-    Reply::ok(&MeView::of(&account, &can))
 }
 
 /// Checks a password for somebody and hashes it, before anything is written.

@@ -13,3 +13,4 @@ pub mod refresh;
 pub mod session;
 pub mod signing;
 pub mod throttle;
+pub mod typed_name;

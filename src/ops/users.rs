@@ -154,18 +154,6 @@ pub async fn get(ops: &Ops, caller: &Caller, id: UserId) -> Result<Single> {
     ops.db.read(caller.origin.clone(), job).await
 }
 
-/// The caller's own account, and what they can do on the platform.
-pub async fn me(ops: &Ops, caller: &Caller) -> Result<(Account, Vec<&'static str>)> {
-    let principal = caller.principal.clone();
-    let job = move |read: &Read<'_>| {
-        let actor = actors::load(read, &principal)?;
-        read.authorize(&actor, Action::ViewOwnProfile, Target::Own, None)?;
-        let id = actor.user_id().cloned().ok_or(Error::NotFound(Missing::User))?;
-        Ok((account(read, &actor, &id)?, access::names(&actor, &access::PLATFORM_ACTIONS, Target::System)))
-    };
-    ops.db.read(caller.origin.clone(), job).await
-}
-
 /// An admin of one shared group does not learn which other groups a person is in.
 fn limited(actor: &Actor, mut account: Account) -> Account {
     let everything = crate::policy::may(actor, Action::ListUsers, Target::System) || actor.user_id() == Some(&account.user.id);

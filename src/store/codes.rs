@@ -34,7 +34,8 @@ pub struct CodeRow {
 
 const INSERT: &str = "INSERT INTO one_time_code (purpose, hash, user_id, subject, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const REDEEM: &str = "UPDATE one_time_code SET used_at = ?3 WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3 RETURNING user_id, subject";
-const LIVE: &str = "SELECT count(*) FROM one_time_code WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3";
+const FIND: &str =
+    "SELECT user_id, subject FROM one_time_code WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3";
 const DROP: &str = "DELETE FROM one_time_code WHERE purpose = ?1";
 const DROP_OF_USER: &str = "DELETE FROM one_time_code WHERE purpose = ?1 AND user_id = ?2";
 const SWEEP: &str = "DELETE FROM one_time_code WHERE expires_at < ?1";
@@ -52,9 +53,11 @@ pub fn redeem(tx: &Tx<'_>, purpose: Purpose, hash: &[u8]) -> Result<Option<CodeR
     })
 }
 
-/// Whether a code would be accepted.
-pub fn is_live(read: &Read<'_>, purpose: Purpose, hash: &[u8]) -> Result<bool> {
-    read.one(LIVE, params![purpose.as_str(), hash, read.now().0], |r| r.get::<_, i64>(0)).map(|n| n > 0)
+/// What a code would open, without using it up.
+pub fn find(read: &Read<'_>, purpose: Purpose, hash: &[u8]) -> Result<Option<CodeRow>> {
+    read.row(FIND, params![purpose.as_str(), hash, read.now().0], |r| {
+        Ok(CodeRow { user_id: r.get::<_, Option<String>>(0)?.map(UserId::trusted), subject: r.get(1)? })
+    })
 }
 
 /// Withdraws all codes of a purpose.

@@ -135,6 +135,7 @@ fn audited_word(error: &Error) -> Option<String> {
         Error::StillUsed { .. } => "conflict:still_used".into(),
         Error::Taken(what) => format!("conflict:{}_taken", what.field().to_lowercase()),
         Error::WrongState(_) => "conflict:wrong_state".into(),
+        Error::RateLimited { .. } => "throttled".into(),
         _ => return None,
     })
 }

@@ -3,13 +3,18 @@
 // A test that meets something unexpected should stop there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod api_credentials;
+mod api_own_account;
+mod api_refresh;
+mod api_setup;
+mod api_sign_in;
 mod cli;
 mod contract;
-// What one test does not use, another one does.
 mod contract_local;
 mod crash;
 mod errors;
 mod golden;
+// What one test does not use, another one does.
 #[allow(dead_code)]
 mod harness;
 mod harness_tests;

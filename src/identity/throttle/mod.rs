@@ -19,6 +19,7 @@ use super::device::DeviceId;
 use crate::clock::{Clock, DAY, Millis, SECOND};
 use crate::domain::id::UserId;
 use crate::error::Error;
+pub use crate::store::throttles::ThrottleRow;
 use counters::{AccountCounter, Wait};
 use state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,16 +48,6 @@ pub struct Attempt {
     pub account: Option<AccountKey>,
     /// The device that the account knows, if the request showed one.
     pub device: Option<DeviceId>,
-}
-
-/// An account's counter as the `throttle` table keeps it. A row without failures is to be removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ThrottleRow {
-    /// `user:<id>`.
-    pub key: String,
-    pub failures: i64,
-    pub window_from: Millis,
-    pub last_at: Millis,
 }
 
 /// The throttle; share one.

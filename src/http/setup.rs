@@ -1,0 +1,38 @@
+//! `POST /api/setup`: the first administrator. Not there any more once somebody has an account.
+
+use super::auth::{secret, session_kind, signed_in_reply};
+use super::fields::text;
+use super::handler::{Reply, Request};
+use crate::domain::email::Email;
+use crate::domain::names::{PersonName, Username};
+use crate::error::{Error, Missing, Result};
+use crate::identity::password::PASSWORD_BYTES_MAX;
+use crate::ops::setup::{self, FirstAdministrator};
+
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code)]
+pub struct SetupBody {
+    /// The one-time code that the server printed.
+    code: String,
+    username: String,
+    email: String,
+    name: Option<String>,
+    password: String,
+    /// `cookie` for pages; tokens otherwise.
+    session: Option<String>,
+}
+
+pub async fn set_up(request: Request) -> Result<Reply> {
+    if !setup::is_open(&request.app.ops, request.caller.origin.clone()).await? {
+        return Err(Error::NotFound(Missing::Route));
+    }
+    let mut fields = request.fields()?;
+    let code = secret(&mut fields, "code", 256);
+    let (username, email) = (fields.required("username", text(Username::parse)), fields.required("email", text(Email::parse)));
+    let name = fields.optional("name", text(PersonName::parse));
+    let (password, kind) = (secret(&mut fields, "password", PASSWORD_BYTES_MAX), session_kind(&mut fields));
+    let first = fields
+        .build(|| Some(FirstAdministrator { code: code?, username: username?, email: email?, name, password: password?, kind }))?;
+    let signed_in = setup::set_up(&request.app.doors(), &request.caller, first).await?;
+    signed_in_reply(&request.app, 201, signed_in)
+}
