@@ -194,7 +194,7 @@ pub fn options(folder: &std::path::Path, tier: Tier) -> LocalOptions {
     let mut options = LocalOptions::new(folder.to_owned(), folder.join("run"), Arc::new(SystemClock));
     options.self_exe = env!("CARGO_BIN_EXE_codex-web").into();
     options.only_tier = Some(tier);
-    options.grace = Duration::from_secs(2);
+    options.grace = Duration::from_secs(4);
     options
 }
 

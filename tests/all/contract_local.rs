@@ -75,7 +75,7 @@ fn processes_of(uid: u32) -> Vec<String> {
 }
 
 async fn nothing_left_of(uid: u32) {
-    for _ in 0..200 {
+    for _ in 0..500 {
         if processes_of(uid).is_empty() {
             return;
         }
@@ -310,13 +310,13 @@ async fn a_stop_is_polite_first_and_firm_later(host: Host) {
     host.stop(&mut spec).await;
     let polite = begun.elapsed();
     assert_eq!(fs::read_to_string(host.home(&spec).join("told")).unwrap(), "bye\n");
-    assert!(polite < Duration::from_millis(1_900), "no waiting without need: {polite:?}");
+    assert!(polite < Duration::from_millis(3_500), "no waiting without need: {polite:?}");
     start(host.cluster(), &spec).await;
     host.shell(&spec, "deaf", "setsid sh -c 'trap \"\" TERM HUP; while :; do sleep 0.1; done' >/dev/null 2>&1 & sleep 0.3").await;
     let begun = Instant::now();
     host.stop(&mut spec).await;
     let firm = begun.elapsed();
-    assert!((Duration::from_millis(1_900)..Duration::from_secs(6)).contains(&firm), "the grace of 2 s, then the end: {firm:?}");
+    assert!((Duration::from_millis(3_800)..Duration::from_secs(15)).contains(&firm), "the grace of 4 s, then the end: {firm:?}");
     if is_root() {
         nothing_left_of(spec.local_uid).await;
     }
@@ -432,8 +432,10 @@ async fn a_client_that_does_not_acknowledge_pauses_the_program(host: Host) {
     let mut terminal = Terminal::open(host.cluster(), &spec, "main", None).await;
     terminal.expect("$ ").await;
     terminal.send("yes | head -c 3000000; echo FIN''ISHED\r").await;
-    let flood = async { while terminal.take().await {} };
-    assert!(tokio::time::timeout(Duration::from_secs(2), flood).await.is_err(), "the connection lives");
+    // Until nothing comes for a second and a half: the connection lives, but the program is held up.
+    while let Ok(lives) = tokio::time::timeout(Duration::from_millis(1_500), terminal.take()).await {
+        assert!(lives, "the connection lives");
+    }
     let paused = terminal.printed.len();
     assert!((512 * 1024..600 * 1024).contains(&paused), "paused after {paused} bytes");
     // Input still works while output is held up, and acknowledging lets everything through.
@@ -451,12 +453,18 @@ async fn what_fell_out_of_the_ring_is_replaced_by_a_reset(host: Host) {
     start(host.cluster(), &spec).await;
     let mut terminal = Terminal::open(host.cluster(), &spec, "main", None).await;
     terminal.expect("$ ").await;
-    terminal.send("yes | head -c 2000000; echo FIN''ISHED\r").await;
+    terminal.send("yes | head -c 2000000; echo FIN''ISHED; touch done\r").await;
     terminal.take().await;
     let since = terminal.offset;
     // Without a client the output goes to the ring alone, so it is never held up.
     drop(terminal);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    for _ in 0..500 {
+        if host.home(&spec).join("done").exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let mut back = Terminal::open(host.cluster(), &spec, "main", Some(since)).await;
     assert_eq!(back.hello["reset"], true);
     let text = back.expect("FINISHED").await;
