@@ -5,7 +5,7 @@ import { stateOf } from '../lib/words.js';
 
 /** @param {{name: string, size?: 's12' | 's14' | 's20', class?: string, label?: string}} props */
 export function Icon({ name, size, class: extra = '', label }) {
-  return html`<svg class=${`icon ${size || ''} ${extra}`} aria-hidden=${label ? undefined : 'true'} role=${label ? 'img' : undefined} aria-label=${label}><use href=${`/vendor/icons.svg#${name}`} /></svg>`;
+  return html`<svg class=${`icon ${size || ''} ${extra}`} aria-hidden=${label ? undefined : 'true'} role=${label ? 'img' : undefined} aria-label=${label}><use href=${`#icon-${name}`} /></svg>`;
 }
 
 /**

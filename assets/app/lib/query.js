@@ -76,14 +76,6 @@ export function useQuery(path, kinds = [], how = {}) {
   return { ...state, reload };
 }
 
-/** Puts a fresh answer where the pages that show it will see it. @param {string} path @param {any} data */
-export function setAnswer(path, data) {
-  const item = entry(path);
-  item.at = Date.now();
-  item.stale = false;
-  item.state.value = { ...item.state.peek(), data, error: null, loading: false };
-}
-
 /** Reads again what depends on these kinds, without waiting for the stream. @param {...string} kinds */
 export function refresh(...kinds) {
   for (const [path, item] of kept) {

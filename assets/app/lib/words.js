@@ -28,15 +28,9 @@ function factOf(workspace, shape) {
   }
 }
 
-/** @param {string} status */
-export const isMoving = (status) => status === 'starting' || status === 'stopping' || status === 'deleting';
-
 const RESOURCES = /** @type {Record<string, string>} */ ({ cpu: 'CPU', memory: 'Memory', storage: 'Storage', pods: 'Workspaces', count: 'Workspaces', workspaces: 'Workspaces' });
 /** @param {string} resource */
 export const resourceWord = (resource) => RESOURCES[resource] || resource;
-
-/** @param {string | null | undefined} role */
-export const roleWord = (role) => (role === 'admin' ? 'admin' : role || 'member');
 
 const SIZES = /** @type {Record<string, string>} */ ({ 'single-user': 'Small', 'small-team': 'Medium', enterprise: 'Large' });
 /** @param {string} name */
@@ -44,6 +38,3 @@ export const sizeWord = (name) => SIZES[name] || name[0].toUpperCase() + name.sl
 
 /** An action as a sentence's verb: "reset_user_password" becomes "reset user password". @param {string} action */
 export const actionWords = (action) => action.replaceAll('_', ' ');
-
-/** @param {string} path the page one is on, for the icon of its kind */
-export const kindIcon = (path) => /** @type {Record<string, string>} */ ({ user: 'user-round', group: 'users', workspace: 'square-terminal', membership: 'users', setting: 'settings', template: 'layers', session: 'monitor', audit: 'scroll-text' })[path] || 'activity';

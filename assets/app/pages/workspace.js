@@ -34,7 +34,7 @@ export default function WorkspacePage({ params }) {
       facts=${html`<span>${html`<a class="plain" href=${`/groups/${workspace.groupId}`}>${workspace.groupName}</a>`}${[template?.displayName || workspace.image, showSize(workspace.resources), isMine(workspace) ? '' : `of ${workspace.userName || 'somebody else'}`].filter(Boolean).map((text) => ` · ${text}`)}</span><${Id} id=${workspace.id} />`}
       actions=${html`<${Actions} workspace=${workspace} tab=${tab} />`} />
     <${Tabs} label="Workspace" now=${tab} items=${[['', 'Overview', address], ...Object.entries(PARTS).map(([key, { word }]) => /** @type {[string, string, string]} */ ([key, word, `${address}/${key}`]))]} />
-    <${Trouble} workspace=${workspace} />
+    <${Trouble} workspace=${workspace} tab=${tab} />
     <${Part} tab=${tab} workspace=${workspace} /></div>`;
 }
 
@@ -47,12 +47,12 @@ function Actions({ workspace, tab }) {
   return html`${down ? html`${terminal}<${Button} kind="primary" icon=${shape === 'stopped' ? 'play' : 'rotate-cw'} refused=${no.start} onClick=${() => act(workspace, 'start')}>${shape === 'stopped' ? 'Start' : 'Try again'}<//>` : html`<${Button} icon="circle-stop" refused=${no.stop} onClick=${() => act(workspace, 'stop')}>${shape === 'starting' ? 'Cancel the start' : 'Stop'}<//>${terminal}`}<${Menu} label="More actions" items=${menuItems(workspace, { link: false, removed: () => navigate('/') })} />`;
 }
 
-/** What is wrong and what helps. @param {{workspace: Workspace}} props */
-function Trouble({ workspace }) {
+/** What is wrong and what helps. @param {{workspace: Workspace, tab: string}} props */
+function Trouble({ workspace, tab }) {
   const { reason } = workspace;
   const { shape } = stateOf(workspace);
   if (!reason || !['error', 'pending', 'unwell'].includes(shape)) return null;
-  return html`<${Callout} kind=${shape === 'error' ? 'bad' : 'warn'} lead=${/[.!?]$/.test(reason.message) ? reason.message : `${reason.message}.`} actions=${shape !== 'unwell' && html`<${Button} size="s" href=${`/workspaces/${workspace.id}/timeline`}>What happened<//>`}>${reason.remedy || (shape === 'error' ? 'Its files are safe.' : '')}<//>`;
+  return html`<${Callout} kind=${shape === 'error' ? 'bad' : 'warn'} lead=${/[.!?]$/.test(reason.message) ? reason.message : `${reason.message}.`} actions=${shape !== 'unwell' && tab !== 'timeline' && html`<${Button} size="s" href=${`/workspaces/${workspace.id}/timeline`}>What happened<//>`}>${reason.remedy || (shape === 'error' ? 'Its files are safe.' : '')}<//>`;
 }
 
 /** @param {{tab: string, workspace: Workspace}} props */
