@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value as Json, json};
 
 /// Users that one request of a listing asks for.
-const PAGE: &str = "500";
+const PAGE: &str = "100";
 
 pub fn run(command: UserCommand, control: &Control, output: &mut Output<'_>) -> Outcome {
     match command {
@@ -162,7 +162,7 @@ mod tests {
         let (outcome, printed, asked) = played(command, vec![page("ada", "t1".into()), page("bo", Json::Null)]);
         assert_eq!(outcome, Ok(Exit::Done));
         assert!(printed.contains("ada") && printed.contains("bo"), "{printed}");
-        assert_eq!(asked[1].trim(), "GET /api/admin/users?search=a%20b&limit=500&nextToken=t1");
+        assert_eq!(asked[1].trim(), "GET /api/admin/users?search=a%20b&limit=100&nextToken=t1");
     }
 
     #[test]

@@ -23,7 +23,9 @@ mod tests {
 
     #[test]
     fn every_edit_counts_once() {
-        for (a, b, edits) in [("", "", 0), ("", "abc", 3), ("listen", "lisen", 1), ("Email", "email", 0), ("kitten", "sitting", 3), ("tls", "tsl", 2)] {
+        for (a, b, edits) in
+            [("", "", 0), ("", "abc", 3), ("listen", "lisen", 1), ("Email", "email", 0), ("kitten", "sitting", 3), ("tls", "tsl", 2)]
+        {
             assert_eq!((distance(a, b), distance(b, a)), (edits, edits), "{a} {b}");
         }
     }

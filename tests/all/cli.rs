@@ -410,3 +410,42 @@ fn help_is_a_result_and_goes_to_standard_output() {
     assert!(output.status.success() && output.stderr.is_empty());
     assert!(String::from_utf8(output.stdout).unwrap().contains("Exit codes: 0 done"));
 }
+
+#[test]
+fn users_are_kept_the_same_way_with_and_without_a_server() {
+    let program = installed();
+    let add = |name: &str| {
+        program.run_with(&["user", "add", name, "--email", &format!("{name}@example.org"), "--password-stdin"], PASSWORD).expect(0)
+    };
+    let list = |status: &str| {
+        let users = program.run(&["user", "list", "--status", status, "--output", "json"]).expect(0).json();
+        users.as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap().to_owned()).collect::<Vec<String>>()
+    };
+    for running in [false, true] {
+        let name = if running { "bo" } else { "ada" };
+        let server = running.then(|| program.serve());
+        add(name);
+        program.run(&["user", "disable", name, "--reason", "left"]).expect(0);
+        assert_eq!(list("disabled"), [name]);
+        program.run(&["user", "enable", &format!("{name}@example.org")]).expect(0);
+        program.run(&["user", "promote", name]).expect(0);
+        let shown = program.run(&["user", "show", name, "--output", "json"]).expect(0).json();
+        assert_eq!((shown["isAdmin"].as_bool(), shown["status"].as_str()), (Some(true), Some("active")), "{shown}");
+        assert!(program.run(&["user", "show", name]).expect(0).out.contains(&format!("{name}@example.org")));
+        program.run(&["user", "demote", name]).expect(0);
+        program.run(&["user", "unlock", name]).expect(0);
+        program.run_with(&["user", "reset-password", name, "--password-stdin"], "eleven quiet lanterns drift 7").expect(0);
+        program.run(&["user", "show", "nobody"]).expect(1);
+        if let Some(server) = server {
+            assert_eq!(server.stop(), 0);
+        }
+    }
+    let acts: Vec<String> = audit(&program).iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect();
+    for action in
+        ["create_user", "disable_user", "enable_user", "promote_user_to_admin", "demote_admin_user", "unlock_user", "reset_user_password"]
+    {
+        assert!(acts.iter().filter(|act| *act == action).count() >= 2, "{action} once for each way: {acts:?}");
+    }
+    program.run(&["user", "demote", "root"]).expect(1);
+    program.run(&["audit", "verify"]).expect(0);
+}
