@@ -1,0 +1,252 @@
+// Every page, in both themes, at every width: axe, names, spacing, zoom, and nothing blocked by the content policy.
+import type { Page } from "@playwright/test";
+import { expectAccessible, expectNamesHoldText, expectNoSidewaysScroll, expectRoomForSpacing } from "../support/access.ts";
+import { connected, run } from "../support/shell.ts";
+import { Program } from "../support/program.ts";
+import { expect, test } from "../support/test.ts";
+import type { Group, Person, Workspace, World } from "../support/world.ts";
+
+let member: Person;
+let group: Group;
+let running: Workspace;
+let stopped: Workspace;
+let failed: Workspace;
+
+test.beforeAll(async ({ world }: { world: World }) => {
+  test.setTimeout(120_000);
+  member = await world.person("vera.kunze", "Vera Kunze");
+  const fresh = await world.person("emil.berg", "Emil Berg");
+  group = await world.group("every-page", "Payments and settlement", [member, fresh, world.admin], [], { cpu: "4", memory: "8Gi", storage: "100Gi", pods: 10 }, "Everything about money that moves.");
+  await world.group("second", "Second group", [world.admin], [world.admin].slice(1));
+  running = await world.workspace(world.admin, group, "checkout-service", { description: "The service behind the checkout page." });
+  stopped = await world.workspace(world.admin, group, "ledger-export", { start: false });
+  const api = await world.api();
+  failed = await api.call("POST", "/api/workspaces", { name: "container-only", groupId: group.id, image: "registry.example.com/team/image:1", resources: { cpu: "1", memory: "1Gi", storage: "1Gi" }, start: true });
+  await expect.poll(async () => (await api.call("GET", `/api/workspaces/${failed.id}`)).status, { timeout: 20_000 }).toBe("error");
+  await api.call("POST", `/api/admin/users/${fresh.id}/disable`, { reason: "To be seen." });
+});
+
+/** Every page there is, by what its heading shows when it is there. */
+const pages = (): [string, string][] => [
+  ["home", "/"],
+  ["new workspace", "/workspaces/new"],
+  ["workspace", `/workspaces/${running.id}`],
+  ["terminal", `/workspaces/${running.id}/terminal`],
+  ["logs", `/workspaces/${running.id}/logs`],
+  ["timeline", `/workspaces/${running.id}/timeline`],
+  ["workspace settings", `/workspaces/${running.id}/settings`],
+  ["stopped workspace", `/workspaces/${stopped.id}`],
+  ["terminal of a stopped workspace", `/workspaces/${stopped.id}/terminal`],
+  ["failed workspace", `/workspaces/${failed.id}`],
+  ["timeline of a failed workspace", `/workspaces/${failed.id}/timeline`],
+  ["groups", "/groups"],
+  ["new group", "/groups/new"],
+  ["group", `/groups/${group.id}`],
+  ["members", `/groups/${group.id}/members`],
+  ["workspaces of a group", `/groups/${group.id}/workspaces`],
+  ["group settings", `/groups/${group.id}/settings`],
+  ["profile", "/profile"],
+  ["users", "/admin/users"],
+  ["new user", "/admin/users/new"],
+  ["user", `/admin/users/${member.id}`],
+  ["all groups", "/admin/groups"],
+  ["all workspaces", "/admin/workspaces"],
+  ["audit", "/admin/audit"],
+  ["access", "/admin/access"],
+];
+
+/** The page is complete: its heading is there, and nothing is still on its way. */
+async function settled(page: Page, what: string): Promise<void> {
+  await expect(page.getByRole("heading", { level: 1 }).first(), what).toBeVisible();
+  await expect(page.locator('[aria-busy="true"]'), what).toHaveCount(0);
+  if (what === "terminal") await connected(page);
+  await page.evaluate(() => document.fonts.ready);
+}
+
+/** A picture of it among the results, for whoever wants to look. */
+async function picture(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: `../../target/browser/pictures/${name.replaceAll(" ", "-")}.png`, fullPage: true });
+}
+
+for (const theme of ["light", "dark"] as const) {
+  test(`every page is accessible in ${theme}, and the content policy blocks nothing on it`, async ({ as, world }) => {
+    test.setTimeout(300_000);
+    const page = await as(world.admin, { colorScheme: theme });
+    for (const [name, path] of pages()) {
+      await test.step(name, async () => {
+        await page.goto(path);
+        await settled(page, name);
+        await expect(page).toHaveTitle(/ · Codex Web$/);
+        await picture(page, `${name}-${theme}-1440`);
+        await expectAccessible(page, `${name} in ${theme}`);
+        if (theme === "light") await expectNamesHoldText(page, name);
+      });
+    }
+  });
+
+  test(`what floats above the pages is accessible in ${theme}`, async ({ as, world }) => {
+    test.setTimeout(180_000);
+    const page = await as(world.admin, { colorScheme: theme });
+    const look = async (name: string) => {
+      await picture(page, `${name}-${theme}-1440`);
+      await expectAccessible(page, `${name} in ${theme}`);
+    };
+    await test.step("palette", async () => {
+      await page.goto("/");
+      await settled(page, "home");
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("pay");
+      await expect(page.getByRole("option", { name: /Payments/ })).toBeVisible();
+      await look("palette");
+      await page.keyboard.press("Escape");
+    });
+    await test.step("keys", async () => {
+      await page.keyboard.press("?");
+      await expect(page.getByRole("dialog", { name: "Keyboard" })).toBeVisible();
+      await look("keys");
+      await page.keyboard.press("Escape");
+    });
+    await test.step("account menu", async () => {
+      await page.getByRole("button", { name: "Account" }).click();
+      await expect(page.getByRole("menuitem", { name: "Sign out" })).toBeVisible();
+      await look("account menu");
+      await page.keyboard.press("Escape");
+    });
+    await test.step("deleting a workspace", async () => {
+      await page.goto(`/workspaces/${stopped.id}/settings`);
+      await page.getByRole("button", { name: "Delete workspace" }).click();
+      await expect(page.getByRole("dialog")).toBeVisible();
+      await look("delete dialog");
+    });
+    await test.step("adding a member", async () => {
+      await page.goto(`/groups/${group.id}/members`);
+      await page.getByRole("button", { name: "Add member" }).first().click();
+      await expect(page.getByRole("dialog").getByRole("radio", { name: /Vera Kunze/ })).toBeVisible();
+      await look("add member dialog");
+    });
+    await test.step("selected rows", async () => {
+      await page.goto("/admin/users");
+      await page.getByRole("row", { name: /Vera Kunze/ }).getByRole("checkbox").check();
+      await expect(page.getByText("1 selected")).toBeVisible();
+      await look("selected rows");
+    });
+    await test.step("resetting a password", async () => {
+      await page.goto(`/admin/users/${member.id}`);
+      await page.getByRole("button", { name: "More actions" }).click();
+      await page.getByRole("menuitem", { name: "Reset password" }).click();
+      await expect(page.getByRole("dialog")).toBeVisible();
+      await look("reset dialog");
+    });
+    await test.step("an open entry of the audit", async () => {
+      await page.goto("/admin/audit?action=disable_user");
+      await page.getByRole("button", { name: "Details" }).first().click();
+      await expect(page.locator("tr.detail")).toBeVisible();
+      await look("audit entry");
+    });
+    await test.step("a form with everything wrong", async () => {
+      await page.goto("/admin/users/new");
+      await page.getByLabel("Temporary password").fill("");
+      await page.getByRole("button", { name: "Create user" }).click();
+      await expect(page.getByText("Correct 3 fields.")).toBeVisible();
+      await look("wrong form");
+    });
+    await test.step("does not fit", async () => {
+      await page.goto("/workspaces/new");
+      await page.getByRole("radio", { name: /Other/ }).check();
+      await page.getByLabel("Name", { exact: true }).fill("much-too-large");
+      await page.getByLabel("CPU").fill("64");
+      await expect(page.getByRole("region", { name: "Whether it fits" })).toContainText("Does not fit");
+      await look("does not fit");
+    });
+    await test.step("finding in a terminal", async () => {
+      await page.goto(`/workspaces/${running.id}/terminal`);
+      await connected(page);
+      await run(page, "printf 'found-it\\n'", "found-it");
+      await page.getByRole("button", { name: "Find", exact: true }).click();
+      await page.getByRole("textbox", { name: "Find in the terminal" }).fill("found");
+      await look("terminal search");
+    });
+  });
+
+  test(`what is seen without a session is accessible in ${theme}`, async ({ as, world, allowed }) => {
+    const page = await as(null, { colorScheme: theme, at: "/sign-in" });
+    await settled(page, "sign-in");
+    await picture(page, `sign-in-${theme}-1440`);
+    await expectAccessible(page, `sign-in in ${theme}`);
+    await page.getByLabel("User name or e-mail").fill("nobody");
+    await page.getByLabel("Password", { exact: true }).fill("nothing");
+    allowed.push(/status of 401 .*login/);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByRole("alert")).toBeVisible();
+    await expectAccessible(page, `refused sign-in in ${theme}`);
+    await test.step("the form of a password that must be changed", async () => {
+      const api = await world.api();
+      const username = `changes.${theme}`;
+      await api.call("POST", "/api/admin/users", { username, email: `${username}@example.org`, temporaryPassword: "only for the first time" });
+      await page.getByLabel("User name or e-mail").fill(username);
+      await page.getByLabel("Password", { exact: true }).fill("only for the first time");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await expect(page.getByRole("heading", { name: "Choose a new password" })).toBeVisible();
+      await picture(page, `change-password-${theme}-1440`);
+      await expectAccessible(page, `changing a password in ${theme}`);
+    });
+    await test.step("set-up", async () => {
+      const program = new Program();
+      await program.start();
+      try {
+        const first = await as(null, { baseURL: program.url, colorScheme: theme, at: await program.setUpLink() });
+        await settled(first, "set-up");
+        await picture(first, `set-up-${theme}-1440`);
+        await expectAccessible(first, `set-up in ${theme}`);
+        await first.getByLabel("E-mail").fill("first@example.org");
+        await first.getByLabel("Password", { exact: true }).fill("a quiet harbour in autumn");
+        await first.getByRole("button", { name: "Create administrator" }).click();
+        await expect(first.getByRole("heading", { name: "Codex Web is ready" })).toBeVisible();
+        await picture(first, `set-up-done-${theme}-1440`);
+        await expectAccessible(first, `set-up done in ${theme}`);
+        for (const [name, path] of [["empty home", "/"], ["empty groups", "/groups"], ["empty workspaces", "/admin/workspaces"]]) {
+          await first.goto(path);
+          await settled(first, name);
+          await picture(first, `${name}-${theme}-1440`);
+          await expectAccessible(first, `${name} in ${theme}`);
+        }
+        await first.close();
+      } finally {
+        await program.remove();
+      }
+    });
+  });
+}
+
+test("no page is wider than the window at 360, 768, 1200, nor at 200 % zoom, nor with wide text spacing", async ({ as, world }) => {
+  test.setTimeout(300_000);
+  // 1280 wide at 200 % zoom is 640 CSS pixels, each of four.
+  for (const { width, height, deviceScaleFactor } of [{ width: 360, height: 780, deviceScaleFactor: 1 }, { width: 640, height: 400, deviceScaleFactor: 2 }, { width: 768, height: 1024, deviceScaleFactor: 1 }, { width: 1200, height: 800, deviceScaleFactor: 1 }]) {
+    const page = await as(world.admin, { viewport: { width, height }, deviceScaleFactor });
+    for (const [name, path] of pages()) {
+      await test.step(`${name} at ${width}`, async () => {
+        await page.goto(path);
+        await settled(page, name);
+        await expectNoSidewaysScroll(page, `${name} at ${width}`);
+        await expectRoomForSpacing(page, `${name} at ${width}`);
+      });
+    }
+    await page.close();
+  }
+});
+
+test("narrow pages are accessible too", async ({ as, world }) => {
+  test.setTimeout(300_000);
+  for (const theme of ["light", "dark"] as const) {
+    const page = await as(world.admin, { viewport: { width: 390, height: 844 }, colorScheme: theme, hasTouch: true, isMobile: true });
+    for (const [name, path] of pages()) {
+      await test.step(`${name} in ${theme}`, async () => {
+        await page.goto(path);
+        await settled(page, name);
+        await picture(page, `${name}-${theme}-390`);
+        await expectAccessible(page, `${name} at 390 in ${theme}`);
+      });
+    }
+    await page.close();
+  }
+});

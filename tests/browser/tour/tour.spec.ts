@@ -1,0 +1,66 @@
+// A team in the middle of its day, and three pictures of it in packaging/tour.
+import type { Page } from "@playwright/test";
+import { mkdirSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { connected, enter, run } from "../support/shell.ts";
+import { expect, test } from "../support/test.ts";
+
+const folder = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../../../packaging/tour");
+
+/** A picture without a tooltip, toast or focus ring in it. */
+async function picture(page: Page, name: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  await expect(page.locator('[aria-busy="true"]')).toHaveCount(0);
+  await page.evaluate(() => document.fonts.ready);
+  const path = `${folder}/${name}.png`;
+  await page.screenshot({ path, caret: "hide", animations: "disabled" });
+  expect(statSync(path).size, `${name}.png`).toBeLessThan(150_000);
+}
+
+test("the tour", async ({ as, world }) => {
+  test.setTimeout(180_000);
+  const people = new Map<string, Awaited<ReturnType<typeof world.person>>>();
+  for (const [username, name] of [["jonas.weber", "Jonas Weber"], ["sara.lind", "Sara Lind"], ["tom.ito", "Tom Ito"], ["ines.duarte", "Ines Duarte"], ["noor.haddad", "Noor Haddad"], ["piet.bakker", "Piet Bakker"]]) {
+    people.set(username, await world.person(username, name));
+  }
+  const [jonas, sara, tom, ines, noor, piet] = [...people.values()];
+  const payments = await world.group("payments", "Payments", [sara, tom, ines, noor], [jonas], { cpu: "20", memory: "40Gi", storage: "500Gi", pods: 50 }, "Checkout, refunds and settlement");
+  const research = await world.group("ml-research", "ML research", [piet, sara], [ines], { cpu: "50", memory: "100Gi", storage: "1Ti", pods: 100 }, "Models and their data");
+  const size = (cpu: number, memory: number, storage: number) => ({ resources: { cpu: String(cpu), memory: `${memory}Gi`, storage: `${storage}Gi` } });
+  const checkout = await world.workspace(sara, payments, "checkout-service", { ...size(4, 8, 40), description: "The service behind the checkout page." });
+  await world.workspace(tom, payments, "refund-batch", size(6, 12, 60));
+  await world.workspace(ines, payments, "ledger-export", size(4, 8, 40));
+  await world.workspace(noor, payments, "fraud-rules", size(2, 4, 20));
+  await world.workspace(jonas, payments, "settlement-report", { ...size(2, 4, 20), start: false });
+  await world.workspace(piet, research, "ranking-features", size(8, 16, 200));
+  const admin = await world.api();
+  const manager = await world.api(jonas);
+  const member = await world.api(tom);
+  await admin.call("PATCH", `/api/groups/${payments.id}`, { resourceQuota: { cpu: "20", memory: "40Gi", storage: "600Gi", pods: 50 } });
+  await member.call("POST", "/api/workspaces", { name: "load-test", groupId: payments.id, resources: { cpu: "16", memory: "32Gi", storage: "100Gi" }, start: true }).catch(() => {}); // does not fit
+  await member.call("PATCH", `/api/groups/${payments.id}`, { displayName: "Tom's group" }).catch(() => {}); // not allowed
+  const ledger = (await manager.call("GET", `/api/workspaces?groupId=${payments.id}`)).find((one: any) => one.name === "fraud-rules");
+  await manager.call("POST", `/api/workspaces/${ledger.id}/actions`, { type: "stop", reason: "Month end: the cores are needed for settlement." });
+  await world.until(ledger.id, "stopped");
+  await admin.call("POST", `/api/admin/users/${piet.id}/promote`, { reason: "Second administrator while Mara is away." });
+
+  const owner = await as(sara, { at: `/workspaces/${checkout.id}/terminal` });
+  await connected(owner);
+  await run(owner, "mkdir -p checkout/src checkout/tests && cd checkout && printf 'rate = 0.19\\n' > src/tax.py && printf 'def test_total(): ...\\n' > tests/test_total.py; clear; echo ready-$((1+1))", "ready-2");
+  await enter(owner, "clear");
+  await run(owner, "nproc; free -h 2>/dev/null | head -2; df -h ~ | tail -1", "%");
+  await run(owner, "ls -lR --color=always --time-style=+ .", "tax.py");
+  await run(owner, "for step in unit contract load; do printf '  %-10s \\033[32mpassed\\033[0m\\n' \"$step\"; done; echo \"3 suites, 0 failed\"", "3 suites");
+  await picture(owner, "workspace");
+
+  const overview = await as(jonas, { at: `/groups/${payments.id}` });
+  await expect(overview.getByRole("meter").first()).toBeVisible();
+  await picture(overview, "group");
+
+  const audit = await as(world.admin, { at: "/admin/audit" });
+  const changed = audit.getByRole("table").locator("tbody tr").filter({ hasText: "update_group" }).filter({ hasText: "Done" }).first();
+  await changed.getByRole("button", { name: "Details" }).click();
+  await expect(audit.locator("tr.detail")).toBeVisible();
+  await audit.mouse.move(0, 0);
+  await picture(audit, "audit");
+});
