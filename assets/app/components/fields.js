@@ -11,17 +11,17 @@ export function Field({ id, label, optional, hint, error, aside, large, children
 }
 
 /**
- * @param {{form: Form, name: string, label: any, hint?: any, optional?: boolean, aside?: any, large?: boolean, unit?: string, lines?: number, clean?: (text: string) => string, [more: string]: any}} props
+ * @param {{form: Form, name: string, label: any, hint?: any, optional?: boolean, aside?: any, large?: boolean, unit?: string, lines?: number, clean?: (text: string) => string, mono?: boolean, [more: string]: any}} props
  *   clean: applied while typing, for example to make it lower case
  */
-export function TextField({ form, name, label, hint, optional, aside, large, unit, lines, clean, ...more }) {
+export function TextField({ form, name, label, hint, optional, aside, large, unit, lines, clean, mono, ...more }) {
   const id = useId();
   const error = form.errors[name];
   const props = {
     id, name, value: form.values[name] ?? '', 'aria-invalid': error ? 'true' : undefined, 'aria-describedby': error || hint ? `${id}-hint` : undefined,
     onInput: (/** @type {any} */ event) => form.set(name, clean ? clean(event.target.value) : event.target.value), onBlur: () => form.left(name), ...more,
   };
-  return html`<${Field} ...${{ id, label, optional, hint, error, aside, large }}>${lines ? html`<textarea class="input" rows=${lines} ...${props} />` : html`<div class="input-wrap"><input class=${`input ${more.mono ? 'mono' : ''}`} type="text" autocomplete="off" spellcheck="false" ...${props} />${unit && html`<span class="unit">${unit}</span>`}</div>`}<//>`;
+  return html`<${Field} ...${{ id, label, optional, hint, error, aside, large }}>${lines ? html`<textarea class="input" rows=${lines} ...${props} />` : html`<div class="input-wrap"><input class=${`input ${mono ? 'mono' : ''}`} type="text" autocomplete="off" spellcheck=${false} ...${props} />${unit && html`<span class="unit">${unit}</span>`}</div>`}<//>`;
 }
 
 /** A password, with a button that shows it and a word about Caps Lock. @param {{form: Form, name: string, label: string, hint?: any, large?: boolean, autocomplete: string, [more: string]: any}} props */
@@ -33,7 +33,7 @@ export function PasswordField({ form, name, label, hint, large, autocomplete, ..
   const look = (/** @type {any} */ event) => setCaps(Boolean(event.getModifierState?.('CapsLock')));
   const below = caps && !error ? html`<span class="row warn"><${Icon} name="arrow-big-up" size="s12" />Caps Lock is on.</span>` : hint;
   return html`<${Field} ...${{ id, label, hint: below, error, large }}><div class="input-wrap">
-    <input class="input" id=${id} name=${name} type=${seen ? 'text' : 'password'} autocomplete=${autocomplete} spellcheck="false" autocapitalize="off" value=${form.values[name]}
+    <input class="input" id=${id} name=${name} type=${seen ? 'text' : 'password'} autocomplete=${autocomplete} spellcheck=${false} autocapitalize="off" value=${form.values[name]}
       aria-invalid=${error ? 'true' : undefined} aria-describedby=${error || below ? `${id}-hint` : undefined} onKeyDown=${look} onKeyUp=${look}
       onInput=${(/** @type {any} */ event) => form.set(name, event.target.value)} onBlur=${() => { form.left(name); setCaps(false); }} ...${more} />
     <button type="button" class="iconbtn" aria-label=${seen ? 'Hide the password' : 'Show the password'} aria-pressed=${seen ? 'true' : 'false'} onClick=${() => setSeen(!seen)}><${Icon} name=${seen ? 'eye-off' : 'eye'} /></button></div><//>`;
@@ -60,5 +60,5 @@ export function CheckField({ form, name, label, hint, ...more }) {
 
 /** A box that searches as one types. @param {{value: string, label: string, onText: (text: string) => void, [more: string]: any}} props */
 export function SearchBox({ value, label, onText, ...more }) {
-  return html`<div class="input-wrap find"><${Icon} name="search" class="lead" /><input class="input" type="search" aria-label=${label} placeholder=${label} value=${value} autocomplete="off" spellcheck="false" onInput=${(/** @type {any} */ event) => onText(event.target.value)} ...${more} /></div>`;
+  return html`<div class="input-wrap find"><${Icon} name="search" class="lead" /><input class="input" type="search" aria-label=${label} placeholder=${label} value=${value} autocomplete="off" spellcheck=${false} onInput=${(/** @type {any} */ event) => onText(event.target.value)} ...${more} /></div>`;
 }

@@ -27,7 +27,7 @@ export function TerminalSearch({ handle, done }) {
     if (event.key === 'Escape') { event.preventDefault(); done(); }
     if (event.key === 'Enter') { event.preventDefault(); turn(event.shiftKey); }
   };
-  return html`<div class="term-search" role="search" aria-label="Find in the terminal"><${Icon} name="search" size="s14" /><input type="text" aria-label="Find in the terminal" placeholder="Find" autocomplete="off" spellcheck="false" value=${text} ref=${(/** @type {HTMLInputElement | null} */ input) => { if (input && !input.dataset.met) { input.dataset.met = '1'; input.focus(); } }} onInput=${(/** @type {any} */ event) => setText(event.target.value)} onKeyDown=${key} /><span role="status">${found}</span>
+  return html`<div class="term-search" role="search" aria-label="Find in the terminal"><${Icon} name="search" size="s14" /><input type="text" aria-label="Find in the terminal" placeholder="Find" autocomplete="off" spellcheck=${false} value=${text} ref=${(/** @type {HTMLInputElement | null} */ input) => { if (input && !input.dataset.met) { input.dataset.met = '1'; input.focus(); } }} onInput=${(/** @type {any} */ event) => setText(event.target.value)} onKeyDown=${key} /><span role="status">${found}</span>
     <button type="button" class="term-btn" aria-label="The one before" onClick=${() => turn(true)}><${Icon} name="chevron-up" /></button><button type="button" class="term-btn" aria-label="The next one" onClick=${() => turn(false)}><${Icon} name="chevron-down" /></button><button type="button" class="term-btn" aria-label="Close" onClick=${done}><${Icon} name="x" /></button></div>`;
 }
 

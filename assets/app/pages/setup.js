@@ -38,6 +38,12 @@ function First({ done }) {
       done();
     },
   });
+  // The link, opened in a tab that shows this page already, only changes what stands behind the #.
+  useEffect(() => {
+    const told = () => { if (location.hash) form.set('code', decodeURIComponent(location.hash.slice(1))); };
+    addEventListener('hashchange', told);
+    return () => removeEventListener('hashchange', told);
+  }, []);
   const mail = (/** @type {any} */ event) => form.setAll({ email: event.target.value, ...(own ? {} : { username: loginFrom(event.target.value) }) });
   return html`<${Entry} title="Set up Codex Web" under="Make the first administrator. It takes a minute." wide><form class="stack" onSubmit=${form.submit} novalidate>
     <${TextField} form=${form} name="code" label="One-time code" large mono hint=${location.hash ? 'Taken from the link in the terminal.' : html`The terminal printed it at the start; <code>codex-web setup-code</code> prints a new one.`} autofocus=${!location.hash} />

@@ -145,7 +145,7 @@ for (const theme of ["light", "dark"] as const) {
     });
     await test.step("a form with everything wrong", async () => {
       await page.goto("/admin/users/new");
-      await page.getByLabel("Temporary password").fill("");
+      await page.getByRole("textbox", { name: "Temporary password" }).fill("");
       await page.getByRole("button", { name: "Create user" }).click();
       await expect(page.getByText("Correct 3 fields.")).toBeVisible();
       await look("wrong form");

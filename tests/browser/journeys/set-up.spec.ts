@@ -46,7 +46,7 @@ test("from the set-up link to a member who has signed in", async ({ as }) => {
         await page.getByRole("textbox", { name: /^Name/ }).fill(name);
         await page.getByLabel("E-mail").fill(email);
         await expect(page.getByLabel("User name")).toHaveValue(email.split("@")[0]);
-        passwords.set(name, await page.getByLabel("Temporary password").inputValue());
+        passwords.set(name, await page.getByRole("textbox", { name: "Temporary password" }).inputValue());
         await page.getByRole("button", { name: "Create user" }).click();
         await expect(page.getByText(`${name} can sign in.`)).toBeVisible();
         await expect(page.getByText(passwords.get(name)!)).toBeVisible();
