@@ -12,7 +12,8 @@ use crate::domain::pool::CheckView;
 use crate::domain::quantity::{bytes_from_json, count_from_json, cpu_from_json};
 use crate::domain::quota::{QuotaChange, QuotaView, UsageView};
 use crate::error::{Error, Result};
-use crate::ops::groups::{self, After, Answer, Creation, Listed, Single, Sort, Update, Wish};
+use crate::ops::group_create::{self, Creation};
+use crate::ops::groups::{self, After, Answer, Listed, Single, Sort, Update, Wish};
 use crate::policy::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -205,7 +206,7 @@ pub async fn create(request: Request) -> Result<Reply> {
         let description = description.unwrap_or_else(|| Description::trusted(String::new()));
         Some(Creation { name: name?, display_name: display_name?, description, namespace, quota, reason })
     })?;
-    let single = groups::create(&request.app.ops, &request.caller, new).await?;
+    let single = group_create::create(&request.app.ops, &request.caller, new).await?;
     Ok(reply(201, &single)?.header("location", format!("/api/groups/{}", single.listed.group.id)))
 }
 

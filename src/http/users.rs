@@ -11,8 +11,9 @@ use crate::domain::names::{PersonName, Reason, Username};
 use crate::domain::user::UserStatus;
 use crate::error::{Error, Missing, Result};
 use crate::identity::password_policy::PasswordPolicy;
+use crate::ops::user_create::{self, Creation};
 use crate::ops::user_state::{self, NewPassword, Outcome};
-use crate::ops::users::{self, Account, After, Creation, Filter, Single, Update, Wish};
+use crate::ops::users::{self, Account, After, Filter, Single, Update, Wish};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -270,7 +271,7 @@ pub async fn create(request: Request) -> Result<Reply> {
             [new.email.as_str(), new.username.as_ref().map_or("", Username::as_str), new.name.as_ref().map_or("", PersonName::as_str)];
         new.password_hash = Some(hashed(&request, "temporaryPassword", &password, &about).await?);
     }
-    let (account, invitation) = users::create(&request.app.ops, &request.caller, new).await?;
+    let (account, invitation) = user_create::create(&request.app.ops, &request.caller, new).await?;
     let link = |code: &SecretString| format!("{}/invite#{}", request.app.transport.public_url, code.expose_secret());
     let invitation = invitation.map(|i| InvitationView { link: link(&i.code), expires_at: i.expires_at.rfc3339() });
     let view = UserView { invitation, ..UserView::of(&account) };

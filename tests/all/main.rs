@@ -3,11 +3,14 @@
 // A test that meets something unexpected should stop there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod api_audit;
 mod api_credentials;
+mod api_groups;
 mod api_own_account;
 mod api_refresh;
 mod api_setup;
 mod api_sign_in;
+mod api_users;
 mod cli;
 mod contract;
 mod contract_local;
@@ -18,5 +21,9 @@ mod golden;
 #[allow(dead_code)]
 mod harness;
 mod harness_tests;
+mod policy;
 mod program;
+mod sql_sources;
+mod store_statements;
+mod store_upgrade;
 mod tidy;

@@ -1,0 +1,83 @@
+//! A file that was upgraded is the file that a fresh installation makes, and a step that fails leaves nothing behind.
+
+use codex_web::clock::{SystemClock, SystemEntropy};
+use codex_web::store::open::{Synchronous, writer};
+use codex_web::store::upgrade::{SCHEMA, STEPS, Step, VERSION, run_steps, upgrade};
+use rusqlite::Connection;
+use std::path::Path;
+
+fn shape(connection: &Connection) -> Vec<(String, String)> {
+    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name").unwrap();
+    let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+fn version(connection: &Connection) -> i64 {
+    connection.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap()
+}
+
+fn opened(dir: &Path) -> Connection {
+    let path = dir.join("codex-web.db");
+    let mut connection = writer(&path, Synchronous::Normal).unwrap();
+    upgrade(&mut connection, &path, &SystemClock, &SystemEntropy).unwrap();
+    connection
+}
+
+#[test]
+fn a_fresh_file_is_what_the_schema_says_and_opening_it_again_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = opened(dir.path());
+    let written = Connection::open_in_memory().unwrap();
+    written.execute_batch(SCHEMA).unwrap();
+    assert_eq!(shape(&first), shape(&written));
+    assert_eq!(version(&first), VERSION);
+    drop(first);
+    assert_eq!(shape(&opened(dir.path())), shape(&written));
+}
+
+#[test]
+fn the_steps_lead_to_the_version_that_the_schema_describes() {
+    let numbers: Vec<i64> = STEPS.iter().map(|s| s.to).collect();
+    assert!(numbers.windows(2).all(|w| w[0] < w[1]), "{numbers:?}");
+    assert_eq!(numbers.last().copied().unwrap_or(VERSION), VERSION);
+}
+
+#[test]
+fn steps_run_in_order_after_a_copy_was_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connection = opened(dir.path());
+    let steps = [
+        Step { to: VERSION + 1, sql: "ALTER TABLE installation ADD COLUMN motto TEXT;" },
+        Step { to: VERSION + 2, sql: "UPDATE installation SET motto = 'second';" },
+    ];
+    run_steps(&mut connection, &dir.path().join("codex-web.db"), VERSION, &SystemClock, &steps).unwrap();
+    assert_eq!(version(&connection), VERSION + 2);
+    let motto: String = connection.query_row("SELECT motto FROM installation", [], |r| r.get(0)).unwrap();
+    assert_eq!(motto, "second");
+    let copies =
+        std::fs::read_dir(dir.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().contains("before-upgrade"));
+    assert_eq!(copies.count(), 1);
+}
+
+#[test]
+fn a_step_that_fails_leaves_the_file_as_it_was_before_that_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connection = opened(dir.path());
+    let steps = [Step { to: VERSION + 1, sql: "ALTER TABLE installation ADD COLUMN motto TEXT; SELECT nonsense FROM nowhere;" }];
+    let before = shape(&connection);
+    assert!(run_steps(&mut connection, &dir.path().join("codex-web.db"), VERSION, &SystemClock, &steps).is_err());
+    assert_eq!((version(&connection), shape(&connection)), (VERSION, before));
+}
+
+#[test]
+fn a_file_of_another_program_or_of_a_newer_version_is_not_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("codex-web.db");
+    let connection = opened(dir.path());
+    connection.pragma_update(None, "user_version", VERSION + 7).unwrap();
+    let mut connection = connection;
+    assert!(upgrade(&mut connection, &path, &SystemClock, &SystemEntropy).is_err());
+    connection.pragma_update(None, "user_version", VERSION).unwrap();
+    connection.pragma_update(None, "application_id", 7).unwrap();
+    assert!(upgrade(&mut connection, &path, &SystemClock, &SystemEntropy).is_err());
+}
