@@ -4,8 +4,9 @@
 //! test process, without a fork.
 
 use crate::agent::protocol::TerminalSize;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// Why a program did not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,11 +43,14 @@ pub trait Programs: Send + Sync {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct EchoPrograms;
 
-struct EchoHandle;
+struct EchoHandle(Arc<Notify>);
 
 impl Handle for EchoHandle {
     fn resize(&self, _: TerminalSize) {}
-    fn end(&self) {}
+
+    fn end(&self) {
+        self.0.notify_one();
+    }
 }
 
 impl Programs for EchoPrograms {
@@ -54,11 +58,17 @@ impl Programs for EchoPrograms {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let (output, input) = tokio::io::split(ours);
         let (done, exit) = oneshot::channel();
+        let end = Arc::new(Notify::new());
+        let handle = Box::new(EchoHandle(Arc::clone(&end)));
         tokio::spawn(async move {
-            echo(theirs).await;
-            let _ = done.send(0);
+            let code = tokio::select! {
+                () = echo(theirs) => 0,
+                // A hang-up, as a shell would count it.
+                () = end.notified() => 129,
+            };
+            let _ = done.send(code);
         });
-        Ok(Program { output: Box::new(output), input: Box::new(input), handle: Box::new(EchoHandle), exit })
+        Ok(Program { output: Box::new(output), input: Box::new(input), handle, exit })
     }
 }
 

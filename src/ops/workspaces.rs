@@ -12,8 +12,9 @@ use crate::policy::explain::explain;
 use crate::policy::{Action, Actor, Context, Permit, Role, Target, WorkspaceFacts, may};
 use crate::store::inbox::{self, Notice};
 use crate::store::timeline::{self, NewEvent};
+use crate::store::workspace_list::{self, Filter, Scope};
+use crate::store::workspaces;
 pub use crate::store::workspaces::Workspace;
-use crate::store::workspaces::{self, Filter, Scope};
 use crate::store::{Page, Read, Tx, actors, pool};
 
 /// What can be done to a workspace, in the order in which `can` lists it.
@@ -111,8 +112,8 @@ fn listed(read: &Read<'_>, actor: &Actor, scope: Scope, group: Option<GroupId>, 
         before: wish.before.clone(),
         limit: wish.limit,
     };
-    let total = if wish.count { Some(workspaces::count(read, &filter)?) } else { None };
-    let page = workspaces::list(read, &filter)?.map(|workspace| {
+    let total = if wish.count { Some(workspace_list::count(read, &filter)?) } else { None };
+    let page = workspace_list::list(read, &filter)?.map(|workspace| {
         let facts = workspace.facts();
         let can = ACTIONS.into_iter().filter(|a| may(actor, *a, Target::Workspace(&facts))).map(Action::code).collect();
         Listed { workspace, can }

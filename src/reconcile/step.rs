@@ -36,7 +36,7 @@ pub struct Context<'a> {
 /// What became of a step.
 enum Outcome {
     Done,
-    /// The cluster said no, for now or as it is described.
+    /// The cluster said no: today, or to what is described.
     Refused(ClusterError),
 }
 

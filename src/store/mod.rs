@@ -39,6 +39,7 @@ pub mod timeline;
 pub mod tx;
 pub mod upgrade;
 pub mod users;
+pub mod workspace_list;
 pub mod workspace_status;
 pub mod workspaces;
 mod writer;
