@@ -5,6 +5,7 @@
 
 pub mod background;
 pub mod listen;
+pub mod setup_file;
 
 use crate::clock::{Clock, DAY, Entropy};
 use crate::cluster::{Cluster, ClusterView};

@@ -75,7 +75,7 @@ fn dispatch(parsed: Arguments, surroundings: Surroundings, output: &mut Output<'
         Some(Command::Openapi) => openapi::run(output),
         Some(Command::Doctor) => doctor::run(&context, output),
         Some(Command::Healthcheck) => healthcheck::run(&context, output),
-        Some(Command::SetupCode) => setup_code::run(&context.application(Presence::MayBeNew)?, &context.config()?.data.dir, output),
+        Some(Command::SetupCode) => setup_code::run(&context.application(Presence::MayBeNew)?, output),
         Some(Command::User(command @ UserCommand::Add(_))) => user::run(command, &context.application(Presence::MayBeNew)?, output),
         Some(Command::User(command)) => user::run(command, &context.application(Presence::MustExist)?, output),
         Some(Command::Keys(command)) => keys::run(&command, &context.application(Presence::MustExist)?, output),

@@ -10,12 +10,12 @@ use super::exit::{Exit, Failure, Outcome};
 use super::output::to_terminal;
 use super::setup_code;
 use crate::app::listen::{Listeners, block_on, run_until_stopped};
-use crate::app::{App, Application, Parts};
+use crate::app::{App, Application, Parts, setup_file};
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::cluster::Cluster;
 use crate::cluster::local::{LocalCluster, LocalOptions};
 use crate::config::Config;
-use crate::store::Origin;
+use crate::ops::{Origin, setup};
 use crate::telemetry;
 use crate::transport::tls::Certificate;
 use crate::transport::{Encryption, Machine, Transport, certificate, decide};
@@ -117,13 +117,11 @@ fn local_cluster(config: &Config) -> Result<Arc<dyn Cluster>, Failure> {
 
 /// Whether somebody must still be made the first administrator, and the code with which.
 async fn set_up(application: &Application) -> Result<SetUp, Failure> {
-    let data_dir = &application.app.config.data.dir;
-    let installation = application.app.ops.db.read_blocking(crate::store::installation::find)?;
-    if installation.set_up_at.is_some() {
-        setup_code::forget(data_dir);
-        return Ok(SetUp::Done);
+    if setup::is_open(&application.app.ops, Origin::default()).await? {
+        return Ok(SetUp::Waiting { code: setup_code::fresh(application).await? });
     }
-    Ok(SetUp::Waiting { code: setup_code::fresh(application, data_dir).await? })
+    setup_file::forget(&application.app.config.data.dir);
+    Ok(SetUp::Done)
 }
 
 /// Takes over a renewed certificate while the server runs.

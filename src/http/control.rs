@@ -1,14 +1,16 @@
 //! What only the command line may ask for, on the control socket or in process: set-up codes, keys, backups, and the
 //! audit log as a file. On the network these routes do not exist.
 
+use super::auth::secret;
 use super::fields::{boolean, raw_text, text};
 use super::handler::{Reply, Request};
+use crate::app::setup_file;
 use crate::domain::email::Email;
 use crate::domain::field::FieldRule;
 use crate::domain::names::{PersonName, Username};
 use crate::domain::user::UserStatus;
 use crate::error::{Error, Result};
-use crate::identity::password_policy::PasswordPolicy;
+use crate::identity::password::PASSWORD_BYTES_MAX;
 use crate::ops::audit_file::{self, Format};
 use crate::ops::backup::{self, Places};
 use crate::ops::shell::{self, NewAccount};
@@ -16,7 +18,7 @@ use crate::ops::signing_keys;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -24,8 +26,6 @@ use tokio::sync::mpsc;
 
 /// Bytes of an export that are sent at once.
 const PIECE: usize = 64 * 1024;
-/// Bytes of a password that are looked at; its own rule says how long it may be.
-const MOST: usize = 4096;
 /// Pieces that may wait for a slow reader.
 const WAITING: usize = 8;
 
@@ -33,6 +33,7 @@ const WAITING: usize = 8;
 pub async fn setup_code(request: Request) -> Result<Reply> {
     let app = &request.app;
     let code = shell::setup_code(&app.ops, &request.caller, &app.entropy).await?;
+    setup_file::keep(&app.config.data.dir, code.expose_secret())?;
     let url = format!("{}/setup#{}", app.transport.public_url, code.expose_secret());
     Reply::created(&json!({"code": code.expose_secret(), "url": url}))
 }
@@ -44,20 +45,15 @@ pub async fn add_user(request: Request) -> Result<Reply> {
     let username = fields.required("username", text(Username::parse));
     let email = fields.required("email", text(Email::parse));
     let name = fields.optional("name", text(PersonName::parse));
-    let password = fields.required("password", raw_text(MOST));
+    let password = secret(&mut fields, "password", PASSWORD_BYTES_MAX);
     let is_admin = fields.optional("isAdmin", boolean).unwrap_or(false);
     let must_change_password = fields.optional("mustChangePassword", boolean).unwrap_or(false);
-    if let (Some(password), Some(username), Some(email)) = (&password, &username, &email) {
-        let known = [username.as_str(), email.as_str(), name.as_ref().map_or("", PersonName::as_str)];
-        let policy = PasswordPolicy::with_min_length(app.ops.rules.password_min_length);
-        if let Err(rule) = policy.check(password, &known) {
-            fields.problem("password", rule.code, rule.message);
-        }
-    }
     let (username, email, password) = fields.build(|| Some((username?, email?, password?)))?;
-    let password_hash = app.passwords.hash(&SecretString::from(password)).await?;
+    let known = vec![username.to_string(), email.to_string(), name.as_ref().map(ToString::to_string).unwrap_or_default()];
+    let password_hash = app.doors().take_password("password", &password, known).await?;
     let new = NewAccount { username, email, name, password_hash, must_change_password, is_admin };
     let user = shell::add(&app.ops, &request.caller, new).await?;
+    setup_file::forget(&app.config.data.dir);
     Reply::created(&json!({
         "id": user.id, "username": user.username, "email": user.email, "name": user.name, "isAdmin": is_admin,
         "status": if user.status == UserStatus::Active { "active" } else { "disabled" },

@@ -9,8 +9,8 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, audit, auth, control, dashboard, events, groups, health, jwks, logs, members, openapi, own_profile, own_sessions, search, setup,
-    templates, terminal, users, whoami, workspaces,
+    access, audit, auth, control, dashboard, events, groups, health, jwks, logs, members, openapi, own_profile, own_sessions, search,
+    setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;

@@ -3,6 +3,7 @@
 use super::auth::{secret, session_kind, signed_in_reply};
 use super::fields::text;
 use super::handler::{Reply, Request};
+use crate::app::setup_file;
 use crate::domain::email::Email;
 use crate::domain::names::{PersonName, Username};
 use crate::error::{Error, Missing, Result};
@@ -31,8 +32,9 @@ pub async fn set_up(request: Request) -> Result<Reply> {
     let (username, email) = (fields.required("username", text(Username::parse)), fields.required("email", text(Email::parse)));
     let name = fields.optional("name", text(PersonName::parse));
     let (password, kind) = (secret(&mut fields, "password", PASSWORD_BYTES_MAX), session_kind(&mut fields));
-    let first = fields
-        .build(|| Some(FirstAdministrator { code: code?, username: username?, email: email?, name, password: password?, kind }))?;
+    let first =
+        fields.build(|| Some(FirstAdministrator { code: code?, username: username?, email: email?, name, password: password?, kind }))?;
     let signed_in = setup::set_up(&request.app.doors(), &request.caller, first).await?;
+    setup_file::forget(&request.app.config.data.dir);
     signed_in_reply(&request.app, 201, signed_in)
 }

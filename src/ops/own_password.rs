@@ -42,7 +42,11 @@ pub async fn change(doors: &Doors<'_>, caller: &Caller, passwords: Replacement) 
     let admission = doors.admit(caller, Some(AccountKey::User(account.id.clone())), device).await?;
     let Checked::Right { admission, .. } = doors.check(admission, &passwords.current, account.password_hash.as_deref()).await? else {
         note_failure(doors, caller).await?;
-        return Err(Error::field("currentPassword", "wrong", "This is not your password. Check the spelling and Caps Lock, then try again."));
+        return Err(Error::field(
+            "currentPassword",
+            "wrong",
+            "This is not your password. Check the spelling and Caps Lock, then try again.",
+        ));
     };
     admission.succeeded();
     if passwords.new.expose_secret() == passwords.current.expose_secret() {

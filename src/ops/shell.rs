@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::policy::{Action, Actor, Permit, Rights, Target, UserFacts};
 use crate::store::codes::{self, Purpose};
 use crate::store::users::{self, NewUser, User};
-use crate::store::{Change, Read, Tx, actors, grants, installation};
+use crate::store::{Change, Tx, actors, grants, installation};
 use crate::token::opaque::{CODE_PREFIX, OpaqueToken};
 use secrecy::SecretString;
 use serde_json::json;
@@ -18,11 +18,6 @@ use std::sync::Arc;
 
 /// How long a set-up link is good, in milliseconds.
 const SETUP_LIFE: i64 = HOUR;
-
-/// Whether the first administrator has been made.
-pub async fn is_set_up(ops: &Ops, caller: &Caller) -> Result<bool> {
-    ops.db.read(caller.origin.clone(), |read: &Read<'_>| Ok(installation::find(read)?.set_up_at.is_some())).await
-}
 
 /// A new code for the set-up page; earlier ones end. Only while set-up is open.
 pub async fn setup_code(ops: &Ops, caller: &Caller, entropy: &Arc<dyn Entropy>) -> Result<SecretString> {

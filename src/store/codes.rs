@@ -34,8 +34,7 @@ pub struct CodeRow {
 
 const INSERT: &str = "INSERT INTO one_time_code (purpose, hash, user_id, subject, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const REDEEM: &str = "UPDATE one_time_code SET used_at = ?3 WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3 RETURNING user_id, subject";
-const FIND: &str =
-    "SELECT user_id, subject FROM one_time_code WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3";
+const FIND: &str = "SELECT user_id, subject FROM one_time_code WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3";
 const DROP: &str = "DELETE FROM one_time_code WHERE purpose = ?1";
 const DROP_OF_USER: &str = "DELETE FROM one_time_code WHERE purpose = ?1 AND user_id = ?2";
 const SWEEP: &str = "DELETE FROM one_time_code WHERE expires_at < ?1";

@@ -97,7 +97,8 @@ async fn a_page_of_another_site_changes_nothing_with_somebodys_cookie() {
         let answer = client.with_header("sec-fetch-site", site).patch("/api/auth/profile", json!({"name": "Eve"})).await.expect(403);
         assert_eq!(answer.code(), "AUTHORIZATION_ERROR", "{site}");
     }
-    for origin in ["https://evil.example", "null", "http://localhost:9999", "https://localhost:8080", "http://localhost.evil.example:8080"] {
+    for origin in ["https://evil.example", "null", "http://localhost:9999", "https://localhost:8080", "http://localhost.evil.example:8080"]
+    {
         change("origin", origin).patch("/api/auth/profile", json!({"name": "Eve"})).await.expect(403);
     }
     change("x-nothing", "1").patch("/api/auth/profile", json!({"name": "Eve"})).await.expect(403);

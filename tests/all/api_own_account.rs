@@ -18,7 +18,10 @@ async fn people_change_their_own_name_and_address_and_nothing_else() {
     let before = client.get("/api/auth/me").await.expect(200);
     assert_eq!(before.json["user"]["groupMemberships"][0]["role"], "member");
     let answer = client.patch("/api/auth/profile", json!({"name": "Ada Lovelace", "email": "ada@example.org"})).await.expect(200);
-    assert_eq!((answer.json["user"]["name"].as_str(), answer.json["user"]["email"].as_str()), (Some("Ada Lovelace"), Some("ada@example.org")));
+    assert_eq!(
+        (answer.json["user"]["name"].as_str(), answer.json["user"]["email"].as_str()),
+        (Some("Ada Lovelace"), Some("ada@example.org"))
+    );
     assert_ne!(before.header("etag"), answer.header("etag"));
     let cleared = client.patch("/api/auth/profile", json!({"name": null})).await.expect(200);
     assert_eq!(cleared.json["user"]["name"], "");
@@ -99,7 +102,8 @@ async fn people_see_their_sign_ins_and_end_any_of_them() {
     let here = harness.signed_in(&ada);
     let there = harness.signed_in(&ada);
     let list = here.get("/api/auth/sessions").await.expect(200).json;
-    let ids: Vec<(&str, bool)> = list.as_array().unwrap().iter().map(|s| (s["id"].as_str().unwrap(), s["current"].as_bool().unwrap())).collect();
+    let ids: Vec<(&str, bool)> =
+        list.as_array().unwrap().iter().map(|s| (s["id"].as_str().unwrap(), s["current"].as_bool().unwrap())).collect();
     assert_eq!(ids.len(), 2);
     assert!(ids.contains(&(here.session_id().as_str(), true)) && ids.contains(&(there.session_id().as_str(), false)));
     assert_eq!((list[0]["address"].as_str(), list[0]["agent"].as_str()), (Some("127.0.0.1"), Some("harness")));

@@ -40,7 +40,10 @@ async fn deleting_everybody_does_not_open_it_again() {
     let harness = Harness::new();
     let code = code(&harness).await;
     harness.anonymous().post("/api/setup", body(&code, "ada")).await.expect(201);
-    rusqlite::Connection::open(codex_web::app::database_path(harness.dir.path())).unwrap().execute("UPDATE user SET status = 'deleted'", []).unwrap();
+    rusqlite::Connection::open(codex_web::app::database_path(harness.dir.path()))
+        .unwrap()
+        .execute("UPDATE user SET status = 'deleted'", [])
+        .unwrap();
     assert!(!setup_required(&harness).await);
     harness.anonymous().post("/api/setup", body(&code, "eve")).await.expect(404);
 }
@@ -93,7 +96,9 @@ async fn the_password_follows_the_policy_and_every_field_is_told() {
     for wanted in ["username:invalid", "email:required", "password:type", "isAdmin:unknown"] {
         assert!(fields.iter().any(|f| f == wanted), "{fields:?}");
     }
-    for (password, why) in [("short one", "too_short"), ("codexweb20262026", "personal"), ("ada@example.org-ada", "personal"), ("passwordpassword", "common")] {
+    for (password, why) in
+        [("short one", "too_short"), ("codexweb20262026", "personal"), ("ada@example.org-ada", "personal"), ("passwordpassword", "common")]
+    {
         let mut body = body(&code, "ada");
         body["password"] = json!(password);
         let answer = harness.anonymous().post("/api/setup", body).await.expect(400);

@@ -90,7 +90,8 @@ async fn whoever_fails_hears_one_answer() {
     let disabled = harness.create_user("gone", false);
     harness.admin().post(&format!("/api/admin/users/{disabled}/disable"), json!({})).await.expect(200);
     let mut answers = Vec::new();
-    for (name, password) in [("nobody", "x"), ("ada", "x"), ("invited", "x"), ("gone", PASSWORD), ("ada", ""), ("nobody@example.org", "x")] {
+    for (name, password) in [("nobody", "x"), ("ada", "x"), ("invited", "x"), ("gone", PASSWORD), ("ada", ""), ("nobody@example.org", "x")]
+    {
         let answer = login(&harness.anonymous().from_address(&format!("10.0.0.{}", answers.len())), name, password).await.expect(401);
         let mut json = answer.json.clone();
         json["error"]["callid"] = Value::Null;
@@ -98,7 +99,8 @@ async fn whoever_fails_hears_one_answer() {
         answers.push(json);
     }
     assert!(answers.iter().all(|a| a == &answers[0]), "{answers:#?}");
-    let told: Vec<String> = harness.audit("sign_in").iter().filter(|e| e["success"] == 0).map(|e| e["error"].as_str().unwrap().to_owned()).collect();
+    let told: Vec<String> =
+        harness.audit("sign_in").iter().filter(|e| e["success"] == 0).map(|e| e["error"].as_str().unwrap().to_owned()).collect();
     assert_eq!(told, ["unknown_user", "wrong_password", "no_password", "account_disabled", "wrong_password", "unknown_user"]);
 }
 
@@ -343,7 +345,8 @@ async fn a_text_that_is_nobodys_name_is_never_written_down() {
     login(&harness.anonymous(), " ADA ", "x").await.expect(401);
     let entries = harness.audit("sign_in");
     assert_eq!(entries[0]["details"]["typed"].as_str().unwrap().len(), 16);
-    let personal = harness.rows("SELECT p.subject, p.data FROM audit_person p JOIN audit_event e ON e.seq = p.seq WHERE e.action = 'sign_in' ORDER BY p.seq");
+    let personal = harness
+        .rows("SELECT p.subject, p.data FROM audit_person p JOIN audit_event e ON e.seq = p.seq WHERE e.action = 'sign_in' ORDER BY p.seq");
     assert!(!personal[0]["data"].as_str().unwrap().contains("secret"), "{personal:?}");
     assert!(personal[1]["data"].as_str().unwrap().contains("\"typed\":\"ada\""), "{personal:?}");
     assert!(personal[1]["subject"].as_str().unwrap().starts_with("usr_"));

@@ -14,7 +14,7 @@ use std::time::Duration;
 const KILLS: u32 = 50;
 /// Clients that write at the same time: so many changes can be under way at the moment of a kill.
 const CLIENTS: usize = 4;
-const PASSWORD: &str = "correct horse battery staple 9";
+const PASSWORD: &str = "seven green tugboats hum 4";
 
 /// Facts that were sent and that were acknowledged.
 #[derive(Default)]
