@@ -52,7 +52,7 @@ function Confirm({ title, lead, word, keep = 'Keep it', danger, type, reason, ru
   return html`<${Dialog} title=${title} lead=${lead} onClose=${() => done(undefined)}><form onSubmit=${act}>
     ${(type || reason || error) && html`<div class="body">
       ${type && html`<div class="field"><label for=${ids[0]}><span>Type <code>${type}</code> to confirm</span></label><input id=${ids[0]} class="input mono" autofocus autocomplete="off" spellcheck=${false} value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} /></div>`}
-      ${reason && html`<div class="field"><label for=${ids[1]}>Reason<span class="optional">(${typeof reason === 'string' ? reason : 'optional'})</span></label><input id=${ids[1]} class="input" maxlength="500" autocomplete="off" value=${why} onInput=${(/** @type {any} */ event) => setWhy(event.target.value)} /></div>`}
+      ${reason && html`<div class="field"><label for=${ids[1]}>Reason <span class="optional">(${typeof reason === 'string' ? reason : 'optional'})</span></label><input id=${ids[1]} class="input" maxlength="500" autocomplete="off" value=${why} onInput=${(/** @type {any} */ event) => setWhy(event.target.value)} /></div>`}
       ${error && html`<${Callout} kind="bad" alert lead=${`${failed}.`}>${error.message}<//>`}
     </div>`}
     <div class="buttons"><${Button} autofocus=${!type} onClick=${() => done(undefined)}>${keep}<//><${Button} kind=${danger ? 'fill-bad' : 'primary'} type="submit" busy=${busy} disabled=${!ready}>${word}<//></div>

@@ -6,7 +6,7 @@ import { Icon } from './basics.js';
 
 /** @param {{id: string, label: any, optional?: boolean, hint?: any, error?: string, aside?: any, large?: boolean, children?: any}} props */
 export function Field({ id, label, optional, hint, error, aside, large, children }) {
-  return html`<div class=${`field ${large ? 'l' : ''}`}><label for=${id}>${label}${optional && html`<span class="optional">(optional)</span>`}${aside && html`<span class="right">${aside}</span>`}</label>${children}
+  return html`<div class=${`field ${large ? 'l' : ''}`}><label for=${id}>${label}${optional && html` <span class="optional">(optional)</span>`}${aside && html`<span class="right">${aside}</span>`}</label>${children}
     ${error ? html`<span class="error-line" id=${`${id}-hint`}><${Icon} name="circle-alert" size="s12" /><span>${error}</span></span>` : hint ? html`<span class="hint" id=${`${id}-hint`}>${hint}</span>` : null}</div>`;
 }
 
