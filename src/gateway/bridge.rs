@@ -175,8 +175,7 @@ pub(super) async fn refuse(socket: Session, error: &Error) {
 
 async fn farewell(mut socket: Session, end: End) {
     let (bye, code) = match end {
-        End::Left => (None, CloseCode::Normal),
-        End::Closed => (None, CloseCode::Normal),
+        End::Left | End::Closed => (None, CloseCode::Normal),
         // The client comes back by itself, and learns then what became of the workspace.
         End::Broken => (None, CloseCode::Again),
         End::Cut(reason) => (Some(cut_words(reason)), CloseCode::Policy),

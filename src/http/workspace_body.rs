@@ -86,6 +86,7 @@ fn no_parameters(value: &Value) -> Result<(), FieldRule> {
     }
 }
 
+#[allow(clippy::unnecessary_wraps)] // the form of a nested decoder
 fn size(fields: &mut Fields<'_>) -> Option<SizeChange> {
     Some(SizeChange {
         cpu_milli: fields.optional("cpu", cpu_from_json),

@@ -75,7 +75,7 @@ fn plan(read: &Read<'_>, principal: &Principal, id: &WorkspaceId, edit: &Edit) -
     {
         return Err(Error::Taken(Taken::WorkspaceName));
     }
-    Ok(Plan { size, workspace, permit })
+    Ok(Plan { workspace, permit, size })
 }
 
 fn weighed(read: &Read<'_>, plan: &Plan) -> Result<Weighed> {
