@@ -635,7 +635,8 @@ CREATE INDEX usage_sample_age ON usage_sample (period, at);
 
 -- Substring search over people, groups, workspaces and templates; kept by triggers. Trigrams match nothing under three
 -- characters: such queries use the prefix indexes of the tables themselves.
-CREATE VIRTUAL TABLE search USING fts5 (text, kind UNINDEXED, id UNINDEXED, tokenize = 'trigram');
+-- The kind is indexed too, so that looking for a group never walks the matches of a million people.
+CREATE VIRTUAL TABLE search USING fts5 (text, kind, id UNINDEXED, tokenize = 'trigram');
 CREATE TABLE search_row (
   -- Finds the row of an object in the search index.
   kind   TEXT    NOT NULL,

@@ -3,7 +3,7 @@
 //! Two lists: all groups for those who watch the platform, and a person's own, which are few and need no index. A list
 //! entry comes without its use; [`super::stats`] adds that for a whole page at once.
 
-use super::sql::{Page, fts_phrase, id_list, is_short, like_substring, prefix_end};
+use super::sql::{Page, fts_query, id_list, is_short, like_substring, prefix_end};
 use super::tx::{Read, Tx, Unaudited};
 use crate::clock::Millis;
 use crate::domain::group::GroupStatus;
@@ -125,9 +125,8 @@ const ALL_BY_DISPLAY_NAME: &str = select!(
     "FROM \"group\" g WHERE (g.display_name COLLATE NOCASE, g.id) > (?1, ?2) ORDER BY g.display_name COLLATE NOCASE, g.id LIMIT ?3"
 );
 const ALL_NEWEST: &str = select!("FROM \"group\" g WHERE g.id < ?1 ORDER BY g.id DESC LIMIT ?2");
-const ALL_SEARCH: &str = select!(
-    "FROM search s JOIN \"group\" g ON g.id = s.id WHERE s.text MATCH ?1 AND s.kind = 'group' AND s.rowid > ?2 ORDER BY s.rowid LIMIT ?3"
-);
+const ALL_SEARCH: &str =
+    select!("FROM search s JOIN \"group\" g ON g.id = s.id WHERE s.search MATCH ?1 AND s.rowid > ?2 ORDER BY s.rowid LIMIT ?3");
 const SEARCH_ROW: &str = "SELECT row_id FROM search_row WHERE kind = 'group' AND id = ?1";
 const ALL_PREFIX: &str = select!("FROM \"group\" g WHERE g.name >= ?1 AND g.name < ?2 AND g.name > ?3 ORDER BY g.name LIMIT ?4");
 // A person's own groups are few: they are found by the membership index and sorted then.
@@ -136,7 +135,7 @@ const OWN: &str = select!(
      AND g.status <> 'deleting' AND (g.name LIKE ?3 ESCAPE '\\' OR g.display_name LIKE ?3 ESCAPE '\\') ORDER BY g.name"
 );
 const COUNT: &str = "SELECT count(*) FROM \"group\"";
-const COUNT_SEARCH: &str = "SELECT count(*) FROM search s WHERE s.text MATCH ?1 AND s.kind = 'group'";
+const COUNT_SEARCH: &str = "SELECT count(*) FROM search s WHERE s.search MATCH ?1";
 const COUNT_PREFIX: &str = "SELECT count(*) FROM \"group\" WHERE name >= ?1 AND name < ?2";
 const INSERT: &str = "INSERT INTO \"group\" (id, organization_id, name, display_name, description, namespace, status, owner_id, \
      quota_cpu_milli, quota_memory_bytes, quota_storage_bytes, quota_workspaces, created_at, updated_at) \
@@ -242,7 +241,7 @@ pub fn list_all(read: &Read<'_>, search: &str, sort: Sort, after: Option<&After>
         read.rows(ALL_PREFIX, params![prefix, prefix_end(&prefix), key, wanted(limit)], group)?
     } else {
         let from: i64 = after.and_then(|a| a.key.parse().ok()).unwrap_or(0);
-        read.rows(ALL_SEARCH, params![fts_phrase(search), from, wanted(limit)], group)?
+        read.rows(ALL_SEARCH, params![fts_query("group", search), from, wanted(limit)], group)?
     };
     let page = Page::cut(rows, limit);
     let next = match page.items.last() {
@@ -268,7 +267,7 @@ pub fn count_all(read: &Read<'_>, search: &str) -> Result<i64> {
         let prefix = search.to_lowercase();
         return read.one(COUNT_PREFIX, params![prefix, prefix_end(&prefix)], |r| r.get(0));
     }
-    read.one(COUNT_SEARCH, [fts_phrase(search)], |r| r.get(0))
+    read.one(COUNT_SEARCH, [fts_query("group", search)], |r| r.get(0))
 }
 
 /// All groups of a person whose name or title holds the text, by name.

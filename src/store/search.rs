@@ -5,7 +5,7 @@
 //! beginning of names, which costs an index range. The reach of one search is bounded, so that a common word cannot
 //! occupy a reader.
 
-use super::sql::{fts_phrase, id_list, is_short, like_substring, prefix_end};
+use super::sql::{fts_query, id_list, is_short, like_substring, prefix_end};
 use super::tx::Read;
 use crate::domain::id::{GroupId, UserId};
 use crate::error::Result;
@@ -36,7 +36,7 @@ pub struct Scope {
 
 // The inner query bounds the reach: the newest thousand matches of one kind.
 const USERS: &str = "SELECT u.id, CASE u.name WHEN '' THEN u.username ELSE u.name END AS title, u.email AS subtitle \
-     FROM (SELECT id FROM search WHERE text MATCH ?1 AND kind = 'user' ORDER BY rowid DESC LIMIT 1000) s JOIN user u ON u.id = s.id \
+     FROM (SELECT id FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT 1000) s JOIN user u ON u.id = s.id \
      WHERE u.status IN ('active', 'disabled') LIMIT ?2";
 const USERS_PREFIX: &str = "SELECT u.id, CASE u.name WHEN '' THEN u.username ELSE u.name END AS title, u.email AS subtitle \
      FROM user u WHERE u.status IN ('active', 'disabled') AND u.username >= ?1 AND u.username < ?2 ORDER BY u.username LIMIT ?3";
@@ -45,14 +45,14 @@ const USERS_OF_GROUPS: &str = "SELECT u.id, CASE u.name WHEN '' THEN u.username 
      AND u.status IN ('active', 'disabled') \
      AND (u.username LIKE ?2 ESCAPE '\\' OR u.name LIKE ?2 ESCAPE '\\' OR u.email LIKE ?2 ESCAPE '\\') LIMIT ?3";
 const GROUPS: &str = "SELECT g.id, g.display_name AS title, g.name AS subtitle \
-     FROM (SELECT id FROM search WHERE text MATCH ?1 AND kind = 'group' ORDER BY rowid DESC LIMIT 1000) s JOIN \"group\" g ON g.id = s.id LIMIT ?2";
+     FROM (SELECT id FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT 1000) s JOIN \"group\" g ON g.id = s.id LIMIT ?2";
 const GROUPS_PREFIX: &str = "SELECT g.id, g.display_name AS title, g.name AS subtitle FROM \"group\" g \
      WHERE g.name >= ?1 AND g.name < ?2 ORDER BY g.name LIMIT ?3";
 const OWN_GROUPS: &str = "SELECT g.id, g.display_name AS title, g.name AS subtitle FROM \"group\" g \
      WHERE g.id IN (SELECT value FROM json_each(?1)) AND (g.name LIKE ?2 ESCAPE '\\' OR g.display_name LIKE ?2 ESCAPE '\\') \
      ORDER BY g.name LIMIT ?3";
 const WORKSPACES: &str = "SELECT w.id, w.name AS title, g.name AS subtitle \
-     FROM (SELECT id FROM search WHERE text MATCH ?1 AND kind = 'workspace' ORDER BY rowid DESC LIMIT 1000) s \
+     FROM (SELECT id FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT 1000) s \
      JOIN workspace w ON w.id = s.id JOIN \"group\" g ON g.id = w.group_id WHERE w.desired <> 'deleted' LIMIT ?2";
 const OWN_WORKSPACES: &str = "SELECT w.id, w.name AS title, g.name AS subtitle FROM workspace w JOIN \"group\" g ON g.id = w.group_id \
      WHERE w.owner_id = ?1 AND w.desired <> 'deleted' AND w.name LIKE ?2 ESCAPE '\\' LIMIT ?3";
@@ -88,7 +88,7 @@ fn groups(read: &Read<'_>, scope: &Scope, text: &str, limit: i64) -> Result<Vec<
         let prefix = text.to_lowercase();
         return read.rows(GROUPS_PREFIX, params![prefix, prefix_end(&prefix), limit], hit("group"));
     }
-    read.rows(GROUPS, params![fts_phrase(text), limit], hit("group"))
+    read.rows(GROUPS, params![fts_query("group", text), limit], hit("group"))
 }
 
 fn users(read: &Read<'_>, scope: &Scope, text: &str, limit: i64) -> Result<Vec<Hit>> {
@@ -100,12 +100,12 @@ fn users(read: &Read<'_>, scope: &Scope, text: &str, limit: i64) -> Result<Vec<H
         let prefix = text.to_lowercase();
         return read.rows(USERS_PREFIX, params![prefix, prefix_end(&prefix), limit], hit("user"));
     }
-    read.rows(USERS, params![fts_phrase(text), limit], hit("user"))
+    read.rows(USERS, params![fts_query("user", text), limit], hit("user"))
 }
 
 fn workspaces(read: &Read<'_>, scope: &Scope, text: &str, limit: i64) -> Result<Vec<Hit>> {
     if scope.all_workspaces && !is_short(text) {
-        return read.rows(WORKSPACES, params![fts_phrase(text), limit], hit("workspace"));
+        return read.rows(WORKSPACES, params![fts_query("workspace", text), limit], hit("workspace"));
     }
     let ids = id_list(scope.administered.iter().map(GroupId::as_str));
     read.rows(GROUP_WORKSPACES, params![ids, scope.user.as_str(), like_substring(text), limit], hit("workspace"))

@@ -66,9 +66,9 @@ impl<T> Page<T> {
     }
 }
 
-/// An FTS5 query that finds the text as a substring: quoted, so that no operator of the query language works.
-pub(super) fn fts_phrase(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
+/// An FTS5 query that finds objects of one kind by a substring: quoted, so that no operator of the query language works.
+pub(super) fn fts_query(kind: &str, text: &str) -> String {
+    format!("kind : \"{kind}\" AND text : \"{}\"", text.replace('"', "\"\""))
 }
 
 /// The first text after all texts with this prefix, for index range scans: `abc` gives `abd`.

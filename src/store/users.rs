@@ -5,7 +5,7 @@
 //! user name, name and e-mail one after the other. Every page starts where the last one ended ([`After`]), so the
 //! thousandth page costs what the first does. Deleted people are not listed: their rows stay for the audit only.
 
-use super::sql::{Page, fts_phrase, id_list, is_short, prefix_end};
+use super::sql::{Page, fts_query, id_list, is_short, prefix_end};
 use super::tx::{Read, Tx, Unaudited};
 use crate::clock::Millis;
 use crate::domain::email::Email;
@@ -83,7 +83,7 @@ const LIST: &str = select!(
 const LIST_DISABLED: &str =
     select!("FROM user u INDEXED BY user_disabled WHERE u.status = 'disabled' AND u.username > ?1 ORDER BY u.username LIMIT ?2");
 const SEARCH: &str = select!(
-    "FROM search s JOIN user u ON u.id = s.id WHERE s.text MATCH ?1 AND s.kind = 'user' AND s.rowid > ?2 \
+    "FROM search s JOIN user u ON u.id = s.id WHERE s.search MATCH ?1 AND s.rowid > ?2 \
      AND u.status IN ('active', 'disabled') AND (?3 IS NULL OR u.status = ?3) ORDER BY s.rowid LIMIT ?4"
 );
 const SEARCH_ROW: &str = "SELECT row_id FROM search_row WHERE kind = 'user' AND id = ?1";
@@ -103,7 +103,7 @@ const BY_EMAIL: &str = select!(
      AND NOT (u.name >= ?1 COLLATE NOCASE AND u.name < ?2 COLLATE NOCASE) ORDER BY u.email COLLATE NOCASE LIMIT ?5"
 );
 const COUNT: &str = "SELECT count(*) FROM user u WHERE u.status IN ('active', 'disabled') AND (?1 IS NULL OR u.status = ?1)";
-const COUNT_SEARCH: &str = "SELECT count(*) FROM search s JOIN user u ON u.id = s.id WHERE s.text MATCH ?1 AND s.kind = 'user' \
+const COUNT_SEARCH: &str = "SELECT count(*) FROM search s JOIN user u ON u.id = s.id WHERE s.search MATCH ?1 \
      AND u.status IN ('active', 'disabled') AND (?2 IS NULL OR u.status = ?2)";
 const COUNT_PREFIX: &str = "SELECT count(*) FROM user u WHERE u.status IN ('active', 'disabled') AND (?3 IS NULL OR u.status = ?3) \
      AND ((u.username >= ?1 AND u.username < ?2) OR (u.name >= ?1 COLLATE NOCASE AND u.name < ?2 COLLATE NOCASE) \
@@ -195,7 +195,7 @@ fn by_username(read: &Read<'_>, filter: &Filter, after: &After, limit: usize) ->
 }
 
 fn by_substring(read: &Read<'_>, filter: &Filter, after: &After, limit: usize) -> Result<(Page<User>, Option<After>)> {
-    let phrase = fts_phrase(&filter.search);
+    let phrase = fts_query("user", &filter.search);
     let rows = read.rows(SEARCH, params![phrase, after.row, filter.status.map(UserStatus::as_str), wanted(limit)], user)?;
     let page = Page::cut(rows, limit);
     let next = match page.items.last() {
@@ -251,7 +251,7 @@ pub fn count(read: &Read<'_>, filter: &Filter) -> Result<i64> {
         let prefix = filter.search.to_lowercase();
         return read.one(COUNT_PREFIX, params![prefix, prefix_end(&prefix), status], |r| r.get(0));
     }
-    read.one(COUNT_SEARCH, params![fts_phrase(&filter.search), status], |r| r.get(0))
+    read.one(COUNT_SEARCH, params![fts_query("user", &filter.search), status], |r| r.get(0))
 }
 
 /// Fails with `Taken` when the user name or the address belongs to somebody else.

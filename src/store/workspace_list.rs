@@ -3,7 +3,7 @@
 //! What one may see is a [`Scope`], chosen by `ops` with policy's answers; it becomes SQL here, put together from
 //! constants.
 
-use super::sql::{Page, fts_phrase};
+use super::sql::{Page, fts_query};
 use super::tx::Read;
 use super::workspace_status::status_sql;
 use super::workspaces::{FROM, SELECT, Workspace, workspace};
@@ -115,8 +115,8 @@ impl Question {
                 self.bind(":search", text.clone());
             }
             Some(text) => {
-                self.only("w.id IN (SELECT f.id FROM search f WHERE f.text MATCH :search AND f.kind = 'workspace')");
-                self.bind(":search", fts_phrase(text));
+                self.only("w.id IN (SELECT f.id FROM search f WHERE f.search MATCH :search)");
+                self.bind(":search", fts_query("workspace", text));
             }
             None => {}
         }
