@@ -76,6 +76,7 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
     actix_web::rt::spawn(async move {
         signals.first().await;
         // The second signal means now; what was acknowledged is in the file.
+        #[allow(clippy::disallowed_methods)]
         std::process::exit(130);
     });
     background.stop().await;

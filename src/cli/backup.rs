@@ -30,7 +30,8 @@ pub fn list(config: &Config, output: &mut Output<'_>) -> Outcome {
     let found = backup::list(&places(config))?;
     let row = |(name, manifest): &(String, Manifest)| {
         let key = if manifest.has_key() { "yes" } else { "" };
-        let size = format!("{:.1} MiB", manifest.bytes() as f64 / 1_048_576.0);
+        let tenths = manifest.bytes().saturating_mul(10) / 1_048_576;
+        let size = format!("{}.{} MiB", tenths / 10, tenths % 10);
         vec![name.clone(), manifest.created_at.clone(), size, key.to_owned(), manifest.program.clone()]
     };
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();

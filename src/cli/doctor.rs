@@ -247,7 +247,10 @@ fn data_directory(dir: &Path) -> Check {
     if meta.mode() & 0o022 != 0 {
         return Check::bad(NAME, format!("{shown}: others may write there"), format!("chmod go-w {}", dir.display()));
     }
-    match statfs(dir).ok().and_then(|stat| network_disk(i64::try_from(stat.f_type).unwrap_or_default())) {
+    // The type of this number differs between platforms.
+    #[allow(clippy::useless_conversion)]
+    let kind = statfs(dir).ok().and_then(|stat| network_disk(i64::try_from(stat.f_type).unwrap_or_default()));
+    match kind {
         Some(kind) => Check::bad(NAME, format!("{shown} lies on {kind}: SQLite's locks do not hold there"), "move it to a local disk"),
         None => Check::good(NAME, shown),
     }
@@ -305,16 +308,12 @@ fn database(places: &Places, now: Millis) -> Vec<Check> {
         Ok(Ok(content)) => content,
     };
     let mut checks = vec![Check::good("database", format!("schema {}, pages, indexes and references are good", content.schema))];
-    match master_key::load(&places.master_key()) {
-        Err(error) => checks.push(Check::bad(
-            "keys",
-            error.to_string(),
-            "put the master key back from where you keep it, readable by its owner alone",
-        )),
-        Ok(_) => {
-            checks.push(Check::good("keys", "the master key is there and private"));
-            checks.push(chain(places));
-        }
+    if let Err(error) = master_key::load(&places.master_key()) {
+        let cure = "put the master key back from where you keep it, readable by its owner alone";
+        checks.push(Check::bad("keys", error.to_string(), cure));
+    } else {
+        checks.push(Check::good("keys", "the master key is there and private"));
+        checks.push(chain(places));
     }
     if let Some(newest) = content.newest_entry {
         checks.extend(Some(clock(now, Some(newest))).filter(|check| check.verdict != Verdict::Good));

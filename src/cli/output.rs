@@ -83,9 +83,9 @@ pub fn printable(text: &str) -> String {
     let escape = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         if escape(c) {
-            shown.extend(c.escape_unicode())
+            shown.extend(c.escape_unicode());
         } else {
-            shown.push(c)
+            shown.push(c);
         }
         shown
     })

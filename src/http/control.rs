@@ -85,7 +85,7 @@ fn key_view(row: &crate::ops::signing_keys::KeyRow) -> Value {
         "algorithm": row.algorithm,
         "state": if row.active { "active" } else { "retiring" },
         "createdAt": row.created_at.rfc3339(),
-        "retireAt": row.retire_at.map(|time| time.rfc3339()),
+        "retireAt": row.retire_at.map(crate::clock::Millis::rfc3339),
     })
 }
 

@@ -228,13 +228,9 @@ impl Query {
             .filter(|p| !p.is_empty())
             .filter_map(|pair| {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                match (super::percent::decode_query(name), super::percent::decode_query(value)) {
-                    (Some(name), Some(value)) => Some((name, value)),
-                    _ => {
-                        broken = true;
-                        None
-                    }
-                }
+                let decoded = super::percent::decode_query(name).zip(super::percent::decode_query(value));
+                broken |= decoded.is_none();
+                decoded
             })
             .collect();
         Self { pairs, seen: RefCell::default(), problems: RefCell::default(), broken: Cell::new(broken) }

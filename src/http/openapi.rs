@@ -66,12 +66,12 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
             operation["x-action"] = json!(action.code());
         }
     }
-    if route.body != BodyRule::None {
-        if let Some(of) = route.request {
-            let schema = add_schema(schemas, of);
-            operation["requestBody"] =
-                json!({"required": matches!(route.body, BodyRule::Json(_)), "content": {"application/json": {"schema": schema}}});
-        }
+    if route.body != BodyRule::None
+        && let Some(of) = route.request
+    {
+        let schema = add_schema(schemas, of);
+        operation["requestBody"] =
+            json!({"required": matches!(route.body, BodyRule::Json(_)), "content": {"application/json": {"schema": schema}}});
     }
     operation
 }

@@ -71,11 +71,14 @@ pub enum BodyRule {
     OptionalJson(usize),
 }
 
+/// A schema with its name, and the schemas that it refers to.
+pub type NamedSchema = (String, RefOr<Schema>, Vec<(String, RefOr<Schema>)>);
+
 /// A schema for the API description.
-pub type SchemaOf = fn() -> (String, RefOr<Schema>, Vec<(String, RefOr<Schema>)>);
+pub type SchemaOf = fn() -> NamedSchema;
 
 /// The schema of a type, for the table.
-pub fn schema_of<T: utoipa::ToSchema>() -> (String, RefOr<Schema>, Vec<(String, RefOr<Schema>)>) {
+pub fn schema_of<T: utoipa::ToSchema>() -> NamedSchema {
     let mut parts = Vec::new();
     T::schemas(&mut parts);
     (T::name().into_owned(), T::schema(), parts)
@@ -241,9 +244,12 @@ enum Segment {
     Parameter(&'static str),
 }
 
+/// A path's segments and the routes that have them.
+type Shape = (Vec<Segment>, Vec<&'static Route>);
+
 /// The routes, ready to be matched: those with the same shape share an entry.
 pub struct Router {
-    by_length: HashMap<usize, Vec<(Vec<Segment>, Vec<&'static Route>)>>,
+    by_length: HashMap<usize, Vec<Shape>>,
 }
 
 /// What a method and a path lead to.
@@ -256,7 +262,7 @@ pub enum Match {
 
 impl Router {
     pub fn new(routes: &'static [Route]) -> Self {
-        let mut by_length: HashMap<usize, Vec<(Vec<Segment>, Vec<&'static Route>)>> = HashMap::new();
+        let mut by_length: HashMap<usize, Vec<Shape>> = HashMap::new();
         for route in routes {
             let segments: Vec<Segment> = route.path.split('/').skip(1).map(segment).collect();
             let shapes = by_length.entry(segments.len()).or_default();

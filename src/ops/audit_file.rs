@@ -43,7 +43,7 @@ pub async fn permit(ops: &Ops, caller: &Caller, format: Format, range: Range) ->
     let job = move |tx: &Tx<'_>| {
         let actor = actors::load(tx, &principal)?;
         let permit = tx.authorize(&actor, Action::ViewAuditLog, Target::System, None)?;
-        let (from, until) = (range.from.map(|time| time.rfc3339()), range.until.map(|time| time.rfc3339()));
+        let (from, until) = (range.from.map(crate::clock::Millis::rfc3339), range.until.map(crate::clock::Millis::rfc3339));
         tx.audit(&permit, Change::of(json!({"export": format.as_str(), "from": from, "to": until})))
     };
     ops.db.write(caller.origin.clone(), job).await

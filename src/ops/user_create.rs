@@ -124,7 +124,7 @@ fn first_groups(tx: &Tx<'_>, actor: &Actor, ids: &[GroupId], reason: Option<&str
                 found.push(group);
             }
             _ => {
-                problems.push(FieldProblem::new(format!("groups[{index}]"), "unknown_group", "There is no such group that takes members."))
+                problems.push(FieldProblem::new(format!("groups[{index}]"), "unknown_group", "There is no such group that takes members."));
             }
         }
     }

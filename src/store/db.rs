@@ -49,6 +49,18 @@ struct Inner {
     audit_key: [u8; 32],
 }
 
+/// Why a read was refused, and what was attempted in it.
+struct Refusal {
+    error: Error,
+    attempt: Option<super::tx::Attempt>,
+}
+
+impl Refusal {
+    fn of(error: Error) -> Box<Self> {
+        Box::new(Self { error, attempt: None })
+    }
+}
+
 /// What a start found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opened {
@@ -151,32 +163,37 @@ impl Db {
 
     /// As [`Db::read`], on the calling thread, without auditing refusals.
     pub fn read_blocking<T>(&self, job: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
-        self.read_now(job).map_err(|(error, _)| error)
+        self.read_now(job).map_err(|refusal| refusal.error)
     }
 
-    fn read_now<T>(&self, job: impl FnOnce(&Read<'_>) -> Result<T>) -> std::result::Result<T, (Error, Option<super::tx::Attempt>)> {
+    fn read_now<T>(&self, job: impl FnOnce(&Read<'_>) -> Result<T>) -> std::result::Result<T, Box<Refusal>> {
         let mut connection = self.inner.readers.get().map_err(|_| {
-            (Error::Unavailable { message: "All database readers are busy. Try again in a moment.".into(), retry_after_seconds: 1 }, None)
+            Refusal::of(Error::Unavailable {
+                message: "All database readers are busy. Try again in a moment.".into(),
+                retry_after_seconds: 1,
+            })
         })?;
-        let transaction = connection.transaction().map_err(|e| (Error::from(e), None))?;
+        // A reader never becomes a writer, so a deferred transaction cannot fail on the way up.
+        #[allow(clippy::disallowed_methods)]
+        let transaction = connection.transaction().map_err(|e| Refusal::of(e.into()))?;
         let read = Read::new(&transaction, self.inner.clock.now());
-        job(&read).map_err(|error| (error, read.take_attempt()))
+        job(&read).map_err(|error| Box::new(Refusal { error, attempt: read.take_attempt() }))
     }
 
-    async fn told<T>(&self, outcome: std::result::Result<T, (Error, Option<super::tx::Attempt>)>, origin: Origin) -> Result<T> {
-        match outcome {
-            Ok(value) => Ok(value),
-            Err((error @ Error::Denied(_), attempt @ Some(_))) => {
-                let (answer, wait) = oneshot::channel();
-                let refused = error.clone();
-                self.send(Box::new(move |writer| {
-                    let _ = answer.send(writer.refused(&refused, attempt, &origin));
-                }))?;
-                wait.await.map_err(|_| Error::internal("a refusal could not be recorded"))??;
-                Err(error)
-            }
-            Err((error, _)) => Err(error),
+    async fn told<T>(&self, outcome: std::result::Result<T, Box<Refusal>>, origin: Origin) -> Result<T> {
+        let Refusal { error, attempt } = match outcome {
+            Ok(value) => return Ok(value),
+            Err(refusal) => *refusal,
+        };
+        if matches!(error, Error::Denied(_)) && attempt.is_some() {
+            let (answer, wait) = oneshot::channel();
+            let refused = error.clone();
+            self.send(Box::new(move |writer| {
+                let _ = answer.send(writer.refused(&refused, attempt, &origin));
+            }))?;
+            wait.await.map_err(|_| Error::internal("a refusal could not be recorded"))??;
         }
+        Err(error)
     }
 
     /// Finishes what is queued, folds the WAL into the file and ends the writer. Later writes are refused.

@@ -52,6 +52,7 @@ fn common(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result
 /// The one read-write connection.
 pub fn writer(path: &Path, synchronous: Synchronous) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    #[allow(clippy::disallowed_methods)] // the one home of connections
     let connection = Connection::open_with_flags(path, flags).map_err(|e| fault("the database cannot be opened", &e))?;
     common(&connection, synchronous).map_err(|e| fault("the database cannot be prepared", &e))?;
     let mode: String = connection
@@ -67,6 +68,7 @@ pub fn writer(path: &Path, synchronous: Synchronous) -> Result<Connection> {
 /// One read-only connection. The file must exist.
 pub fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    #[allow(clippy::disallowed_methods)] // the one home of connections
     let connection = Connection::open_with_flags(path, flags)?;
     common(&connection, Synchronous::Full)?;
     connection.pragma_update(None, "query_only", true)?;

@@ -35,7 +35,14 @@ const STEPS: &[Step] = &[
     Step { name: "sweep ended sign-ins", every: 60 * MINUTE, run: sweep_credentials },
     Step { name: "sign the head of the audit log", every: MINUTE, run: sign_audit_head },
     Step { name: "forget old timelines", every: 60 * MINUTE, run: forget_old_timelines },
-    Step { name: "forget idle callers", every: MINUTE, run: forget_idle_callers },
+    Step {
+        name: "forget idle callers",
+        every: MINUTE,
+        run: |upkeep| {
+            (upkeep.forget_idle_callers)();
+            Ok(())
+        },
+    },
 ];
 
 /// Runs the steps until the server stops.
@@ -89,11 +96,6 @@ pub fn sign_audit_head_now(ops: &Ops, keys: &Keys) -> Result<()> {
 
 fn forget_old_timelines(upkeep: &Upkeep) -> Result<()> {
     upkeep.ops.db.write_blocking(Origin::default(), timeline::sweep).map(|_| ())
-}
-
-fn forget_idle_callers(upkeep: &Upkeep) -> Result<()> {
-    (upkeep.forget_idle_callers)();
-    Ok(())
 }
 
 /// After an unclean stop: reads the whole file once and says what is wrong with it.

@@ -73,13 +73,11 @@ async fn pages_have_no_gap_and_no_repetition_under_every_filter() {
         loop {
             let page = admin.get(&format!("/api/admin/audit-logs?limit=5&count=true{filter}{token}")).await.expect(200);
             seen.extend(items(&page).iter().map(|e| e["id"].as_str().unwrap().to_owned()));
-            match page.json["nextToken"].as_str() {
-                Some(next) => token = format!("&nextToken={next}"),
-                None => {
-                    assert_eq!(page.json["total"], seen.len(), "{filter}");
-                    break;
-                }
-            }
+            let Some(next) = page.json["nextToken"].as_str() else {
+                assert_eq!(page.json["total"], seen.len(), "{filter}");
+                break;
+            };
+            token = format!("&nextToken={next}");
         }
         let count = seen.len();
         seen.sort();

@@ -2,6 +2,8 @@
 
 // A test that meets something unexpected should stop there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Tests open databases and read the environment as somebody outside of the program does.
+#![allow(clippy::disallowed_methods, clippy::zombie_processes)]
 
 mod api_audit;
 mod api_credentials;

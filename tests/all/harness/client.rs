@@ -75,7 +75,7 @@ impl Client {
 
     /// The same caller from another address.
     #[must_use]
-    pub fn from_address(&self, address: &str) -> Self {
+    pub fn at_address(&self, address: &str) -> Self {
         Self { channel: Channel::Network(address.parse::<IpAddr>().unwrap()), ..self.clone() }
     }
 
