@@ -215,6 +215,6 @@ async fn every_answer_about_people_is_kept_out_of_caches() {
     for path in ["/api/auth/me", "/api/auth/sessions", "/api/whoami", "/api/auth/providers", "/api/nothing"] {
         assert_eq!(client.get(path).await.header("cache-control"), Some("no-store"), "{path}");
     }
-    let seen = client.at_address("203.0.113.7").get("/api/whoami").await.expect(200).json;
+    let seen = client.from_address("203.0.113.7").get("/api/whoami").await.expect(200).json;
     assert_eq!((seen["address"].as_str(), seen["publicUrl"].as_str()), (Some("203.0.113.7"), Some("http://localhost:8080")));
 }

@@ -141,7 +141,7 @@ async fn names_like_admin_have_no_password_that_everybody_knows() {
 #[tokio::test]
 async fn every_character_of_a_long_password_counts_and_a_huge_one_is_refused() {
     let harness = Harness::new();
-    let long: String = (0..128).map(|n| char::from(b'a' + (n * 7 % 26) as u8)).collect();
+    let long: String = (0..128_u8).map(|n| char::from(b'a' + n % 26)).collect();
     harness.create_user_with("ada", false, Some(&hash_of(&long)), false);
     login(&harness.anonymous(), "ada", &long).await.expect(200);
     for at in [72, 127] {

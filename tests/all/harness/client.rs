@@ -75,7 +75,8 @@ impl Client {
 
     /// The same caller from another address.
     #[must_use]
-    pub fn at_address(&self, address: &str) -> Self {
+    #[allow(clippy::wrong_self_convention)] // it reads as English: a client from an address
+    pub fn from_address(&self, address: &str) -> Self {
         Self { channel: Channel::Network(address.parse::<IpAddr>().unwrap()), ..self.clone() }
     }
 
