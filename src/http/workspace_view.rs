@@ -54,8 +54,11 @@ pub struct WorkspaceView {
     pub description: String,
     pub group_id: String,
     pub group_name: String,
+    pub group_display_name: String,
     pub user_id: String,
     pub user_name: String,
+    /// What its owner is called; the user name where no name was given.
+    pub user_display_name: String,
     /// Only in the list of all workspaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_email: Option<String>,
@@ -97,8 +100,10 @@ impl WorkspaceView {
             description: row.description.clone(),
             group_id: row.group_id.to_string(),
             group_name: workspace.group_name.clone(),
+            group_display_name: workspace.group_display_name.clone(),
             user_id: row.owner_id.to_string(),
             user_name: workspace.owner_username.clone(),
+            user_display_name: shown(&workspace.owner_name, &workspace.owner_username),
             user_email: None,
             template_id: workspace.template_id.to_string(),
             template_version: workspace.template_version,
@@ -200,4 +205,9 @@ impl From<&TimelineEvent> for TimelineView {
             count: event.count,
         }
     }
+}
+
+/// The name of a person, or the login of one who gave none.
+fn shown(name: &str, username: &str) -> String {
+    if name.is_empty() { username } else { name }.to_owned()
 }

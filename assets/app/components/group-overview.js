@@ -50,7 +50,7 @@ function Consumers({ list, members }) {
   for (const workspace of list) by.set(workspace.userId, [...(by.get(workspace.userId) || []), workspace]);
   const rows = [...by].map(([id, own]) => {
     const live = own.filter(({ status }) => status !== 'stopped');
-    return { id, who: people.get(id) || { id, name: own[0].userName || 'Somebody who left' }, count: own.length, cpu: sum('cpu', live.map((one) => one.resources.cpu)), memory: sum('memory', live.map((one) => one.resources.memory)), storage: sum('storage', own.map((one) => one.resources.storage)) };
+    return { id, who: people.get(id) || { id, name: own[0].userDisplayName || 'Somebody who left' }, count: own.length, cpu: sum('cpu', live.map((one) => one.resources.cpu)), memory: sum('memory', live.map((one) => one.resources.memory)), storage: sum('storage', own.map((one) => one.resources.storage)) };
   }).sort((a, b) => b.cpu - a.cpu || b.memory - a.memory || b.count - a.count).slice(0, 6);
   const cell = (/** @type {number} */ value, /** @type {string} */ text) => html`<td class=${`num ${value ? '' : 'zero'}`}>${value ? text : 0}</td>`;
   return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Top consumers"><table class="table"><thead><tr><th scope="col">Member</th><th scope="col" class="num">Workspaces</th><th scope="col" class="num">CPU</th><th scope="col" class="num">Memory</th><th scope="col" class="num">Storage</th></tr></thead>

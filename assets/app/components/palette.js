@@ -63,7 +63,7 @@ export function Palette({ done }) {
   }, [part, onlyActions]);
 
   const own = fixed().filter((option) => (!onlyActions || option.kind === 'Actions') && (part ? option.title.toLowerCase().includes(part.toLowerCase()) : onlyActions || option.title === 'New workspace' || option.kind === 'Pages'));
-  const places = !part && !onlyActions ? recent.map((/** @type {any} */ item) => found({ kind: 'workspace', id: item.id, title: item.name, subtitle: item.groupName, status: item.status })) : hits.map(found);
+  const places = !part && !onlyActions ? recent.map((/** @type {any} */ item) => found({ kind: 'workspace', id: item.id, title: item.name, subtitle: item.groupDisplayName, status: item.status })) : hits.map(found);
   const inGroups = hits.filter(({ kind }) => kind === 'group').slice(0, 2).map((hit) => ({ kind: 'Actions', title: `New workspace in ${hit.title}`, mark: icon('plus'), href: `/workspaces/new?group=${hit.id}` }));
   const order = ['Groups', 'Workspaces', 'People', 'More', 'Pages', 'Actions'];
   const options = [...places, ...inGroups, ...own].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));

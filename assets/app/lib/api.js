@@ -4,6 +4,11 @@
  */
 import { navigate, signInAddress } from './router.js';
 
+/** What is done when an answer says that nobody is signed in any more. */
+let lost = () => navigate(signInAddress(), { replace: true });
+/** @param {() => void} run */
+export function onSessionLost(run) { lost = run; }
+
 export class ApiError extends Error {
   /**
    * @param {number} status HTTP status, 0 when the server did not answer
@@ -58,7 +63,7 @@ export async function failure(response, quiet) {
   let told = {};
   try { told = (await response.json()).error || {}; } catch { told = { message: `The server answered ${response.status} without a reason.` }; }
   const error = new ApiError(response.status, told, Number(response.headers.get('retry-after')) || undefined);
-  if (response.status === 401 && !quiet) navigate(signInAddress(), { replace: true });
+  if (response.status === 401 && !quiet) lost();
   if (error.code === 'PASSWORD_CHANGE_REQUIRED' && !quiet) navigate('/sign-in?change=1', { replace: true });
   return error;
 }

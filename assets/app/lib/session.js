@@ -1,9 +1,9 @@
 /** Who is signed in, what the installation is like, and how a session begins and ends. */
 import { signal } from './html.js';
-import { ApiError, get, post } from './api.js';
+import { ApiError, get, onSessionLost, post } from './api.js';
 import { startEvents, stopEvents, onChange } from './events.js';
 import { forgetAnswers } from './query.js';
-import { navigate } from './router.js';
+import { navigate, signInAddress } from './router.js';
 
 /** @typedef {import('./types.js').User} User */
 
@@ -44,13 +44,16 @@ export async function signOut(everywhere) {
   ended();
 }
 
-/** Clears what belonged to the session and shows the sign-in page. */
-export function ended() {
+/** Clears what belonged to the session and shows the sign-in page. @param {string} [address] */
+export function ended(address = '/sign-in') {
   stopEvents();
   forgetAnswers();
   me.value = null;
-  navigate('/sign-in');
+  navigate(address);
 }
+
+// Ended elsewhere: an administrator, another tab, or its time. Signing in again comes back to where one was.
+onSessionLost(() => { if (me.peek()) ended(signInAddress()); else navigate(signInAddress(), { replace: true }); });
 
 onChange((change) => {
   if (!me.peek()) return;

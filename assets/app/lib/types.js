@@ -64,8 +64,10 @@
  * @property {string | null} [description]
  * @property {string} groupId
  * @property {string} groupName
+ * @property {string} groupDisplayName
  * @property {string} userId
  * @property {string} [userName]
+ * @property {string} [userDisplayName]
  * @property {string} [userEmail]
  * @property {string} [templateId]
  * @property {string} [image]

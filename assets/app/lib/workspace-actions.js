@@ -23,7 +23,7 @@ const send = (workspace, type, reason) => post(`/api/workspaces/${workspace.id}/
 export async function act(workspace, type) {
   if (!isMine(workspace) && type !== 'start') {
     const verb = type === 'stop' ? 'Stop' : 'Restart';
-    await ask({ title: `${verb} ${workspace.name}?`, lead: `It belongs to ${workspace.userName || 'somebody else'}, who is told and sees the reason. Running programs end; its files are kept.`, word: verb, keep: 'Leave it', reason: 'its owner sees it', failed: WORDS[type][0], run: async (/** @type {string} */ why) => { await send(workspace, type, why); refresh('workspace'); } });
+    await ask({ title: `${verb} ${workspace.name}?`, lead: `It belongs to ${workspace.userDisplayName || 'somebody else'}, who is told and sees the reason. Running programs end; its files are kept.`, word: verb, keep: 'Leave it', reason: 'its owner sees it', failed: WORDS[type][0], run: async (/** @type {string} */ why) => { await send(workspace, type, why); refresh('workspace'); } });
     return;
   }
   try {
@@ -38,7 +38,7 @@ export async function remove(workspace) {
   const size = showBytes(workspace.resources.storage);
   const done = await ask({
     title: `Delete ${workspace.name}?`, danger: true, type: workspace.name, word: `Delete with ${size}`, failed: 'Not deleted',
-    lead: `This deletes its disk of ${size} with every file on it. Nobody can bring them back.${isMine(workspace) ? '' : ` ${workspace.userName || 'Its owner'} is told.`}`,
+    lead: `This deletes its disk of ${size} with every file on it. Nobody can bring them back.${isMine(workspace) ? '' : ` ${workspace.userDisplayName || 'Its owner'} is told.`}`,
     reason: isMine(workspace) ? undefined : 'its owner sees it',
     run: async (/** @type {string} */ reason) => { await del(withParams(`/api/workspaces/${workspace.id}`, { reason })); refresh('workspace', 'group'); },
   });

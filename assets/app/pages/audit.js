@@ -39,9 +39,14 @@ const columns = [
   { key: 'outcome', title: 'Outcome', cell: (entry) => (entry.success ? html`<span class="row fg2" style="gap:6px"><${Icon} name="check" size="s14" class="ok" />Done</span>` : html`<${Badge} kind="bad" icon="ban">${refused(entry.error)}<//>`), csv: (entry) => (entry.success ? 'done' : entry.error || 'refused') },
 ];
 
-const REFUSED = /** @type {Record<string, string>} */ ({ QUOTA_EXCEEDED: 'Refused: quota', AUTHORIZATION_ERROR: 'Refused: not allowed', AUTHENTICATION_ERROR: 'Refused: wrong password', NOT_FOUND: 'Refused: not found', CONFLICT: 'Refused: conflict', STILL_USED: 'Refused: still used', LAST_ADMIN: 'Refused: last admin', WRONG_STATE: 'Refused: wrong state', VALIDATION_ERROR: 'Refused: invalid', RATE_LIMIT_EXCEEDED: 'Refused: too often' });
-/** @param {string | null | undefined} error */
-const refused = (error) => { const code = (error || '').split(/[:\s]/)[0]; return REFUSED[code] || 'Refused'; };
+const REFUSED = /** @type {Record<string, string>} */ ({ denied: 'not allowed', quota: 'quota', throttled: 'too often', still_used: 'still used', wrong_state: 'wrong state' });
+
+/** The rule's word, from what the entry says: "denied:update_group", "quota:cpu", "conflict:name_taken". @param {string | null | undefined} error */
+function refused(error) {
+  const [kind, what = ''] = (error || '').split(':');
+  const word = REFUSED[kind] || REFUSED[what] || (what.endsWith('_taken') ? `${what.slice(0, -6).replaceAll('_', ' ')} taken` : '');
+  return word ? `Refused: ${word}` : 'Refused';
+}
 
 export default function Audit() {
   usePage([{ text: 'Administration' }, { text: 'Audit' }]);

@@ -65,7 +65,7 @@ function AddGroup({ user, done }) {
 /** @param {{user: User}} props */
 function Workspaces({ user }) {
   const query = useQuery(`/api/workspaces?userId=${user.id}&limit=200`, ['workspace']);
-  return html`<${Card} title="Workspaces" right=${user.workspacesCount !== undefined && plural(user.workspacesCount, 'workspace')}><${Loaded} query=${query} what="The workspaces could not be read">${(/** @type {any[]} */ all) => { const list = all.filter(({ userId }) => userId === user.id); return list.length ? html`<ul class="lines">${list.map((workspace) => html`<li key=${workspace.id}><a class="strong cut" href=${`/workspaces/${workspace.id}`}>${workspace.name}</a><span class="fg3 t12 cut">${workspace.groupName}</span><span class="right"><${Status} workspace=${workspace} /></span></li>`)}</ul>` : html`<p class="card-body t13 fg2">None.</p>`; }}<//><//>`;
+  return html`<${Card} title="Workspaces" right=${user.workspacesCount !== undefined && plural(user.workspacesCount, 'workspace')}><${Loaded} query=${query} what="The workspaces could not be read">${(/** @type {any[]} */ all) => { const list = all.filter(({ userId }) => userId === user.id); return list.length ? html`<ul class="lines">${list.map((workspace) => html`<li key=${workspace.id}><a class="strong cut" href=${`/workspaces/${workspace.id}`}>${workspace.name}</a><span class="fg3 t12 cut">${workspace.groupDisplayName}</span><span class="right"><${Status} workspace=${workspace} /></span></li>`)}</ul>` : html`<p class="card-body t13 fg2">None.</p>`; }}<//><//>`;
 }
 
 /** @param {{user: User}} props */

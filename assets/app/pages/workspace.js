@@ -31,7 +31,7 @@ export default function WorkspacePage({ params }) {
   if (!workspace || (query.error?.status === 404)) return query.error ? html`<${FailedPage} what="The workspace could not be read" error=${query.error} again=${query.reload} />` : html`<div class="page"><${Skeleton} lines=${6} /></div>`;
   const template = by.get(workspace.templateId || '');
   return html`<div class="page"><${PageHead} tabbed title=${workspace.name} lead=${html`<span class="tile s40"><${Icon} name=${templateIcon(template?.icon, template?.kind)} /></span>`} beside=${html`<${Status} workspace=${workspace} />`}
-      facts=${html`<span>${html`<a class="plain" href=${`/groups/${workspace.groupId}`}>${workspace.groupName}</a>`}${[template?.displayName || workspace.image, showSize(workspace.resources), isMine(workspace) ? '' : `of ${workspace.userName || 'somebody else'}`].filter(Boolean).map((text) => ` · ${text}`)}</span><${Id} id=${workspace.id} />`}
+      facts=${html`<span>${html`<a class="plain" href=${`/groups/${workspace.groupId}`}>${workspace.groupDisplayName}</a>`}${[template?.displayName || workspace.image, showSize(workspace.resources), isMine(workspace) ? '' : `of ${workspace.userDisplayName || 'somebody else'}`].filter(Boolean).map((text) => ` · ${text}`)}</span><${Id} id=${workspace.id} />`}
       actions=${html`<${Actions} workspace=${workspace} tab=${tab} />`} />
     <${Tabs} label="Workspace" now=${tab} items=${[['', 'Overview', address], ...Object.entries(PARTS).map(([key, { word }]) => /** @type {[string, string, string]} */ ([key, word, `${address}/${key}`]))]} />
     <${Trouble} workspace=${workspace} tab=${tab} />

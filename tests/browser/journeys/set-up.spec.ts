@@ -2,7 +2,8 @@
 import { Program } from "../support/program.ts";
 import { expect, test } from "../support/test.ts";
 
-test("from the set-up link to a member who has signed in", async ({ as }) => {
+test("from the set-up link to a member who has signed in", async ({ as, allowed }) => {
+  allowed.push(/status of 401 .*\/api\/auth\/login$/); // the wrong password below
   const program = new Program();
   await program.start();
   try {
@@ -36,6 +37,7 @@ test("from the set-up link to a member who has signed in", async ({ as }) => {
       await expect(page.getByText("Workspaces run on this machine.")).toBeVisible();
       await page.getByRole("button", { name: "Look around first" }).click();
       await expect(page.getByRole("heading", { name: "Home", level: 1 })).toBeVisible();
+      await expect(page.getByRole("complementary").getByRole("status")).toContainText("Live");
     });
 
     const passwords = new Map<string, string>();
@@ -52,6 +54,7 @@ test("from the set-up link to a member who has signed in", async ({ as }) => {
         await expect(page.getByText(passwords.get(name)!)).toBeVisible();
         await page.getByRole("button", { name: "Another user" }).click();
       }
+      await expect(page.getByRole("complementary").getByRole("status")).toContainText("Live");
     });
 
     await test.step("a group sized by a preset of the guide", async () => {
@@ -60,10 +63,10 @@ test("from the set-up link to a member who has signed in", async ({ as }) => {
       await page.getByLabel("Display name").fill("Payments & Billing");
       await expect(page.getByLabel("Name", { exact: true })).toHaveValue("payments-billing");
       await expect(page.getByText("codex-platform-payments-billing")).toBeVisible();
-      await page.getByRole("radio", { name: /6–15 people/ }).check();
-      await expect(page.getByLabel("CPU")).toHaveValue("20");
-      await expect(page.getByLabel("Memory")).toHaveValue("40Gi");
-      await expect(page.getByLabel("Storage")).toHaveValue("500Gi");
+      await page.getByRole("radio", { name: /Up to 15/ }).check();
+      await expect(page.getByRole("textbox", { name: "CPU" })).toHaveValue("20");
+      await expect(page.getByRole("textbox", { name: "Memory" })).toHaveValue("40Gi");
+      await expect(page.getByRole("textbox", { name: "Storage" })).toHaveValue("500Gi");
       await page.getByRole("button", { name: "Create group" }).click();
       await expect(page.getByRole("heading", { name: "Payments & Billing", level: 1 })).toBeVisible();
       await expect(page).toHaveURL(/\/groups\/grp_[^/]+\/members$/);

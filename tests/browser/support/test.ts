@@ -23,6 +23,8 @@ export async function guard(page: Page, complaints: string[]): Promise<void> {
     if (message.type() === "error") complaints.push(`${message.text()} ${message.location().url}`);
   });
   page.on("pageerror", (error) => complaints.push(`exception: ${error.stack ?? error.message}`));
+  if (process.env.DEBUG_NET) page.on("request", (request) => /\/api\//.test(request.url()) && console.log("->", request.method(), request.url()));
+  if (process.env.DEBUG_NET) page.on("response", (response) => /\/api\//.test(response.url()) && console.log("<-", response.status(), response.url()));
   await page.exposeFunction("tellPolicyViolation", (text: string) => complaints.push(`content policy: ${text}`));
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {

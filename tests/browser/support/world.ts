@@ -72,7 +72,8 @@ export class World {
     const api = await this.api();
     const resourceQuota = { cpu: "10", memory: "20Gi", storage: "100Gi", pods: 20, ...quota };
     const group = await api.call("POST", "/api/groups", { name, displayName, description, namespace: `codex-platform-${name}`, resourceQuota });
-    for (const person of members) await api.call("POST", `/api/groups/${group.id}/members`, { userId: person.id, role: "member" });
+    const others = members.filter(({ id }) => id !== this.admin.id); // who makes a group is in it
+    for (const person of others) await api.call("POST", `/api/groups/${group.id}/members`, { userId: person.id, role: "member" });
     for (const person of admins) await api.call("POST", `/api/groups/${group.id}/members`, { userId: person.id, role: "admin" });
     return group;
   }
