@@ -23,6 +23,7 @@ CREATE TABLE user (
   name                  TEXT    NOT NULL DEFAULT '',
   password_hash         TEXT,                       -- argon2id PHC; NULL: signs in another way, or not yet
   must_change_password  INTEGER NOT NULL DEFAULT 0 CHECK (must_change_password IN (0, 1)),
+  password_expires_at   INTEGER,                    -- a password that somebody else chose is good until then
   token_version         INTEGER NOT NULL DEFAULT 1, -- in every access token; raised to end them all at once
   expires_at            INTEGER,                    -- contractors: no sign-in from then on
   manager_id            TEXT    REFERENCES user (id) ON DELETE SET NULL,

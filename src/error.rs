@@ -82,6 +82,8 @@ pub enum Unauthenticated {
     InvalidToken,
     /// Wrong name or password, or the account is disabled: one answer for all of them.
     BadCredentials,
+    /// It was right, but somebody else chose it and it was not changed in time.
+    PasswordExpired,
     MfaRequired,
     StepUpRequired,
 }
@@ -284,6 +286,12 @@ fn describe_unauthenticated(why: Unauthenticated) -> Description {
             D::plain(401, "AUTHENTICATION_ERROR", "Wrong user name or password. Check the spelling and Caps Lock, then try again.")
                 .numbered(Some((10000, "Authentication failed")))
         }
+        Unauthenticated::PasswordExpired => D::plain(
+            401,
+            "AUTHENTICATION_ERROR",
+            "This password was for your first sign-in and has expired. Ask your administrator for a new one.",
+        )
+        .numbered(Some((10000, "Authentication failed"))),
         Unauthenticated::MfaRequired => {
             D::plain(401, "MFA_REQUIRED", "A second factor is needed.").numbered(Some((10000, "Authentication failed")))
         }

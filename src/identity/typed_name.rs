@@ -26,7 +26,8 @@ impl TypedNames {
 
     /// Sixteen hexadecimal digits that stand for the text.
     pub fn stand_in(&self, typed: &str) -> String {
-        hmac::sign(&self.0, typed.as_bytes()).as_ref().iter().take(KEPT).map(|byte| format!("{byte:02x}")).collect()
+        let hash = hmac::sign(&self.0, typed.as_bytes());
+        hash.as_ref().iter().take(KEPT).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 }
 

@@ -51,14 +51,13 @@ pub async fn redeem(doors: &Doors<'_>, caller: &Caller, redemption: Redemption) 
         let account = invited(tx, code)?.ok_or_else(bad_code)?;
         codes::redeem(tx, Purpose::Invite, code.as_bytes())?.ok_or_else(bad_code)?;
         let (begun, signed_in) = begin(tx, &account.id, kind)?;
-        let subject = Some(account.id.to_string());
         let permit = tx.authorize(signed_in.actor(), Action::ChangePassword, Target::Own, None)?;
         users::set_password(tx, &permit, &account.id, &hash, false)?;
         codes::drop_of_user(tx, Purpose::Invite, &account.id)?;
-        tx.audit(&permit, Change { details: json!({"invitation": true}), subject: subject.clone(), personal: Value::Null })?;
         sign_in::record(tx, &signed_in, &account.id)?;
+        // One act, one entry: whoever chose the password is signed in by it.
         let details = json!({"method": "invitation", "sessionId": begun.session, "kind": word(kind)});
-        tx.audit(&signed_in, Change { details, subject, personal: Value::Null })?;
+        tx.audit(&permit, Change { details, subject: Some(account.id.to_string()), personal: Value::Null })?;
         Ok(begun)
     };
     let begun = doors.ops.db.write(caller.origin.clone(), job).await?;

@@ -17,7 +17,7 @@ use crate::store::users::{self, NewUser};
 use crate::store::{Change, Tx, grants, installation, sign_in};
 use crate::token::opaque::{CODE_PREFIX, TokenHash, presented};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Whether nobody has been made yet.
 pub async fn is_open(ops: &Ops, origin: Origin) -> Result<bool> {
@@ -79,10 +79,10 @@ fn make(tx: &Tx<'_>, first: &FirstAdministrator, code: TokenHash, hash: &str) ->
     users::insert(tx, &permit, &NewUser { id: &id, username, email, name, password_hash: Some(hash), must_change_password: false })?;
     grants::insert_all(tx, &permit, &id)?;
     let personal = json!({"username": username.as_str(), "email": email.as_str(), "name": name});
-    tx.audit(&permit, Change { details: json!({"isAdmin": true}), subject: Some(id.to_string()), personal })?;
-    let (begun, permit) = begin(tx, &id, first.kind)?;
-    sign_in::record(tx, &permit, &id)?;
-    let details = json!({"method": "setup_code", "sessionId": begun.session, "kind": word(first.kind)});
-    tx.audit(&permit, Change { details, subject: Some(id.to_string()), personal: Value::Null })?;
+    let (begun, signed_in) = begin(tx, &id, first.kind)?;
+    sign_in::record(tx, &signed_in, &id)?;
+    // One act, one entry: whoever set up is signed in by it.
+    let details = json!({"isAdmin": true, "method": "setup_code", "sessionId": begun.session, "kind": word(first.kind)});
+    tx.audit(&permit, Change { details, subject: Some(id.to_string()), personal })?;
     Ok(begun)
 }

@@ -75,6 +75,10 @@ async fn enter(doors: &Doors<'_>, caller: &Caller, account: &Credentials, strong
         // Disabled, or given another password, while the old one was being checked?
         let now = sign_in::find(tx, &checked.id)?.filter(|now| now.may_sign_in && now.password_hash == checked.password_hash);
         let account = now.ok_or_else(refused)?;
+        if account.password_expired {
+            // Only whoever knows the password learns this.
+            return Err(Error::Unauthenticated(Unauthenticated::PasswordExpired));
+        }
         let (begun, permit) = begin(tx, &account.id, kind)?;
         sign_in::record(tx, &permit, &account.id)?;
         if let Some(hash) = &stronger {
@@ -105,6 +109,7 @@ fn reason(found: Option<&Credentials>) -> &'static str {
         None => "unknown_user",
         Some(account) if !account.may_sign_in => "account_disabled",
         Some(account) if account.password_hash.is_none() => "no_password",
+        Some(account) if account.password_expired => "password_expired",
         Some(_) => "wrong_password",
     }
 }

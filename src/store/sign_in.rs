@@ -18,6 +18,8 @@ pub struct Credentials {
     pub name: String,
     /// Active, a person, and not past its end.
     pub may_sign_in: bool,
+    /// Somebody else chose the password, and it was not changed in time.
+    pub password_expired: bool,
     /// argon2id, as PHC text.
     pub password_hash: Option<String>,
 }
@@ -33,7 +35,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, username, email, name, password_hash, \
-             status = 'active' AND kind = 'person' AND (expires_at IS NULL OR expires_at > ?2) AS may_sign_in \
+             status = 'active' AND kind = 'person' AND (expires_at IS NULL OR expires_at > ?2) AS may_sign_in, \
+             password_expires_at IS NOT NULL AND password_expires_at <= ?2 AS password_expired \
              FROM user WHERE status IN ('active', 'disabled') AND ",
             $rest
         )
@@ -53,6 +56,7 @@ fn credentials(r: &Row<'_>) -> rusqlite::Result<Credentials> {
         email: r.get("email")?,
         name: r.get("name")?,
         may_sign_in: r.get("may_sign_in")?,
+        password_expired: r.get("password_expired")?,
         password_hash: r.get("password_hash")?,
     })
 }

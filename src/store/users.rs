@@ -108,14 +108,14 @@ const COUNT_SEARCH: &str = "SELECT count(*) FROM search s JOIN user u ON u.id = 
 const COUNT_PREFIX: &str = "SELECT count(*) FROM user u WHERE u.status IN ('active', 'disabled') AND (?3 IS NULL OR u.status = ?3) \
      AND ((u.username >= ?1 AND u.username < ?2) OR (u.name >= ?1 COLLATE NOCASE AND u.name < ?2 COLLATE NOCASE) \
      OR (u.email >= ?1 COLLATE NOCASE AND u.email < ?2 COLLATE NOCASE))";
-const INSERT: &str = "INSERT INTO user (id, kind, status, username, email, name, password_hash, must_change_password, created_at, updated_at) \
-     VALUES (?1, 'person', 'active', ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
+const INSERT: &str = "INSERT INTO user (id, kind, status, username, email, name, password_hash, must_change_password, password_expires_at, \
+     created_at, updated_at) VALUES (?1, 'person', 'active', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)";
 const SAVE: &str = "UPDATE user SET name = ?2, email = ?3, updated_at = ?4, revision = revision + 1 WHERE id = ?1";
 const TOUCH: &str = "UPDATE user SET updated_at = ?2, revision = revision + 1 WHERE id = ?1";
 const SET_STATUS: &str = "UPDATE user SET status = ?2, updated_at = ?3, revision = revision + 1 WHERE id = ?1";
-const SET_PASSWORD: &str =
-    "UPDATE user SET password_hash = ?2, must_change_password = ?3, updated_at = ?4, revision = revision + 1 WHERE id = ?1";
-const DROP_PASSWORD: &str = "UPDATE user SET password_hash = NULL, must_change_password = 0 WHERE id = ?1";
+const SET_PASSWORD: &str = "UPDATE user SET password_hash = ?2, must_change_password = ?3, password_expires_at = ?4, updated_at = ?5, \
+     revision = revision + 1 WHERE id = ?1";
+const DROP_PASSWORD: &str = "UPDATE user SET password_hash = NULL, must_change_password = 0, password_expires_at = NULL WHERE id = ?1";
 const REVOKE_API_TOKENS: &str = "UPDATE api_token SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL";
 const FORGET_FAILURES: &str = "DELETE FROM throttle WHERE key = ?1";
 const WORKSPACES_OWNED: &str = "SELECT count(*) FROM workspace WHERE owner_id = ?1";
@@ -254,11 +254,20 @@ pub fn count(read: &Read<'_>, filter: &Filter) -> Result<i64> {
     read.one(COUNT_SEARCH, params![fts_query("user", &filter.search), status], |r| r.get(0))
 }
 
+/// How long a password works that somebody else chose (ASVS 6.4.1), in milliseconds.
+pub const INITIAL_PASSWORD_LIFE: i64 = 72 * crate::clock::HOUR;
+
+fn good_until(read: &Read<'_>, must_change: bool) -> Option<i64> {
+    must_change.then(|| read.now().plus(INITIAL_PASSWORD_LIFE).0)
+}
+
 /// Fails with `Taken` when the user name or the address belongs to somebody else.
 pub fn insert(tx: &Tx<'_>, permit: &Permit, new: &NewUser<'_>) -> Result<()> {
     let now = tx.now().0;
     let (username, email) = (new.username.as_str(), new.email.as_str());
-    tx.change(permit, INSERT, params![new.id.as_str(), username, email, new.name, new.password_hash, new.must_change_password, now])?;
+    let until = good_until(tx, new.must_change_password);
+    let (hash, must_change) = (new.password_hash, new.must_change_password);
+    tx.change(permit, INSERT, params![new.id.as_str(), username, email, new.name, hash, must_change, until, now])?;
     Ok(())
 }
 
@@ -281,7 +290,7 @@ pub fn set_status(tx: &Tx<'_>, permit: &Permit, id: &UserId, status: UserStatus)
 
 /// `hash` is argon2id, as PHC text.
 pub fn set_password(tx: &Tx<'_>, permit: &Permit, id: &UserId, hash: &str, must_change: bool) -> Result<()> {
-    tx.change(permit, SET_PASSWORD, params![id.as_str(), hash, must_change, tx.now().0])?;
+    tx.change(permit, SET_PASSWORD, params![id.as_str(), hash, must_change, good_until(tx, must_change), tx.now().0])?;
     Ok(())
 }
 

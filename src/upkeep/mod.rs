@@ -4,7 +4,7 @@ use crate::clock::{Clock, DAY, MINUTE, Millis};
 use crate::error::Result;
 use crate::identity::signing::Keys;
 use crate::ops::Ops;
-use crate::store::{Origin, checkpoints, codes, idempotency, integrity, keys, sessions, timeline};
+use crate::store::{Origin, checkpoints, codes, idempotency, integrity, keys, sessions, throttles, timeline};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -75,6 +75,7 @@ fn sweep_credentials(upkeep: &Upkeep) -> Result<()> {
         sessions::sweep(tx, before)?;
         codes::sweep(tx, before)?;
         idempotency::sweep(tx, tx.now().plus(-DAY))?;
+        throttles::sweep(tx, tx.now().plus(-DAY))?;
         Ok(())
     })?;
     let dropped = upkeep.ops.db.write_blocking(Origin::default(), keys::sweep)?;

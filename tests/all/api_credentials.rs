@@ -165,8 +165,27 @@ async fn replaced_keys_verify_for_a_while_and_compromised_ones_not_at_all() {
     assert_eq!(harness.audit("rotate_keys").len(), 2);
 }
 
+/// What every part of this process writes to its log, at the finest level.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
-async fn no_secret_is_ever_found_in_the_data_directory() {
+async fn no_secret_is_ever_found_in_the_data_directory_or_in_the_log() {
+    let log = Log::default();
+    let to = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || to.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
     let harness = Harness::new();
     let mut planted: Vec<String> = secrets(&harness).await.into_iter().map(|(_, secret)| secret).collect();
     planted.push(PASSWORD.to_owned());
@@ -186,7 +205,10 @@ async fn no_secret_is_ever_found_in_the_data_directory() {
         Shows::Cookie { secret, .. } => secret.clone(),
         other => panic!("{other:?}"),
     });
-    let files = contents(harness.dir.path());
+    let mut files = contents(harness.dir.path());
+    let written = log.0.lock().unwrap().clone();
+    assert!(String::from_utf8_lossy(&written).contains("a request"), "the log was not caught");
+    files.push(("the log".to_owned(), written));
     assert!(files.iter().any(|(name, _)| name.ends_with("codex-web.db-wal") || name.ends_with("codex-web.db")));
     for secret in &planted {
         for (name, bytes) in &files {
@@ -217,4 +239,13 @@ async fn every_answer_about_people_is_kept_out_of_caches() {
     }
     let seen = client.from_address("203.0.113.7").get("/api/whoami").await.expect(200).json;
     assert_eq!((seen["address"].as_str(), seen["publicUrl"].as_str()), (Some("203.0.113.7"), Some("http://localhost:8080")));
+}
+
+#[tokio::test]
+async fn every_installation_has_keys_of_its_own() {
+    let (one, two) = (Harness::new(), Harness::new());
+    assert_ne!(one.app.keys.access().kid(), two.app.keys.access().kid());
+    let token = one.stranger().by_token();
+    let Shows::Bearer(token) = token.shows else { panic!("no token") };
+    two.anonymous().with_bearer(&token).get("/api/auth/me").await.expect(401);
 }

@@ -2,6 +2,10 @@
 
 use super::harness::{Harness, PASSWORD};
 use codex_web::clock::HOUR;
+use codex_web::domain::id::UserId;
+use codex_web::domain::user::UserStatus;
+use codex_web::policy::Action;
+use codex_web::store::users;
 use serde_json::{Value, json};
 
 fn body(code: &str, username: &str) -> Value {
@@ -40,10 +44,8 @@ async fn deleting_everybody_does_not_open_it_again() {
     let harness = Harness::new();
     let code = code(&harness).await;
     harness.anonymous().post("/api/setup", body(&code, "ada")).await.expect(201);
-    rusqlite::Connection::open(codex_web::app::database_path(harness.dir.path()))
-        .unwrap()
-        .execute("UPDATE user SET status = 'deleted'", [])
-        .unwrap();
+    let id = UserId::trusted(harness.rows("SELECT id FROM user")[0]["id"].as_str().unwrap().to_owned());
+    harness.as_shell(Action::DeleteUser, move |tx, permit| users::set_status(tx, permit, &id, UserStatus::Deleted));
     assert!(!setup_required(&harness).await);
     harness.anonymous().post("/api/setup", body(&code, "eve")).await.expect(404);
 }

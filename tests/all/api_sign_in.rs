@@ -371,3 +371,38 @@ async fn a_password_that_must_be_changed_opens_nothing_but_the_change() {
     client.get("/api/health/detailed").await.expect(200);
     login(&harness.anonymous(), "ada", PASSWORD).await.expect(401);
 }
+
+#[tokio::test]
+async fn a_password_that_an_administrator_chose_works_for_three_days() {
+    let harness = Harness::new();
+    let admin = harness.admin();
+    let new = json!({"email": "ada@example.org", "temporaryPassword": "amber thicket violin ferry"});
+    let id = admin.post("/api/admin/users", new).await.expect(201).json["id"].as_str().unwrap().to_owned();
+    harness.clock.advance(71 * HOUR);
+    login(&harness.anonymous(), "ada", "amber thicket violin ferry").await.expect(200);
+    harness.clock.advance(2 * HOUR);
+    let wrong = login(&harness.anonymous(), "ada", "a guess").await.expect(401);
+    assert!(wrong.json["error"]["message"].as_str().unwrap().starts_with("Wrong user name"), "a guess learns nothing");
+    harness.clock.advance(HOUR);
+    let told = login(&harness.anonymous(), "ada", "amber thicket violin ferry").await.expect(401);
+    assert!(told.json["error"]["message"].as_str().unwrap().contains("has expired"));
+    let again = json!({"newPassword": "copper meadow lantern gale"});
+    harness.admin().post(&format!("/api/admin/users/{id}/reset-password"), again).await.expect(200);
+    let page = page_login(&harness.anonymous(), "ada", "copper meadow lantern gale").await.expect(200);
+    let client = harness.anonymous().with_cookie(&page.cookie(COOKIE).unwrap());
+    let own = json!({"currentPassword": "copper meadow lantern gale", "newPassword": PASSWORD});
+    client.post("/api/auth/change-password", own).await.expect(204);
+    harness.clock.advance(30 * DAY);
+    login(&harness.anonymous(), "ada", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_cookie_that_was_there_before_signing_in_is_worth_nothing_after_it() {
+    let harness = Harness::new();
+    harness.create_user("ada", false);
+    let planted = format!("cxs_{}", "a".repeat(43));
+    let victim = harness.anonymous().with_cookie(&planted);
+    let answer = page_login(&victim, "ada", PASSWORD).await.expect(200);
+    assert_ne!(answer.cookie(COOKIE).unwrap(), planted);
+    victim.get("/api/auth/me").await.expect(401);
+}

@@ -61,6 +61,7 @@ fn all() -> Vec<(&'static str, Error)> {
         Unauthenticated::NoToken,
         Unauthenticated::InvalidToken,
         Unauthenticated::BadCredentials,
+        Unauthenticated::PasswordExpired,
         Unauthenticated::MfaRequired,
         Unauthenticated::StepUpRequired,
     ] {
