@@ -185,6 +185,9 @@ async fn no_secret_is_ever_found_in_the_data_directory_or_in_the_log() {
     let log = Log::default();
     let to = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || to.clone()).finish();
+    // With a single subscriber, a call site that another test's thread reaches first is switched off for good.
+    let _second =
+        tracing::Dispatch::new(tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink).finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let harness = Harness::new();
     let mut planted: Vec<String> = secrets(&harness).await.into_iter().map(|(_, secret)| secret).collect();
@@ -207,7 +210,7 @@ async fn no_secret_is_ever_found_in_the_data_directory_or_in_the_log() {
     });
     let mut files = contents(harness.dir.path());
     let written = log.0.lock().unwrap().clone();
-    assert!(String::from_utf8_lossy(&written).contains("a request"), "the log was not caught");
+    assert!(String::from_utf8_lossy(&written).contains("a request"), "the log was not caught: {} bytes", written.len());
     files.push(("the log".to_owned(), written));
     assert!(files.iter().any(|(name, _)| name.ends_with("codex-web.db-wal") || name.ends_with("codex-web.db")));
     for secret in &planted {
