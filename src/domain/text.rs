@@ -22,6 +22,10 @@ pub struct Bounds {
 /// More bytes than this per visible character is no longer writing: it stacks marks until a line overlaps its neighbours.
 const BYTES_PER_CHARACTER: usize = 24;
 
+/// More bytes than this in one character is no writing either, however short the text: marks in a tower. The longest
+/// emoji families and the longest syllables of Indic and Tibetan scripts stay well below.
+const CHARACTER_MAX: usize = 96;
+
 /// Brings a text into its stored form, or names the rule that it breaks.
 pub fn clean(input: &str, bounds: Bounds) -> Result<String, FieldRule> {
     // Measured before any work is done on it, so that a huge text costs nothing.
@@ -51,6 +55,9 @@ fn measure(text: String, bounds: Bounds) -> Result<String, FieldRule> {
     }
     if length > bounds.max || text.len() > bounds.max.saturating_mul(BYTES_PER_CHARACTER) {
         return Err(too_long(bounds.max));
+    }
+    if text.graphemes(true).any(|character| character.len() > CHARACTER_MAX) {
+        return Err(FieldRule::new("characters", "Too many marks stand on one character."));
     }
     Ok(text)
 }
@@ -173,5 +180,7 @@ mod tests {
     fn stacked_marks_do_not_slip_under_the_length() {
         let zalgo = format!("a{}", "\u{301}".repeat(500));
         assert_eq!(code(&zalgo, LINE), Some("too_long"));
+        let tower = format!("a{} tower", "\u{301}".repeat(60));
+        assert_eq!(code(&tower, Bounds { min: 1, max: 500, lines: true }), Some("characters"));
     }
 }

@@ -4,20 +4,97 @@ use super::handler::{Reply, Request};
 use crate::app::Stage;
 use crate::error::Result;
 use crate::ops::health;
-use serde_json::json;
+use serde::Serialize;
+
+/// Whether the process answers.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct StateView {
+    pub status: &'static str,
+    /// RFC 3339.
+    pub timestamp: String,
+}
+
+/// One word per component: `healthy` or `unhealthy`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct HealthView {
+    pub status: &'static str,
+    /// RFC 3339.
+    pub timestamp: String,
+    pub version: &'static str,
+    pub environment: &'static str,
+    pub dependencies: DependenciesView,
+}
+
+/// The parts that the server needs.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct DependenciesView {
+    pub database: &'static str,
+    pub cluster: &'static str,
+    /// The same as `cluster`, under the name that older clients ask for.
+    pub kubernetes: &'static str,
+}
+
+/// Each part, for monitors.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DetailedHealthView {
+    pub status: &'static str,
+    /// RFC 3339.
+    pub timestamp: String,
+    pub version: &'static str,
+    /// Seconds since the start.
+    pub uptime: u64,
+    /// Open event streams and sockets.
+    pub live_connections: usize,
+    pub dependencies: DetailedDependenciesView,
+    pub cluster: ClusterHealthView,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct DetailedDependenciesView {
+    pub database: DatabaseHealthView,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DatabaseHealthView {
+    pub status: &'static str,
+    /// For example `2ms`.
+    pub response_time: String,
+}
+
+/// The cluster, and what it does not isolate.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ClusterHealthView {
+    /// `local` or `kubernetes`.
+    pub kind: &'static str,
+    pub status: &'static str,
+    pub summary: String,
+    pub warnings: Vec<String>,
+    pub checks: Vec<EscapeCheckView>,
+}
+
+/// One escape check of the sandbox.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct EscapeCheckView {
+    pub name: String,
+    pub blocked: bool,
+}
+
+fn word(healthy: bool) -> &'static str {
+    if healthy { "healthy" } else { "unhealthy" }
+}
 
 /// `GET /api/health/live`: the process answers.
 pub async fn live(request: Request) -> Result<Reply> {
-    Reply::ok(&json!({"status": "alive", "timestamp": request.app.clock.now().rfc3339()}))
+    Reply::ok(&StateView { status: "alive", timestamp: request.app.clock.now().rfc3339() })
 }
 
 /// `GET /api/health/ready`: 503 while starting or stopping.
 pub async fn ready(request: Request) -> Result<Reply> {
     let ready = request.app.stage() == Stage::Serving;
-    let status = if ready { 200 } else { 503 };
-    let reply =
-        Reply::json(status, &json!({"status": if ready { "ready" } else { "not ready" }, "timestamp": request.app.clock.now().rfc3339()}))?;
-    Ok(if ready { reply } else { reply.header("retry-after", "2") })
+    let view = StateView { status: if ready { "ready" } else { "not ready" }, timestamp: request.app.clock.now().rfc3339() };
+    if ready { Reply::ok(&view) } else { Ok(Reply::json(503, &view)?.header("retry-after", "2")) }
 }
 
 /// `GET /api/health`: one word per component.
@@ -25,33 +102,37 @@ pub async fn summary(request: Request) -> Result<Reply> {
     let database = health::database_answers(&request.app.ops, request.caller.origin.clone()).await.is_ok();
     let cluster = request.app.view.health().await.healthy;
     let healthy = database && cluster && request.app.stage() == Stage::Serving;
-    let word = |ok: bool| if ok { "healthy" } else { "unhealthy" };
-    let body = json!({
-        "status": word(healthy),
-        "timestamp": request.app.clock.now().rfc3339(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "environment": "production",
-        "dependencies": {"database": word(database), "cluster": word(cluster), "kubernetes": word(cluster)},
-    });
-    Reply::json(if database { 200 } else { 503 }, &body)
+    let view = HealthView {
+        status: word(healthy),
+        timestamp: request.app.clock.now().rfc3339(),
+        version: env!("CARGO_PKG_VERSION"),
+        environment: "production",
+        dependencies: DependenciesView { database: word(database), cluster: word(cluster), kubernetes: word(cluster) },
+    };
+    Reply::json(if database { 200 } else { 503 }, &view)
 }
 
 /// `GET /api/health/detailed`: each part, for monitors.
 pub async fn detailed(request: Request) -> Result<Reply> {
-    let started = request.app.monotonic_start.elapsed();
     let probe = std::time::Instant::now();
     let database = health::database_answers(&request.app.ops, request.caller.origin.clone()).await;
-    let database_took = probe.elapsed();
+    let took = probe.elapsed();
     let cluster = request.app.view.health().await;
-    let checks: Vec<_> = cluster.checks.iter().map(|(name, blocked)| json!({"name": name, "blocked": blocked})).collect();
-    let word = |ok: bool| if ok { "healthy" } else { "unhealthy" };
-    Reply::ok(&json!({
-        "status": word(database.is_ok() && cluster.healthy),
-        "timestamp": request.app.clock.now().rfc3339(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "uptime": started.as_secs(),
-        "liveConnections": request.app.ops.bus.live_connections(),
-        "dependencies": {"database": {"status": word(database.is_ok()), "responseTime": format!("{}ms", database_took.as_millis())}},
-        "cluster": {"kind": cluster.kind, "status": word(cluster.healthy), "summary": cluster.summary, "warnings": cluster.warnings, "checks": checks},
-    }))
+    Reply::ok(&DetailedHealthView {
+        status: word(database.is_ok() && cluster.healthy),
+        timestamp: request.app.clock.now().rfc3339(),
+        version: env!("CARGO_PKG_VERSION"),
+        uptime: request.app.monotonic_start.elapsed().as_secs(),
+        live_connections: request.app.ops.bus.live_connections(),
+        dependencies: DetailedDependenciesView {
+            database: DatabaseHealthView { status: word(database.is_ok()), response_time: format!("{}ms", took.as_millis()) },
+        },
+        cluster: ClusterHealthView {
+            kind: cluster.kind,
+            status: word(cluster.healthy),
+            summary: cluster.summary,
+            warnings: cluster.warnings,
+            checks: cluster.checks.into_iter().map(|(name, blocked)| EscapeCheckView { name, blocked }).collect(),
+        },
+    })
 }

@@ -1,7 +1,7 @@
 //! The OpenAPI document, built from the route table: what is not in the table does not exist, and neither does a
 //! second list.
 
-use super::route::{Access, AnswerDoc, BodyRule, ParameterKind, Route, SchemaOf, schema_of};
+use super::route::{Access, AnswerDoc, BodyRule, Method, ParameterKind, Route, SchemaOf, schema_of};
 use super::routes::ROUTES;
 use super::{handler, reply::ErrorView};
 use crate::error::Result;
@@ -98,7 +98,8 @@ fn parameters(route: &Route) -> Vec<Value> {
         };
         list.push(json!({"name": parameter.name, "in": "query", "required": false, "description": parameter.words, "schema": schema}));
     }
-    if route.etag && route.method.is_unsafe() {
+    // A POST makes something or acts; there is nothing yet that could have changed.
+    if route.etag && route.method.is_unsafe() && route.method != Method::Post {
         list.push(json!({"name": "If-Match", "in": "header", "required": false, "schema": {"type": "string"}}));
     }
     if route.idempotent {

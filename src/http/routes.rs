@@ -71,14 +71,24 @@ const WAY_IN: Access = Access::Public("Whoever signs in is nobody yet; the passw
 
 /// The table.
 pub const ROUTES: &[Route] = &[
-    Route::get("/api/health", PROBE, to!(health::summary)).says("One word per component."),
-    Route::get("/api/health/live", PROBE, to!(health::live)).says("The process answers."),
-    Route::get("/api/health/ready", PROBE, to!(health::ready)).says("503 while the server starts or stops."),
-    Route::get("/api/health/detailed", Access::Action(A::ViewDetailedHealth), to!(health::detailed)).says("The health of each part."),
+    Route::get("/api/health", PROBE, to!(health::summary))
+        .says("One word per component.")
+        .gives(200, AnswerDoc::Json(schema_of::<health::HealthView>)),
+    Route::get("/api/health/live", PROBE, to!(health::live))
+        .says("The process answers.")
+        .gives(200, AnswerDoc::Json(schema_of::<health::StateView>)),
+    Route::get("/api/health/ready", PROBE, to!(health::ready))
+        .says("503 while the server starts or stops.")
+        .gives(200, AnswerDoc::Json(schema_of::<health::StateView>)),
+    Route::get("/api/health/detailed", Access::Action(A::ViewDetailedHealth), to!(health::detailed))
+        .says("The health of each part.")
+        .gives(200, AnswerDoc::Json(schema_of::<health::DetailedHealthView>)),
     Route::get("/api/openapi.json", Access::Public("The shape of the API is no secret: the source is public."), to!(openapi::serve))
-        .says("This document."),
+        .says("This document.")
+        .gives(200, AnswerDoc::Stream("application/json")),
     Route::get("/.well-known/jwks.json", Access::Public("Public keys are public."), to!(jwks::serve))
-        .says("The public keys that verify our tokens (RFC 7517)."),
+        .says("The public keys that verify our tokens (RFC 7517).")
+        .gives(200, AnswerDoc::Stream("application/json")),
     Route::get("/api/whoami", Access::Action(A::ViewOwnProfile), to!(whoami::show))
         .says("Who and where the server thinks the caller is.")
         .gives(200, AnswerDoc::Json(schema_of::<whoami::WhoamiView>))
@@ -300,11 +310,17 @@ pub const ROUTES: &[Route] = &[
         .asks(&[asked("format", ParameterKind::Text, "jsonl or csv."), FROM, TO])
         .gives(200, AnswerDoc::Stream("application/x-ndjson")),
     // The command line's own routes: on the network they do not exist.
-    Route::post("/control/setup-code", Access::CommandLine(A::SetUp), to!(control::setup_code)).says("A new set-up link."),
-    Route::post("/control/users", Access::CommandLine(A::CreateUser), to!(control::add_user)).says("A user with a password."),
+    Route::post("/control/setup-code", Access::CommandLine(A::SetUp), to!(control::setup_code))
+        .says("A new set-up link.")
+        .gives(201, AnswerDoc::Nothing),
+    Route::post("/control/users", Access::CommandLine(A::CreateUser), to!(control::add_user))
+        .says("A user with a password.")
+        .gives(201, AnswerDoc::Nothing),
     Route::get("/control/keys", Access::CommandLine(A::RotateKeys), to!(control::list_keys)).says("The signing keys."),
     Route::post("/control/keys/rotate", Access::CommandLine(A::RotateKeys), to!(control::rotate_keys)).says("New signing keys."),
-    Route::post("/control/backups", Access::CommandLine(A::CreateBackup), to!(control::create_backup)).says("A backup."),
+    Route::post("/control/backups", Access::CommandLine(A::CreateBackup), to!(control::create_backup))
+        .says("A backup.")
+        .gives(201, AnswerDoc::Nothing),
     Route::post("/control/restored", Access::CommandLine(A::RestoreBackup), to!(control::restored)).says("A backup was put in place."),
     Route::post("/control/audit/export", Access::CommandLine(A::ViewAuditLog), to!(control::export_audit)).says("The audit log as a file."),
     Route::get("/api/templates", Access::Action(A::ListTemplates), to!(templates::list))

@@ -14,7 +14,7 @@ use crate::domain::quota::Usage;
 use crate::domain::size::{SizeChange, Tier, resolve};
 use crate::domain::template::{FrozenSpec, Recipe};
 use crate::domain::workspace::{Desired, Phase};
-use crate::error::{Error, Missing, Result, Taken, Unauthenticated};
+use crate::error::{Error, Missing, Result, Taken};
 use crate::events::Operation;
 use crate::policy::{Action, Permit, Target};
 use crate::store::actors::Principal;
@@ -95,9 +95,10 @@ fn make(tx: &Tx<'_>, principal: &Principal, rules: &Rules, new: &NewWorkspace) -
 
 fn draft(read: &Read<'_>, principal: &Principal, rules: &Rules, new: &NewWorkspace) -> Result<Draft> {
     let actor = actors::load(read, principal)?;
-    let owner = actor.user_id().cloned().ok_or(Error::Unauthenticated(Unauthenticated::NoToken))?;
     let home = pool::find_home(read, &new.group)?.ok_or(Error::NotFound(Missing::Group))?;
     let permit = read.authorize(&actor, Action::CreateWorkspace, Target::Group(&home.facts), None)?;
+    let owner =
+        actor.user_id().cloned().ok_or_else(|| Error::WrongState("A workspace belongs to a person: sign in to make one.".into()))?;
     let (template, recipe) = recipe(read, rules, new)?;
     if !home.status.takes_more() {
         return Err(Error::WrongState(format!("The group {} is {}, so nothing can be made in it.", home.facts.name, home.status.as_str())));

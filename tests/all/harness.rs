@@ -122,6 +122,27 @@ impl Harness {
         harness
     }
 
+    /// Answers in this process from a data directory that another harness left.
+    pub fn on(dir: tempfile::TempDir) -> Self {
+        Self::build(dir, Arc::default(), &[], SocketAddr::from(([127, 0, 0, 1], 8080)))
+    }
+
+    /// As [`Harness::on`], on a port of loopback besides.
+    pub fn listening_on(dir: tempfile::TempDir) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut harness = Self::build(dir, Arc::default(), &[], listener.local_addr().unwrap());
+        harness.wire = Some(Wire::serve(Arc::clone(&harness.app), listener));
+        harness
+    }
+
+    /// Stops the application cleanly and leaves its data directory.
+    pub async fn into_dir(self) -> tempfile::TempDir {
+        let Self { app, application, dir, wire, .. } = self;
+        drop((app, wire));
+        application.stop().await;
+        dir
+    }
+
     /// Stops the application cleanly and starts another one on the same data directory, in process.
     pub async fn restarted(self) -> Self {
         let Self { app, application, clock, dir, wire, .. } = self;

@@ -1,0 +1,170 @@
+//! How to call each route that changes something, and what its audit entry says: one row per route.
+//!
+//! A route without a row fails the walks, so whoever adds one says here what it is called with and under which action
+//! it is recorded.
+
+use super::harness::PASSWORD;
+use super::world::{Kind, Place, Scene};
+use codex_web::http::route::{Method, Route};
+use serde_json::{Value, json};
+
+/// What is recorded when the sample succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audit {
+    /// Exactly one entry with this action.
+    One(&'static str),
+    /// Two entries with this action, for this reason.
+    Two(&'static str, &'static str),
+    /// None, for this reason.
+    None(&'static str),
+    /// It cannot succeed here, for this reason; the test named beside it shows its entry.
+    Elsewhere(&'static str),
+}
+
+/// One row.
+#[derive(Clone, Copy)]
+pub struct Sample {
+    pub method: Method,
+    pub path: &'static str,
+    /// A body with which the route does its work; `null` is none.
+    pub body: fn(&Scene) -> Value,
+    pub audit: Audit,
+    /// By whom, and on whose object, it succeeds.
+    pub by: (Kind, Place),
+    /// What must be so before: SQL, with `{user}`, `{group}` and `{workspace}` for the ids.
+    pub given: &'static str,
+}
+
+const fn row(method: Method, path: &'static str, body: fn(&Scene) -> Value, audit: Audit) -> Sample {
+    Sample { method, path, body, audit, by: (Kind::Admin, Place::Near), given: "" }
+}
+
+const fn post(path: &'static str, body: fn(&Scene) -> Value, action: &'static str) -> Sample {
+    row(Method::Post, path, body, Audit::One(action))
+}
+
+const fn patch(path: &'static str, body: fn(&Scene) -> Value, action: &'static str) -> Sample {
+    row(Method::Patch, path, body, Audit::One(action))
+}
+
+const fn delete(path: &'static str, action: &'static str) -> Sample {
+    row(Method::Delete, path, nothing, Audit::One(action))
+}
+
+impl Sample {
+    const fn by(mut self, kind: Kind, place: Place) -> Self {
+        self.by = (kind, place);
+        self
+    }
+
+    const fn given(mut self, sql: &'static str) -> Self {
+        self.given = sql;
+        self
+    }
+}
+
+fn nothing(_: &Scene) -> Value {
+    Value::Null
+}
+
+/// Somebody else has the workspaces of the user.
+const OWNS_NOTHING: &str = "UPDATE workspace SET owner_id = (SELECT id FROM user WHERE username = 'lead') WHERE owner_id = '{user}'";
+const IS_GROUP_ADMIN: &str = "UPDATE membership SET role = 'admin' WHERE user_id = '{user}' AND group_id = '{group}'";
+const IS_PLATFORM_ADMIN: &str = "INSERT INTO system_grant (user_id, right, granted_at) SELECT '{user}', column1, 0 \
+     FROM (VALUES ('manageSystem'), ('manageUsers'), ('monitorSystem'), ('setPermissions'))";
+const RUNS: &str = "UPDATE workspace SET desired = 'running', run = 1 WHERE id = '{workspace}'; \
+     UPDATE workspace_status SET phase = 'ready', observed_run = 1 WHERE workspace_id = '{workspace}'";
+const ANOTHER_PASSWORD: &str = "copper violin harbour meadow";
+
+/// Of every changing route.
+pub const ALL: &[Sample] = &[
+    row(
+        Method::Post,
+        "/api/setup",
+        |_| json!({"code": "cxc_wrong", "username": "first", "email": "first@example.org", "password": ANOTHER_PASSWORD}),
+        Audit::Elsewhere("set-up is over in a populated world: api_setup.rs"),
+    ),
+    post("/api/auth/login", |_| json!({"username": "member", "password": PASSWORD}), "sign_in").by(Kind::Anonymous, Place::Near),
+    row(
+        Method::Post,
+        "/api/auth/invite",
+        |_| json!({"code": "cxc_wrong", "password": ANOTHER_PASSWORD}),
+        Audit::Elsewhere("needs an invitation: api_credentials.rs"),
+    ),
+    row(
+        Method::Post,
+        "/api/auth/refresh",
+        |_| json!({"refreshToken": "cxr_wrong"}),
+        Audit::Elsewhere("needs a refresh token: api_refresh.rs"),
+    ),
+    post("/api/auth/logout", nothing, "sign_out").by(Kind::Member, Place::Own),
+    patch("/api/auth/profile", |_| json!({"name": "Another Name"}), "update_profile").by(Kind::Member, Place::Own),
+    post("/api/auth/change-password", |_| json!({"currentPassword": PASSWORD, "newPassword": ANOTHER_PASSWORD}), "change_password")
+        .by(Kind::Member, Place::Own),
+    delete("/api/auth/sessions/{session}", "end_session").by(Kind::Member, Place::Own),
+    post("/api/admin/users", |_| json!({"username": "sara", "email": "sara@example.org", "name": "Sara Lind"}), "create_user"),
+    patch("/api/admin/users/{user}", |_| json!({"name": "Another Name"}), "update_user"),
+    delete("/api/admin/users/{user}", "delete_user").given(OWNS_NOTHING),
+    post("/api/admin/users/{user}/enable", nothing, "enable_user").given("UPDATE user SET status = 'disabled' WHERE id = '{user}'"),
+    post("/api/admin/users/{user}/disable", nothing, "disable_user"),
+    post("/api/admin/users/{user}/promote", nothing, "promote_user_to_admin"),
+    post("/api/admin/users/{user}/demote", nothing, "demote_admin_user").given(IS_PLATFORM_ADMIN),
+    post("/api/admin/users/{user}/reset-password", |_| json!({"newPassword": ANOTHER_PASSWORD}), "reset_user_password"),
+    post("/api/admin/users/{user}/unlock", nothing, "unlock_user"),
+    post("/api/admin/users/{user}/groups", |s| json!({"groupId": s.group}), "add_user_to_group")
+        .given("DELETE FROM membership WHERE user_id = '{user}' AND group_id = '{group}'"),
+    delete("/api/admin/users/{user}/groups/{group}", "remove_user_from_group").given(OWNS_NOTHING),
+    patch("/api/admin/users/{user}/groups/{group}/role", |_| json!({"role": "admin"}), "set_user_group_role"),
+    post("/api/admin/users/{user}/groups/{group}/promote", nothing, "promote_user_to_group_admin"),
+    post("/api/admin/users/{user}/groups/{group}/demote", nothing, "demote_user_from_group_admin").given(IS_GROUP_ADMIN),
+    post("/api/groups", |_| json!({"name": "gamma", "displayName": "Gamma"}), "create_group"),
+    patch("/api/groups/{group}", |_| json!({"displayName": "Another Title"}), "update_group"),
+    delete("/api/groups/{group}", "delete_group").given("DELETE FROM workspace WHERE group_id = '{group}'"),
+    post("/api/groups/{group}/owner", |s| json!({"userId": s.user}), "update_group").given(IS_GROUP_ADMIN),
+    post("/api/groups/{group}/members", |s| json!({"userId": s.outsider}), "add_user_to_group"),
+    patch("/api/groups/{group}/members/{user}", |_| json!({"role": "admin"}), "set_user_group_role"),
+    delete("/api/groups/{group}/members/{user}", "remove_user_from_group").given(OWNS_NOTHING),
+    post("/api/workspaces", |s| json!({"name": "a new one", "groupId": s.group}), "create_workspace"),
+    patch("/api/workspaces/{workspace}", |_| json!({"description": "Changed."}), "update_workspace"),
+    delete("/api/workspaces/{workspace}", "delete_workspace"),
+    post("/api/workspaces/{workspace}/actions", |_| json!({"type": "start"}), "start_workspace"),
+    row(Method::Post, "/api/workspaces/{workspace}/sync", nothing, Audit::None("it only makes the server look sooner")),
+    row(
+        Method::Post,
+        "/api/workspaces/{workspace}/tickets",
+        |_| json!({"for": "terminal"}),
+        Audit::None("entering is recorded when the socket opens, when it is somebody else's"),
+    )
+    .by(Kind::Member, Place::Own)
+    .given(RUNS),
+    row(Method::Delete, "/api/workspaces/{workspace}/terminals/{session}", nothing, Audit::Elsewhere("needs a running workspace")),
+    delete("/api/admin/workspaces/{workspace}", "admin_delete_workspace"),
+    row(Method::Post, "/control/setup-code", nothing, Audit::None("a code is not yet an account; using it is recorded as set_up"))
+        .by(Kind::CommandLine, Place::Near)
+        .given("UPDATE installation SET set_up_at = NULL; DELETE FROM system_grant"),
+    post(
+        "/control/users",
+        |_| json!({"username": "sara", "email": "sara@example.org", "password": "plum orbit lantern quiver"}),
+        "create_user",
+    )
+    .by(Kind::CommandLine, Place::Near),
+    post("/control/keys/rotate", |_| json!({"compromised": true}), "rotate_keys").by(Kind::CommandLine, Place::Near),
+    row(Method::Post, "/control/backups", |_| json!({"withKeys": false}), Audit::Two("create_backup", "begun, and made or failed"))
+        .by(Kind::CommandLine, Place::Near),
+    post("/control/restored", |_| json!({"createdAt": "2026-01-01T00:00:00Z", "upTo": 1}), "restore_backup")
+        .by(Kind::CommandLine, Place::Near),
+    post("/control/audit/export", nothing, "view_audit_log").by(Kind::CommandLine, Place::Near),
+];
+
+/// Reads that are recorded because of what they hand out.
+pub const RECORDED_READS: [&str; 1] = ["/api/admin/audit-logs/export"];
+
+/// The row of a route.
+pub fn of(route: &Route) -> Option<&'static Sample> {
+    ALL.iter().find(|sample| sample.method == route.method && sample.path == route.path)
+}
+
+/// Whether the path names something below the object that policy is asked about.
+pub fn below(route: &Route) -> bool {
+    route.path.matches('{').count() > 1
+}
