@@ -43,7 +43,7 @@ function initials(name) {
 /** @param {{of: any, group?: boolean, size?: 's20' | 's32' | 's40'}} props decorative: the name stands beside it */
 export function Avatar({ of, group, size = undefined }) {
   const system = !of?.id && !of?.username && !group;
-  return html`<span class=${`avatar ${group ? 'sq' : ''} ${size || ''} ${system ? '' : `a${colourOf(of.id || of.username || '')}`}`} data-initials=${system ? undefined : initials(called(of))} aria-hidden="true">${system && html`<${Icon} name="settings" size="s12" />`}</span>`;
+  return html`<span class=${`avatar ${group ? 'sq' : ''} ${size || ''} ${system ? '' : `a${colourOf(of.id || of.username || '')}`}`} data-initials=${system ? undefined : initials(group ? of.displayName || called(of) : called(of))} aria-hidden="true">${system && html`<${Icon} name="settings" size="s12" />`}</span>`;
 }
 
 /** A relative time with the exact one in its tooltip. @param {{at?: string | null, never?: string}} props */

@@ -27,7 +27,7 @@ const filters = [
 const parts = (entry) => { const at = entry.resource.indexOf(':'); return { kind: entry.resource.slice(0, at < 0 ? undefined : at), id: at < 0 ? '' : entry.resource.slice(at + 1) }; };
 
 /** @param {AuditEntry} entry */
-const system = (entry) => !entry.userId || entry.username.startsWith('cli:') || entry.username === 'system';
+const system = (entry) => !entry.userId || /^(cli|system)(:|$)/.test(entry.username);
 
 /** @type {import('../components/table.js').Column[]} */
 const columns = [

@@ -96,7 +96,7 @@ for (const theme of ["light", "dark"] as const) {
       await settled(page, "home");
       await page.keyboard.press("Control+k");
       await page.keyboard.type("pay");
-      await expect(page.getByRole("option", { name: /Payments/ })).toBeVisible();
+      await expect(page.getByRole("option", { name: /^Payments/ })).toBeVisible();
       await look("palette");
       await page.keyboard.press("Escape");
     });
@@ -237,16 +237,13 @@ test("no page is wider than the window at 360, 768, 1200, nor at 200 % zoom, nor
 
 test("narrow pages are accessible too", async ({ as, world }) => {
   test.setTimeout(300_000);
-  for (const theme of ["light", "dark"] as const) {
-    const page = await as(world.admin, { viewport: { width: 390, height: 844 }, colorScheme: theme, hasTouch: true, isMobile: true });
-    for (const [name, path] of pages()) {
-      await test.step(`${name} in ${theme}`, async () => {
-        await page.goto(path);
-        await settled(page, name);
-        await picture(page, `${name}-${theme}-390`);
-        await expectAccessible(page, `${name} at 390 in ${theme}`);
-      });
-    }
-    await page.close();
+  const page = await as(world.admin, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  for (const [name, path] of pages()) {
+    await test.step(name, async () => {
+      await page.goto(path);
+      await settled(page, name);
+      await picture(page, `${name}-light-390`);
+      await expectAccessible(page, `${name} at 390`);
+    });
   }
 });
