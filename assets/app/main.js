@@ -74,6 +74,7 @@ function Offline() {
 }
 
 function App() {
+  useEffect(() => { if (ready.value && !hasFace()) requestAnimationFrame(() => setTimeout(loadFace, 60)); }, [ready.value]);
   const bare = match(here.value.path)?.route.bare;
   if (trouble.value) return html`<main><${FailedPage} what="Codex Web could not be reached" error=${trouble.value} again=${start} /></main>`;
   if (!ready.value) return null;
@@ -109,7 +110,6 @@ document.addEventListener('keydown', (event) => {
   if (go) { before = ''; navigate(go); } else if (event.key === '?') openKeys();
 });
 
-if (!hasFace()) (window.requestIdleCallback || setTimeout)(() => { loadFace(); });
 startRouter();
 render(h(App, {}), /** @type {HTMLElement} */ (document.getElementById('app')));
 start();

@@ -15,18 +15,26 @@ function flat(value, prefix = '') {
   return Object.assign({}, ...Object.entries(value).map(([key, inner]) => flat(inner, prefix ? `${prefix}.${key}` : key)));
 }
 
-/** The two sides of a change, however the entry names them. @param {any} details */
+/**
+ * The two sides of a change: `{before, after}` of the whole, or of single values; what has no sides is kept apart.
+ * @param {any} details
+ */
 function sides(details) {
-  if (!details || typeof details !== 'object') return null;
-  const before = details.before ?? details.old ?? details.oldSettings ?? details.from;
-  const after = details.after ?? details.new ?? details.newSettings ?? details.to;
-  if (before && after && typeof before === 'object') return { before: flat(before), after: flat(after) };
-  const changes = details.changes ?? details.changed;
-  if (changes && typeof changes === 'object' && !Array.isArray(changes)) {
-    const pairs = Object.entries(changes).filter(([, pair]) => pair && typeof pair === 'object');
-    if (pairs.length) return { before: Object.assign({}, ...pairs.map(([key, pair]) => ({ [key]: String(pair.before ?? pair.from ?? pair.old ?? pair[0] ?? '–') }))), after: Object.assign({}, ...pairs.map(([key, pair]) => ({ [key]: String(pair.after ?? pair.to ?? pair.new ?? pair[1] ?? '–') }))) };
+  /** @type {Record<string, string>} */
+  const before = {};
+  /** @type {Record<string, string>} */
+  const after = {};
+  /** @type {Record<string, any>} */
+  const rest = {};
+  if (details?.before && details?.after) Object.assign(before, flat(details.before)) && Object.assign(after, flat(details.after));
+  for (const [key, value] of Object.entries(details || {})) {
+    if (key === 'before' || key === 'after' || key === 'reason') continue;
+    if (value && typeof value === 'object' && 'before' in value && 'after' in value) {
+      Object.assign(before, flat(value.before, key));
+      Object.assign(after, flat(value.after, key));
+    } else rest[key] = value;
   }
-  return null;
+  return { before, after, rest, changed: Object.keys(before).length + Object.keys(after).length > 0 };
 }
 
 /** @param {{before: Record<string, string>, after: Record<string, string>}} props */
@@ -49,15 +57,14 @@ function Values({ details }) {
 /** @param {{entry: import('../lib/types.js').AuditEntry}} props */
 export function AuditDetail({ entry }) {
   const { details } = entry;
-  const both = sides(details);
+  const { before, after, rest, changed } = sides(details);
   const reason = details?.reason;
-  const rest = both && details ? Object.fromEntries(Object.entries(details).filter(([key]) => !['before', 'after', 'old', 'new', 'oldSettings', 'newSettings', 'from', 'to', 'changes', 'changed', 'reason'].includes(key))) : {};
   /** @type {[string, any][]} */
   const facts = [['Who', entry.username], ...(entry.agent ? [/** @type {[string, any]} */ (['With', browserOf(entry.agent)])] : []), ...(entry.requestId ? [/** @type {[string, any]} */ (['Call id', html`<${Id} id=${entry.requestId} />`])] : []), ['Entry', html`<${Id} id=${entry.id} />`],
     ...(entry.hash ? [/** @type {[string, any]} */ (['Hash', html`<${Hash} hash=${entry.hash} />`])] : []), ...(entry.previousHash ? [/** @type {[string, any]} */ (['Before it', html`<${Hash} hash=${entry.previousHash} />`])] : [])];
-  return html`<div class="detail-cols"><div>${both ? html`<${Diff} ...${both} />${Object.keys(rest).length > 0 && html`<div style="margin-top:12px"><${Values} details=${rest} /></div>`}` : html`<${Values} details=${details} />`}
-      ${reason && html`<p class="fg2" style="margin-top:12px">Reason given: “${reason}”</p>`}${entry.error && html`<p class="bad" style="margin-top:12px">${entry.error}</p>`}
-      <div class="row wrap" style="margin-top:12px">${entry.userId && html`<${Button} size="s" onClick=${() => setQuery({ userId: entry.userId, after: null, page: null })}>Everything by this person<//>`}<${Button} size="s" onClick=${() => setQuery({ resource: entry.resource, after: null, page: null })}>Everything to this object<//></div></div>
+  return html`<div class="detail-cols"><div class="stack">${changed && html`<div><${Diff} before=${before} after=${after} /></div>`}${(!changed || Object.keys(rest).length > 0) && html`<div><${Values} details=${rest} /></div>`}
+      ${reason && html`<p class="fg2" >Reason given: “${reason}”</p>`}${entry.error && html`<p class="bad">The server said <code>${entry.error}</code>.</p>`}
+      <div class="row wrap">${entry.userId && html`<${Button} size="s" onClick=${() => setQuery({ userId: entry.userId, after: null, page: null })}>Everything by this person<//>`}<${Button} size="s" onClick=${() => setQuery({ resource: entry.resource, after: null, page: null })}>Everything to this object<//></div></div>
     <${Facts} rows=${facts} /></div>`;
 }
 

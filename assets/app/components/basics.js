@@ -21,7 +21,7 @@ export function Button({ kind = undefined, icon, busy, busyWord, refused, size, 
   if (href && !refused) return html`<a class=${shape} href=${href} aria-label=${label} data-tip=${label} ...${more}>${inside}</a>`;
   const press = (/** @type {Event} */ event) => { if (busy || refused) event.preventDefault(); else onClick?.(event); };
   return html`<button type=${refused ? 'button' : type} class=${shape} aria-label=${label} data-tip=${refused || label} aria-disabled=${refused ? 'true' : undefined}
-    aria-busy=${busy ? 'true' : undefined} aria-describedby=${refused ? id : undefined} onClick=${press} ...${more}>${inside}${refused && html`<span class="sr" id=${id}>${refused}</span>`}</button>`;
+    aria-busy=${busy ? 'true' : undefined} aria-describedby=${refused ? id : undefined} onClick=${press} ...${more}>${inside}</button>${refused && html`<span class="sr" id=${id}>${refused}</span>`}`;
 }
 
 /** @param {{kind?: string, icon?: string, children?: any, tip?: string}} props */

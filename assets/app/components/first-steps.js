@@ -4,7 +4,7 @@ import { freshKey, post } from '../lib/api.js';
 import { may } from '../lib/can.js';
 import { showSize } from '../lib/format.js';
 import { fail } from '../lib/overlay.js';
-import { refresh } from '../lib/query.js';
+import { refresh, setAnswer } from '../lib/query.js';
 import { navigate } from '../lib/router.js';
 import { me } from '../lib/session.js';
 import { Button, Icon } from './basics.js';
@@ -32,6 +32,7 @@ export function TemplateStrip({ group }) {
     try {
       const name = `${template.name.replace(/[^a-z0-9]+/gi, '-').replace(/^-+|-+$/g, '')}-${freshKey().slice(0, 4)}`;
       const made = await post('/api/workspaces', { name, groupId: group.id, templateId: template.id, start: true }, { key: freshKey() });
+      setAnswer(`/api/workspaces/${made.id}`, made);
       refresh('workspace');
       navigate(`/workspaces/${made.id}`);
     } catch (error) { fail('Not created', error); setBusy(''); }

@@ -1,6 +1,6 @@
 /** Quota gauges: what is counted, what a request would add, and the end of the track as the limit. */
 import { html } from '../lib/html.js';
-import { amount, number, percent, show, unitFor } from '../lib/format.js';
+import { amount, number, percent, show, showBytes, unitFor } from '../lib/format.js';
 import { resourceWord } from '../lib/words.js';
 import { Badge } from './basics.js';
 
@@ -13,7 +13,7 @@ export const levelOf = (share) => (share >= 90 ? 'bad' : share >= 80 ? 'warn' : 
 export function figures(resource, used, add, total) {
   if (resource === 'memory' || resource === 'storage') {
     const { unit, name } = unitFor(total || used);
-    return { used: number(used / unit), add: number(add / unit), total: number(total / unit), unit: name };
+    return { used: used > 0 && used / unit < .1 ? showBytes(used) : number(used / unit), add: number(add / unit), total: number(total / unit), unit: name };
   }
   return { used: number(used), add: number(add), total: number(total), unit: resource === 'cpu' ? (total === 1 ? 'core' : 'cores') : '' };
 }

@@ -48,7 +48,8 @@ function Matched({ text, part }) {
 /** @param {{done: () => void}} props */
 export function Palette({ done }) {
   const [text, setText] = useState('');
-  const [hits, setHits] = useState(/** @type {any[]} */ ([]));
+  const [{ hits, asked }, setFound] = useState(/** @type {{hits: any[], asked: string}} */ ({ hits: [], asked: '' }));
+  const waiting = useRef(false); // Enter was pressed before the answer came
   const [at, setAt] = useState(0);
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const recent = useQuery('/api/workspaces?mine=true&limit=8', ['workspace']).data || [];
@@ -56,16 +57,20 @@ export function Palette({ done }) {
   const part = (onlyActions ? text.slice(1) : text).trim();
 
   useEffect(() => {
-    if (!part || onlyActions) { setHits([]); return undefined; }
+    waiting.current = false;
+    if (!part || onlyActions) { setFound({ hits: [], asked: part }); return undefined; }
     const stop = new AbortController();
-    const timer = setTimeout(() => get(withParams('/api/search', { q: part, limit: 12 }), { signal: stop.signal }).then(setHits, () => {}), 90);
+    const timer = setTimeout(() => get(withParams('/api/search', { q: part, limit: 12 }), { signal: stop.signal }).then((found) => setFound({ hits: found, asked: part }), () => { if (!stop.signal.aborted) setFound({ hits: [], asked: part }); }), 90);
     return () => { clearTimeout(timer); stop.abort(); };
   }, [part, onlyActions]);
 
   const own = fixed().filter((option) => (!onlyActions || option.kind === 'Actions') && (part ? option.title.toLowerCase().includes(part.toLowerCase()) : onlyActions || option.title === 'New workspace' || option.kind === 'Pages'));
-  const places = !part && !onlyActions ? recent.map((/** @type {any} */ item) => found({ kind: 'workspace', id: item.id, title: item.name, subtitle: item.groupDisplayName, status: item.status })) : hits.map(found);
+  // My own workspaces are at hand; the server's answer adds to them.
+  const mine = onlyActions ? [] : recent.filter((/** @type {any} */ item) => item.name.toLowerCase().includes(part.toLowerCase())).map((/** @type {any} */ item) => ({ kind: 'workspace', id: item.id, title: item.name, subtitle: item.groupDisplayName, status: item.status }));
+  const places = [...mine, ...(part ? hits.filter((hit) => !mine.some((/** @type {any} */ one) => one.id === hit.id)) : [])].map(found);
   const inGroups = hits.filter(({ kind }) => kind === 'group').slice(0, 2).map((hit) => ({ kind: 'Actions', title: `New workspace in ${hit.title}`, mark: icon('plus'), href: `/workspaces/new?group=${hit.id}` }));
   const order = ['Groups', 'Workspaces', 'People', 'More', 'Pages', 'Actions'];
+  /** @type {Option[]} */
   const options = [...places, ...inGroups, ...own].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
   const chosen = Math.min(at, options.length - 1);
 
@@ -82,16 +87,18 @@ export function Palette({ done }) {
   function key(event) {
     const to = { ArrowDown: chosen + 1, ArrowUp: chosen - 1, Home: event.ctrlKey ? 0 : undefined, End: event.ctrlKey ? options.length - 1 : undefined }[event.key];
     if (to !== undefined) { event.preventDefault(); setAt((to + options.length) % Math.max(1, options.length)); }
-    else if (event.key === 'Enter') { event.preventDefault(); take(options[chosen], event.ctrlKey || event.metaKey); }
+    else if (event.key === 'Enter') { event.preventDefault(); if (options.length === 0 && asked !== part) waiting.current = true; else take(options[chosen], event.ctrlKey || event.metaKey); }
   }
 
   useEffect(() => { list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }); }, [chosen, options.length]);
 
+  useEffect(() => { if (waiting.current && asked === part) { waiting.current = false; take(options[0]); } }, [asked, part]);
+
   return html`<${Dialog} kind="palette" label="Search or jump to" onClose=${done}>
     <div class="ask"><${Icon} name="search" /><input autofocus role="combobox" aria-expanded="true" aria-controls="palette-list" aria-activedescendant=${options.length ? `palette-${chosen}` : undefined} aria-label="Search or jump to" placeholder="Search or jump to" autocomplete="off" spellcheck=${false} value=${text} onKeyDown=${key} onInput=${(/** @type {any} */ event) => { setText(event.target.value); setAt(0); }} /><kbd>Esc</kbd></div>
-    <div class="found" id="palette-list" role="listbox" aria-label="Found" ref=${list}>${options.length === 0 ? html`<div class="opt fg2" role="option" aria-disabled="true" aria-selected="false">Nothing is called “${part}”.</div>` : options.map((option, i) => html`
+    <div class="found" id="palette-list" role="listbox" aria-label="Found" ref=${list}>${options.map((option, i) => html`
       ${(i === 0 || options[i - 1].kind !== option.kind) && html`<div class="kind" role="presentation">${option.kind === 'Workspaces' && !part ? 'My workspaces' : option.kind}</div>`}
       <div class="opt" role="option" id=${`palette-${i}`} aria-selected=${i === chosen ? 'true' : 'false'} aria-disabled=${option.refused ? 'true' : undefined} onPointerMove=${() => i !== chosen && setAt(i)} onClick=${(/** @type {MouseEvent} */ event) => take(option, event.ctrlKey || event.metaKey)}>
-        <span class="mark">${option.mark}</span><${Matched} text=${option.title} part=${part} /><span class="fact">${option.refused || option.fact}</span>${option.keyName && html`<kbd>${option.keyName}</kbd>`}${i === chosen && !option.refused && html`<kbd>↵</kbd>`}</div>`)}</div>
+        <span class="mark">${option.mark}</span><${Matched} text=${option.title} part=${part} /><span class="fact">${option.refused || option.fact}</span>${option.keyName && html`<kbd>${option.keyName}</kbd>`}${i === chosen && !option.refused && html`<kbd>↵</kbd>`}</div>`)}</div>${options.length === 0 && html`<p class="none fg2" role="status">${asked === part ? `Nothing is called “${part}”.` : '\u00a0'}</p>`}
     <div class="keys" aria-hidden="true"><span><kbd>↑</kbd><kbd>↓</kbd> move</span><span><kbd>↵</kbd> open</span><span><kbd>Ctrl</kbd><kbd>↵</kbd> in a new tab</span><span class="right"><kbd>></kbd> only actions</span></div><//>`;
 }

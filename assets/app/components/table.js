@@ -81,7 +81,7 @@ export function DataTable(props) {
     ${picked.size > 0 && props.bulk ? html`<div class="bulk" role="region" aria-label="Selected rows"><span class="n">${picked.size} selected</span>${props.bulk([...picked.values()], clear)}<button type="button" class="iconbtn right" aria-label="Clear the selection" onClick=${clear}><${Icon} name="x" /></button></div>`
     : html`<${Bar} ...${props} asked=${asked} found=${address.get('q') || ''} exportAll=${exportAll} />`}
     <div class="card table-card">${rows === undefined ? (state.error ? html`<${Failed} what=${`The ${props.label.toLowerCase()} could not be read`} error=${state.error} again=${state.reload} />` : html`<${Skeleton} lines=${6} />`)
-      : rows.length === 0 ? (narrowed ? html`<${Empty} icon="search" title=${`No ${noun} matches`} text="Nothing here fits the search and the filters." action=${html`<${Button} onClick=${() => navigate(location.pathname, { replace: true, keepScroll: true })}>Clear the filters<//>`} />` : props.empty)
+      : rows.length === 0 ? (narrowed ? html`<${Empty} icon="search" title=${`No ${noun} matches`} text="Nothing here fits the search and the filters." action=${html`<${Button} onClick=${() => navigate(location.pathname, { keepScroll: true })}>Clear the filters<//>`} />` : props.empty)
       : html`<${Grid} ...${props} rows=${rows} picked=${picked} setPicked=${setPicked} busy=${false} />`}</div>
     ${rows && rows.length > 0 && html`<div class="table-foot"><span>${range(rows.length, total, page, size, noun)}</span>${(page > 1 || next) && html`<span class="right row"><${Button} size="s" icon="chevron-left" refused=${page > 1 ? undefined : 'This is the first page.'} onClick=${() => go(earlier.current[page - 1] === undefined ? 1 : page - 1)}>Previous<//><${Button} size="s" refused=${next ? undefined : 'This is the last page.'} onClick=${() => go(page + 1)}>Next<${Icon} name="chevron-right" /><//></span>`}</div>`}`;
 }
@@ -108,7 +108,7 @@ function Bar({ search, filters, asked, found, aside, exportAll, label }) {
   const type = (/** @type {string} */ next) => {
     setText(next);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => setQuery({ q: next.trim(), after: null, page: null }), 200);
+    timer.current = setTimeout(() => setQuery({ q: next.trim(), after: null, page: null }, { replace: true }), 200);
   };
   const save = async () => { setBusy(true); try { await exportAll(); } catch (error) { fail('Not exported', error); } setBusy(false); };
   return html`<div class="toolbar" role="search" aria-label=${`Find in ${label.toLowerCase()}`}>${search && html`<${SearchBox} value=${text} label=${search} onText=${type} />`}${filters && html`<${Filters} filters=${filters} asked=${asked} />`}

@@ -39,7 +39,8 @@ export function showBytes(text) {
   const value = bytes(text);
   if (Number.isNaN(value)) return '–';
   const { unit, name } = unitFor(value);
-  return `${number(value / unit)}${GAP}${name}`;
+  const shown = value / unit;
+  return `${number(shown < 10 ? shown : Math.round(shown * 10) / 10)}${GAP}${name}`;
 }
 
 /** The unit a size is best read in. @param {number} value */

@@ -76,6 +76,12 @@ export function useQuery(path, kinds = [], how = {}) {
   return { ...state, reload };
 }
 
+/** Puts an answer that is at hand where its page looks first. @param {string} path @param {any} data */
+export function setAnswer(path, data) {
+  const item = entry(path);
+  item.state.value = { ...item.state.peek(), data, error: null, loading: false };
+}
+
 /** Reads again what depends on these kinds, without waiting for the stream. @param {...string} kinds */
 export function refresh(...kinds) {
   for (const [path, item] of kept) {

@@ -50,15 +50,15 @@ export function navigate(address, how = {}) {
   moved(how.keepScroll || target.pathname === here.peek().path);
 }
 
-/** Sets or removes parameters of the address without adding to the history. @param {Record<string, string | number | null | undefined>} changes */
-export function setQuery(changes) {
+/** Sets or removes parameters of the address. @param {Record<string, string | number | null | undefined>} changes @param {{replace?: boolean}} [how] replace: no step of its own in the history */
+export function setQuery(changes, how = {}) {
   const params = new URLSearchParams(location.search);
   for (const [key, value] of Object.entries(changes)) {
     if (value === null || value === undefined || value === '') params.delete(key);
     else params.set(key, String(value));
   }
   const text = params.toString();
-  navigate(location.pathname + (text ? `?${text}` : ''), { replace: true, keepScroll: true });
+  navigate(location.pathname + (text ? `?${text}` : ''), { ...how, keepScroll: true });
 }
 
 /** @param {boolean} [keepScroll] */

@@ -122,21 +122,32 @@ export class TerminalLink {
     this.say({ phase: 'ended', code, message });
   }
 
-  /** Reconnects, unless there is nothing to reconnect to. */
+  /** Reconnects, unless there is nothing to reconnect to; what is starting is waited for. */
   async lost() {
     if (this.closed || this.state.phase === 'ended') return;
     this.tries += 1;
     this.say({ phase: 'lost', tries: this.tries });
+    clearTimeout(this.timer);
+    if (this.tries <= GIVE_UP) this.timer = setTimeout(() => this.look(), Math.min(300 * 2 ** (this.tries - 1), 4000));
+  }
+
+  async look() {
+    if (this.closed) return;
+    let ready = true;
     try {
-      const { status } = await get(`/api/workspaces/${this.workspace}`);
-      if (status !== 'running' && status !== 'starting') { this.end('stopped', 'The workspace is stopped.'); return; }
+      const { status, replicas } = await get(`/api/workspaces/${this.workspace}`);
+      if (replicas === 0 || (status !== 'running' && status !== 'starting')) { this.end('stopped', 'The workspace is stopped.'); return; }
+      ready = status === 'running';
     } catch (error) {
       const known = /** @type {any} */ (error)?.status;
       if (known === 401) { this.end('signed_out', 'You are signed out.'); return; }
       if (known === 403 || known === 404) { this.end('revoked', 'This terminal is no longer yours to open.'); return; }
+      this.lost();
+      return;
     }
-    if (this.closed || this.tries > GIVE_UP) return;
-    this.timer = setTimeout(() => this.open(), Math.min(250 * 2 ** (this.tries - 1), 4000));
+    if (this.closed || this.state.phase === 'ended') return;
+    if (ready) this.open();
+    else this.timer = setTimeout(() => this.look(), 500);
   }
 
   /** Tries again now, from the beginning of the count. */

@@ -11,7 +11,7 @@ import { DataTable } from '../components/table.js';
 
 /** @typedef {import('../lib/types.js').AuditEntry} AuditEntry */
 
-const ACTIONS = ['login', 'login_failed', 'create_user', 'update_user', 'delete_user', 'enable_user', 'disable_user', 'reset_user_password', 'promote_user_to_admin', 'demote_admin_user', 'add_user_to_group', 'remove_user_from_group', 'set_user_group_role', 'create_group', 'update_group', 'delete_group', 'create_workspace', 'start_workspace', 'stop_workspace', 'restart_workspace', 'update_workspace', 'delete_workspace', 'open_terminal'];
+const ACTIONS = ['sign_in', 'sign_out', 'change_password', 'create_user', 'update_user', 'delete_user', 'enable_user', 'disable_user', 'reset_user_password', 'promote_user_to_admin', 'demote_admin_user', 'add_user_to_group', 'remove_user_from_group', 'set_user_group_role', 'create_group', 'update_group', 'set_group_quota', 'delete_group', 'create_workspace', 'start_workspace', 'stop_workspace', 'restart_workspace', 'update_workspace', 'delete_workspace', 'open_terminal'];
 const HOURS = /** @type {Record<string, number>} */ ({ hour: 1, day: 24, week: 168, month: 720 });
 
 /** The start of a period, on the minute so that its address stays the same for a while. @param {string} period */
@@ -27,25 +27,27 @@ const filters = [
 const parts = (entry) => { const at = entry.resource.indexOf(':'); return { kind: entry.resource.slice(0, at < 0 ? undefined : at), id: at < 0 ? '' : entry.resource.slice(at + 1) }; };
 
 /** @param {AuditEntry} entry */
-const system = (entry) => !entry.userId || /^(cli|system)(:|$)/.test(entry.username);
+const system = (entry) => !entry.userId?.startsWith('usr_');
+
+/** @param {AuditEntry} entry a person by the login, a part of the server by its name */
+const who = (entry) => (entry.username.startsWith('system:') ? entry.username.slice(7).replace(/^reconcile$/, 'reconciler') : entry.username.split('@')[0]);
 
 /** @type {import('../components/table.js').Column[]} */
 const columns = [
   { key: 'time', title: 'Time', cell: (entry) => html`<time datetime=${entry.timestamp} data-tip=${showExact(entry.timestamp)} class="fg2">${Date.now() - new Date(entry.timestamp).getTime() > 72_000_000 ? html`<span class="fg3">${showDate(entry.timestamp).replace(/ \d{4}$/, '')} </span>` : ''}${showSeconds(entry.timestamp)}</time>`, csv: (entry) => entry.timestamp },
-  { key: 'who', title: 'Who', head: true, cell: (entry) => html`<span class="who"><${Avatar} of=${system(entry) ? {} : { id: entry.userId, username: entry.username.split('@')[0] }} size="s20" /><span class="cut" style="font-weight:400" data-tip=${entry.username}>${entry.username.split('@')[0]}</span></span>`, csv: (entry) => entry.username },
+  { key: 'who', title: 'Who', head: true, cell: (entry) => html`<span class="who"><${Avatar} of=${system(entry) ? {} : { id: entry.userId, username: who(entry) }} size="s20" /><span class="cut" style="font-weight:400" data-tip=${entry.username}>${who(entry)}</span></span>`, csv: (entry) => entry.username },
   { key: 'action', title: 'Action', cell: (entry) => html`<span class="mono">${entry.action}</span>${(entry.count || 1) > 1 && html` <${Badge}>${number(/** @type {number} */ (entry.count))} times<//>`}`, csv: (entry) => entry.action },
   { key: 'object', title: 'Object', cell: (entry) => { const { kind, id } = parts(entry); return html`<span class="strong">${entry.resourceName || (id.length > 20 ? `${id.slice(0, 9)}…${id.slice(-4)}` : id) || kind}</span> <span class="fg3">${id ? kind : ''}</span>`; }, csv: (entry) => entry.resource },
   { key: 'from', title: 'From', cell: (entry) => html`<span class="mono fg2">${entry.address || 'internal'}</span>`, csv: (entry) => entry.address },
   { key: 'outcome', title: 'Outcome', cell: (entry) => (entry.success ? html`<span class="row fg2" style="gap:6px"><${Icon} name="check" size="s14" class="ok" />Done</span>` : html`<${Badge} kind="bad" icon="ban">${refused(entry.error)}<//>`), csv: (entry) => (entry.success ? 'done' : entry.error || 'refused') },
 ];
 
-const REFUSED = /** @type {Record<string, string>} */ ({ denied: 'not allowed', quota: 'quota', throttled: 'too often', still_used: 'still used', wrong_state: 'wrong state' });
-
-/** The rule's word, from what the entry says: "denied:update_group", "quota:cpu", "conflict:name_taken". @param {string | null | undefined} error */
+const REFUSED = /** @type {Record<string, string>} */ ({ denied: 'not allowed', quota: 'quota', throttled: 'too often', 'conflict:still_used': 'still used', 'conflict:wrong_state': 'wrong state', bad_credentials: 'wrong password', wrong_password: 'wrong password' });
+/** "Refused: quota" from the server's word. @param {string | null | undefined} error */
 function refused(error) {
-  const [kind, what = ''] = (error || '').split(':');
-  const word = REFUSED[kind] || REFUSED[what] || (what.endsWith('_taken') ? `${what.slice(0, -6).replaceAll('_', ' ')} taken` : '');
-  return word ? `Refused: ${word}` : 'Refused';
+  const [kind, rest] = (error || '').split(':');
+  const why = REFUSED[error || ''] || REFUSED[kind] || (rest?.endsWith('_taken') ? 'taken' : kind.length < 24 ? kind.replaceAll('_', ' ') : '');
+  return why ? `Refused: ${why}` : 'Refused';
 }
 
 export default function Audit() {

@@ -6,7 +6,7 @@ import { sizeWrong, cpuWrong, slug, workspaceNameWrong } from '../lib/checks.js'
 import { useFits } from '../lib/fits.js';
 import { useForm } from '../lib/form.js';
 import { showBytes, showCores } from '../lib/format.js';
-import { refresh, useQuery } from '../lib/query.js';
+import { refresh, setAnswer, useQuery } from '../lib/query.js';
 import { navigate, query } from '../lib/router.js';
 import { sizeWord } from '../lib/words.js';
 import { Badge, Button, Icon } from '../components/basics.js';
@@ -55,6 +55,7 @@ function Choose({ templates, groups }) {
     check: wrong,
     send: async (values) => {
       const made = await post('/api/workspaces', bodyOf(values, template), { key: key.current });
+      setAnswer(`/api/workspaces/${made.id}`, made);
       refresh('workspace', 'group');
       navigate(`/workspaces/${made.id}`);
     },
@@ -100,9 +101,12 @@ function Gallery({ templates, chosen, choose }) {
     <div class="choices c3" role="radiogroup" aria-labelledby="templates">${shown.map((template) => html`<label class="choice" key=${template.id}><span class="tile"><${Icon} name=${templateIcon(template.icon, template.kind)} /></span><span><span class="t row">${template.displayName}${template.deprecated && html`<${Badge} kind="warn">old<//>`}</span><span class="d" style="display:block">${template.description}</span></span><input type="radio" name="template" checked=${template.id === chosen} onChange=${() => choose(template)} /></label>`)}</div>${shown.length === 0 && html`<p class="fg2 t13">No template is called that.</p>`}</section>`;
 }
 
+/** Sizes of the same numbers are shown once. @param {Template['sizes']} sizes */
+const different = (sizes) => sizes.filter((size, i) => sizes.findIndex((one) => one.cpu === size.cpu && one.memory === size.memory && one.storage === size.storage) === i);
+
 /** @param {{form: import('../lib/form.js').Form, template: Template | undefined, group: import('../lib/types.js').Group | undefined}} props */
 function Sizes({ form, template, group }) {
-  const sizes = template?.sizes || [];
+  const sizes = different(template?.sizes || []);
   const option = (/** @type {string} */ name, /** @type {any} */ inside) => html`<label class="choice" key=${name}><input type="radio" name="size" checked=${form.values.size === name} onChange=${() => form.set('size', name)} /><span class="t">${name === 'own' ? 'Other' : sizeWord(name)}</span><span />${inside}</label>`;
   return html`<section aria-label="Size"><div class="section-head"><h2 id="sizes">Size</h2><span class="hint">checked against your limits and the group's quota</span></div>
     <div class="choices c4" role="radiogroup" aria-labelledby="sizes">${sizes.map((size) => option(size.name, html`<span class="d span">${showCores(size.cpu)}, ${showBytes(size.memory)}</span><span class="d span">${showBytes(size.storage)} disk</span><${Fit} size=${size} form=${form} template=${template} group=${group} />`))}
