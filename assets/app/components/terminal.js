@@ -85,8 +85,12 @@ function Frame({ workspace }) {
 
 /** What stands over a screen that ended. @param {{state: any, workspace: Workspace, handle: Handle | undefined, again: () => void}} props */
 function Notice({ state, workspace, handle, again }) {
-  const back = state.phase === 'ended' && workspace.status === 'running' && state.code === 'stopped';
-  useEffect(() => { if (back) handle?.link.retry(); }, [back]);
+  // The end is told before the page knows that the workspace stops: only a start that was seen after it brings it back.
+  const down = useRef(false);
+  if (workspace.status !== 'running') down.current = true;
+  const back = state.phase === 'ended' && state.code === 'stopped' && workspace.status === 'running' && down.current;
+  useEffect(() => { if (back) { down.current = false; handle?.link.retry(); } }, [back]);
+  useEffect(() => { if (state.phase === 'open') down.current = false; }, [state.phase]);
   if (state.phase !== 'ended') return null;
   const starting = workspace.status === 'starting';
   return html`<div class="term-notice" role="alert"><span>${starting ? 'The workspace is starting; the terminal comes back by itself.' : state.message || 'The terminal was closed.'}</span>

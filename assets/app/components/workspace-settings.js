@@ -13,6 +13,7 @@ import { Button } from './basics.js';
 import { TextField } from './fields.js';
 import { Card, FormProblem } from './places.js';
 import { Danger, SaveBar } from './settings-parts.js';
+import { WorkspaceSize } from './workspace-size.js';
 
 /** @param {{workspace: import('../lib/types.js').Workspace}} props */
 export default function Settings({ workspace }) {
@@ -27,5 +28,6 @@ export default function Settings({ workspace }) {
     },
   });
   return html`<div class="column stack s24"><form class="stack s24" onSubmit=${form.submit} novalidate><${Card} title="Details"><div class="card-body stack"><${TextField} form=${form} name="name" label="Name" maxlength="63" readonly=${Boolean(no)} hint="Its address stays the same." /><${TextField} form=${form} name="description" label="Description" optional maxlength="500" lines=${2} readonly=${Boolean(no)} />${no && html`<p class="hint">${no}</p>`}</div><//><${FormProblem} form=${form} what="Not saved" /><${SaveBar} form=${form} /></form>
+    <${WorkspaceSize} key=${JSON.stringify(workspace.resources)} workspace=${workspace} />
     <${Danger} title="Delete this workspace" text=${`Its disk of ${showBytes(workspace.resources.storage)} goes with it. To free cores and memory only, stop it.`} refused=${never} action=${html`<${Button} kind="danger" icon="trash-2" refused=${never} onClick=${async () => { if (await remove(workspace)) navigate('/'); }}>Delete workspace<//>`} /></div>`;
 }

@@ -1,6 +1,6 @@
 /** Asks the server whether something would fit, as one chooses: a dry run, a blink after the last change. */
 import { useEffect, useRef, useState } from './html.js';
-import { ApiError, post } from './api.js';
+import { ApiError, call } from './api.js';
 import { onChange } from './events.js';
 import { resourceWord } from './words.js';
 import { show } from './format.js';
@@ -8,8 +8,8 @@ import { show } from './format.js';
 /** @typedef {import('./types.js').Check} Check */
 /** @typedef {{answer: {allowed: boolean, checks: Check[]} | null, error: ApiError | null, waiting: boolean}} Fits */
 
-/** @param {string} path @param {any} body null: nothing to ask yet; the last answer stays @returns {Fits} */
-export function useFits(path, body) {
+/** @param {string} path @param {any} body null: nothing to ask yet; the last answer stays @param {'POST' | 'PATCH'} [method] @returns {Fits} */
+export function useFits(path, body, method = 'POST') {
   const [state, setState] = useState(/** @type {Fits} */ ({ answer: null, error: null, waiting: false }));
   const [turn, setTurn] = useState(0);
   const text = body ? JSON.stringify(body) : '';
@@ -21,8 +21,8 @@ export function useFits(path, body) {
     setState((now) => ({ ...now, waiting: true }));
     const timer = setTimeout(async () => {
       try {
-        const answer = await post(path, JSON.parse(text), { signal: stop.signal });
-        setState({ answer, error: null, waiting: false });
+        const { data } = await call(method, path, JSON.parse(text), { signal: stop.signal });
+        setState({ answer: data, error: null, waiting: false });
       } catch (error) {
         if (error instanceof ApiError) setState({ answer: null, error, waiting: false });
       }

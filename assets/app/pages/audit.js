@@ -1,12 +1,14 @@
 /** Administration: every change and every refusal, filtered, opened, and compared before and after. */
 import { html, useState } from '../lib/html.js';
-import { withParams } from '../lib/api.js';
-import { number, showDate, showSeconds, showExact } from '../lib/format.js';
+import { get, withParams } from '../lib/api.js';
+import { number, plural, showDate, showSeconds, showExact } from '../lib/format.js';
+import { fail } from '../lib/overlay.js';
 import { useQuery } from '../lib/query.js';
 import { query, setQuery } from '../lib/router.js';
-import { Avatar, Badge, Icon } from '../components/basics.js';
+import { Avatar, Badge, Button, Icon, Id, Time } from '../components/basics.js';
 import { AuditDetail } from '../components/audit-detail.js';
-import { Empty, PageHead, usePage } from '../components/places.js';
+import { Menu } from '../components/menu.js';
+import { Callout, Empty, PageHead, usePage } from '../components/places.js';
 import { DataTable } from '../components/table.js';
 
 /** @typedef {import('../lib/types.js').AuditEntry} AuditEntry */
@@ -53,10 +55,29 @@ function refused(error) {
 export default function Audit() {
   usePage([{ text: 'Administration' }, { text: 'Audit' }]);
   const address = query.value;
-  return html`<div class="page"><${PageHead} title="Audit" facts="Every change and every refusal, linked by hashes so that nothing can be taken out unseen." />
+  const [chain, setChain] = useState(/** @type {any} */ (null));
+  return html`<div class="page"><${PageHead} title="Audit" facts="Every change and every refusal, linked by hashes so that nothing can be taken out unseen." actions=${html`<${Verify} told=${setChain} /><${Menu} label="Export" button=${{ class: 'btn', inside: html`<${Icon} name="download" />Export` }} items=${[{ text: 'As JSON lines, signed', icon: 'file-text', href: '/api/admin/audit-logs/export?format=jsonl' }, { text: 'As CSV', icon: 'file-text', href: '/api/admin/audit-logs/export?format=csv' }]} />`} />
+    ${chain && html`<div style="margin-bottom:16px"><${Chain} chain=${chain} /></div>`}
     <${DataTable} path="/api/admin/audit-logs" items kinds=${['audit', 'user', 'group', 'workspace', 'membership', 'setting']} compact columns=${columns} filters=${filters} label="Audit entries" noun="entry" size=${50}
       params=${{ userId: address.get('userId'), resource: address.get('resource') }} aside=${html`<${Narrowed} />`}
       detail=${(/** @type {AuditEntry} */ entry) => html`<${AuditDetail} entry=${entry} />`} empty=${html`<${Empty} icon="scroll-text" title="Nothing yet" text="The first change will be the first entry." />`} /></div>`;
+}
+
+/** @param {{told: (chain: any) => void}} props */
+function Verify({ told }) {
+  const [busy, setBusy] = useState(false);
+  const run = async () => {
+    setBusy(true);
+    try { told({ ...(await get('/api/admin/audit-logs/verify')), at: new Date().toISOString() }); } catch (error) { fail('Not verified', error); }
+    setBusy(false);
+  };
+  return html`<${Button} icon="shield-check" busy=${busy} busyWord="Verifying" onClick=${run}>Verify now<//>`;
+}
+
+/** What a check of the chain found. @param {{chain: any}} props */
+function Chain({ chain }) {
+  if (chain.ok) return html`<${Callout} kind="ok" icon="shield-check" lead="The chain is intact." actions=${html`<${Id} id=${chain.lastHash} label="Copy the last hash" />`}>${plural(chain.entries, 'entry', 'entries')} verified <${Time} at=${chain.at} />${chain.checkpoints ? html`, with ${plural(chain.checkpoints, 'signed checkpoint')}` : ''}.<//>`;
+  return html`<${Callout} kind="bad" alert lead="The chain is broken.">${chain.message || chain.verdict}${chain.entry ? html` It begins at entry ${number(chain.entry)}.` : ''} Keep the database as it is, and compare it with a backup.<//>`;
 }
 
 /** Filters that came from a row: one person, one object. */

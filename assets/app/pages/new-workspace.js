@@ -111,7 +111,7 @@ function Sizes({ form, template, group }) {
   return html`<section aria-label="Size"><div class="section-head"><h2 id="sizes">Size</h2><span class="hint">checked against your limits and the group's quota</span></div>
     <div class="choices c4" role="radiogroup" aria-labelledby="sizes">${sizes.map((size) => option(size.name, html`<span class="d span">${showCores(size.cpu)}, ${showBytes(size.memory)}</span><span class="d span">${showBytes(size.storage)} disk</span><${Fit} size=${size} form=${form} template=${template} group=${group} />`))}
       ${option('own', html`<span class="d span">Your own numbers</span>`)}</div>
-    ${form.values.size === 'own' && html`<div class="fields2" style="grid-template-columns:repeat(3,minmax(0,1fr));margin-top:16px"><${TextField} form=${form} name="cpu" label="CPU" unit="cores" hint="For example 2 or 0.5." /><${TextField} form=${form} name="memory" label="Memory" hint="For example 4Gi." /><${TextField} form=${form} name="storage" label="Disk" hint="For example 20Gi." /></div>`}</section>`;
+    ${form.values.size === 'own' && html`<div class="fields3" style="margin-top:16px"><${TextField} form=${form} name="cpu" label="CPU" unit="cores" hint="For example 2 or 0.5." /><${TextField} form=${form} name="memory" label="Memory" hint="For example 4Gi." /><${TextField} form=${form} name="storage" label="Disk" hint="For example 20Gi." /></div>`}</section>`;
 }
 
 /** Whether one of the sizes fits, asked for each. @param {{size: any, form: import('../lib/form.js').Form, template: Template | undefined, group: any}} props */
