@@ -148,7 +148,7 @@ impl Application {
         let master = open_master_key(&config.data.dir, entropy.as_ref())?;
         let mut start = [0_u8; 4];
         entropy.fill(&mut start);
-        let bus = Bus::new(start.iter().map(|b| format!("{b:02x}")).collect());
+        let bus = Bus::new(crate::domain::hex::encode(&start));
         let audit_key = audit_key(&master)?;
         private_file(&database_path(&config.data.dir))?;
         let (db, opened) = Db::open(DbOptions {

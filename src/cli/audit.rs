@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::output::Output;
 use crate::app::{audit_key, database_path};
 use crate::clock::{Clock, SystemClock};
+use crate::domain::hex;
 use crate::error::Result as Checked;
 use crate::identity::master_key;
 use crate::store::audit_verify::{Options, Report, verify as verify_chain};
@@ -46,7 +47,7 @@ fn key_of(master: &Path) -> Checked<[u8; 32]> {
 fn print(report: &Report, output: &mut Output<'_>) -> Outcome {
     let finding = report.finding.as_ref();
     let verdict = finding.map_or("intact", |finding| finding.verdict.as_str());
-    let hash: String = report.last_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(&report.last_hash);
     let mut facts = vec![
         ("Verdict", verdict.to_owned()),
         ("Entries", report.entries.to_string()),

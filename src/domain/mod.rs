@@ -4,6 +4,7 @@ pub mod agent;
 pub mod email;
 pub mod field;
 pub mod group;
+pub mod hex;
 pub mod id;
 pub mod names;
 pub mod pool;

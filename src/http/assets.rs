@@ -32,7 +32,7 @@ type Cache = RwLock<HashMap<String, Arc<Cached>>>;
 fn load(path: &str) -> Option<Cached> {
     let file = Assets::get(path)?;
     let plain = bytes::Bytes::copy_from_slice(&file.data);
-    let etag = file.metadata.sha256_hash().iter().take(12).map(|b| format!("{b:02x}")).collect::<String>();
+    let etag = crate::domain::hex::encode(&file.metadata.sha256_hash()[..12]);
     let kind = content_type(path, file.metadata.mimetype());
     let gzip = squeeze(&plain).filter(|z| z.len() < plain.len());
     Some(Cached { plain, gzip, etag, kind })

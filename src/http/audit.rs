@@ -4,6 +4,7 @@ use super::handler::{Reply, Request};
 use super::paging::ListShape;
 use crate::clock::Millis;
 use crate::domain::field::FieldRule;
+use crate::domain::hex::encode as hex;
 use crate::error::{Error, Result};
 use crate::ops::audit::{self, Before, Entry, Filter, Wish};
 use crate::ops::audit_file::{self, Format, Range};
@@ -43,10 +44,6 @@ pub struct AuditEntryView {
     /// Of the chain, in hexadecimal digits.
     pub hash: String,
     pub previous_hash: String,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
 }
 
 impl AuditEntryView {

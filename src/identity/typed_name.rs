@@ -26,8 +26,7 @@ impl TypedNames {
 
     /// Sixteen hexadecimal digits that stand for the text.
     pub fn stand_in(&self, typed: &str) -> String {
-        let hash = hmac::sign(&self.0, typed.as_bytes());
-        hash.as_ref().iter().take(KEPT).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        crate::domain::hex::encode(&hmac::sign(&self.0, typed.as_bytes()).as_ref()[..KEPT])
     }
 }
 

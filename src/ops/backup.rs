@@ -6,6 +6,7 @@
 
 use super::{Caller, Ops};
 use crate::clock::{Clock, Millis};
+use crate::domain::hex;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Target};
 use crate::store::backup::{self, Content};
@@ -300,7 +301,7 @@ fn entry(folder: &Path, name: &str) -> Result<FileEntry> {
             context.update(&buffer[..read]);
             bytes += read as u64;
         }
-        Ok((bytes, context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok((bytes, hex::encode(context.finish().as_ref())))
     };
     let (bytes, sha256) = hashed().map_err(|error| io_fault(&path, &error))?;
     Ok(FileEntry { name: name.to_owned(), bytes, sha256 })

@@ -9,6 +9,7 @@ use super::audit_verify::{ENTRIES, Finding, Report, Stored, Verdict, stored};
 use super::checkpoints::{self, Signer};
 use super::tx::Read;
 use crate::clock::Millis;
+use crate::domain::hex::{decode as unhex, encode as hex};
 use crate::error::{Error, Result};
 use aws_lc_rs::digest::{self, SHA256};
 use serde::{Deserialize, Serialize};
@@ -56,20 +57,6 @@ struct EntryLine {
     person_hash: Option<String>,
     prev: String,
     hash: String,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
 }
 
 impl From<&Stored> for EntryLine {
@@ -324,12 +311,5 @@ mod tests {
             assert!(cell(text).starts_with("\"'"), "{text}");
         }
         assert_eq!(cell("say \"hi\", now"), "\"say \"\"hi\"\", now\"");
-    }
-
-    #[test]
-    fn hexadecimal_is_read_back_and_nonsense_is_not() {
-        assert_eq!(unhex(&hex(&[0, 255, 16])), Some(vec![0, 255, 16]));
-        assert_eq!(unhex("abc"), None);
-        assert_eq!(unhex("é0"), None);
     }
 }

@@ -7,6 +7,7 @@ use super::open;
 use super::tx::{Read, Tx};
 use super::upgrade::VERSION;
 use crate::clock::Millis;
+use crate::domain::hex;
 use crate::error::{Error, Result};
 use crate::policy::Permit;
 use rusqlite::backup::{Backup, StepResult};
@@ -96,7 +97,7 @@ fn content(connection: &Connection) -> Result<Content> {
     let installation = read.one("SELECT id FROM installation", [], |row| row.get(0))?;
     let schema = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let newest_entry = head.as_ref().map(|(_, _, at)| Millis(*at));
-    let audit_head = head.map_or((0, String::new()), |(seq, hash, _)| (seq, hash.iter().map(|byte| format!("{byte:02x}")).collect()));
+    let audit_head = head.map_or((0, String::new()), |(seq, hash, _)| (seq, hex::encode(&hash)));
     Ok(Content { schema, installation, rows, audit_head, newest_entry })
 }
 
