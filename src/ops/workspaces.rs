@@ -286,6 +286,7 @@ pub(super) struct Deed {
 /// Writes the deed into the timeline, and tells the owner when somebody else did it.
 pub(super) fn tell(tx: &Tx<'_>, permit: &Permit, workspace: &Workspace, run: i64, deed: &Deed) -> Result<()> {
     let actor = permit.actor().user();
+    let because = permit.reason().map(|reason| format!(" The reason: {reason}")).unwrap_or_default();
     timeline::insert(
         tx,
         &NewEvent {
@@ -294,7 +295,7 @@ pub(super) fn tell(tx: &Tx<'_>, permit: &Permit, workspace: &Workspace, run: i64
             run,
             kind: "action",
             code: deed.code.to_owned(),
-            message: deed.line.to_owned(),
+            message: format!("{}{because}", deed.line),
             actor: actor.map(|user| user.id.clone()),
         },
     )?;
@@ -302,7 +303,6 @@ pub(super) fn tell(tx: &Tx<'_>, permit: &Permit, workspace: &Workspace, run: i64
         return Ok(());
     }
     let who = actor.map_or("Somebody at the server's console", |user| user.username.as_str());
-    let because = permit.reason().map(|reason| format!(" The reason: {reason}")).unwrap_or_default();
     let message = format!("{who} {} your workspace {}.{because}", deed.done, workspace.row.name);
     let link = format!("/workspaces/{}", workspace.row.id);
     inbox::insert(tx, &Notice { to: &workspace.row.owner_id, code: deed.code, message, link })

@@ -54,5 +54,5 @@ function Mine({ query, groups }) {
 function MyGroups({ query, own }) {
   return html`<${Card} title="My groups" right=${html`<a href="/groups">${own && own.length > 3 ? `All ${own.length}` : 'All groups'}</a>`}><${Loaded} query=${query} what="Your groups could not be read">${() => (own?.length
     ? own.slice(0, 3).map((group) => html`<div class="card-part stack s8" key=${group.id}><div class="row"><${Avatar} of=${group} group /><a class="cut strong" href=${`/groups/${group.id}`}>${group.displayName}</a>${group.role === 'admin' && html`<${Badge} kind="line">admin<//>`}<span class="right t12 fg3 name">${group.usage.pods.used} of ${group.usage.pods.total} workspaces</span></div><${Gauges} usage=${group.usage} /></div>`)
-    : html`<div class="card-body fg2 t13">You are a member of no group.${may(me.value, 'create_group') && html` <a href="/groups/new">Create one</a>`}</div>`)}<//><//>`;
+    : html`<div class="card-body fg2 t13">You are a member of no group.${may(me.value, 'create_group') && html` <a class="link" href="/groups/new">Create one</a>`}</div>`)}<//><//>`;
 }

@@ -191,6 +191,7 @@ for (const theme of ["light", "dark"] as const) {
       await expectAccessible(page, `changing a password in ${theme}`);
     });
     await test.step("set-up", async () => {
+      allowed.push(/ERR_CONNECTION_REFUSED/); // the page is open a moment longer than its server
       const program = new Program();
       await program.start();
       try {
@@ -210,7 +211,6 @@ for (const theme of ["light", "dark"] as const) {
           await picture(first, `${name}-${theme}-1440`);
           await expectAccessible(first, `${name} in ${theme}`);
         }
-        await first.close();
       } finally {
         await program.remove();
       }
@@ -218,10 +218,10 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
-test("no page is wider than the window at 360, 768, 1200, nor at 200 % zoom, nor with wide text spacing", async ({ as, world }) => {
+test("no page is wider than the window at 360, 768, 1200 and 1440, nor at 200 % zoom, nor with wide text spacing", async ({ as, world }) => {
   test.setTimeout(300_000);
   // 1280 wide at 200 % zoom is 640 CSS pixels, each of four.
-  for (const { width, height, deviceScaleFactor } of [{ width: 360, height: 780, deviceScaleFactor: 1 }, { width: 640, height: 400, deviceScaleFactor: 2 }, { width: 768, height: 1024, deviceScaleFactor: 1 }, { width: 1200, height: 800, deviceScaleFactor: 1 }]) {
+  for (const { width, height, deviceScaleFactor } of [{ width: 360, height: 780, deviceScaleFactor: 1 }, { width: 640, height: 400, deviceScaleFactor: 2 }, { width: 768, height: 1024, deviceScaleFactor: 1 }, { width: 1200, height: 800, deviceScaleFactor: 1 }, { width: 1440, height: 900, deviceScaleFactor: 1 }]) {
     const page = await as(world.admin, { viewport: { width, height }, deviceScaleFactor });
     for (const [name, path] of pages()) {
       await test.step(`${name} at ${width}`, async () => {

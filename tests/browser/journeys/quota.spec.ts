@@ -41,9 +41,9 @@ test("what does not fit is said before it is tried, with numbers and a size that
   await test.step("a start that does not fit is off, with the reason, until something was stopped", async () => {
     const waiting = await world.workspace(owner, group, "waiting", { start: false, resources: { cpu: "1", memory: "1Gi", storage: "1Gi" } });
     await page.goto(`/workspaces/${waiting.id}`);
-    const start = page.getByRole("main").getByRole("button", { name: "Start" }).first();
+    const start = page.getByRole("main").getByRole("button", { name: "Start", exact: true }).first();
     await expect(start).toHaveAttribute("aria-disabled", "true");
-    await expect(start).toHaveAccessibleDescription(/Risk.*cores?/);
+    await expect(start).toHaveAccessibleDescription(/risk.*cores?/i);
     await page.goto("/");
     const steady = page.getByRole("article", { name: "steady" });
     await steady.getByRole("button", { name: "Stop" }).click();

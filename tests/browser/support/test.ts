@@ -48,7 +48,7 @@ export const test = base.extend<Journey, { world: World }>({
     await use(async (who, { at, ...options } = {}) => {
       const context = await browser.newContext({ baseURL: world.url, ...options });
       if (who) {
-        const answer = await context.request.post("/api/auth/login", { data: { username: who.username, password: who.password, session: "cookie" }, headers: { origin: world.url } });
+        const answer = await context.request.post("/api/auth/login", { data: { username: who.username, password: who.password, session: "cookie" }, headers: { origin: options.baseURL ?? world.url } });
         expect(answer.ok(), await answer.text()).toBe(true);
       }
       const page = await context.newPage();
