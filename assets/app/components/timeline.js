@@ -2,7 +2,7 @@
 import { html } from '../lib/html.js';
 import { plural, showClock, showDate, showDuration, showExact } from '../lib/format.js';
 import { useQuery } from '../lib/query.js';
-import { actorName, byRun, stepsOf } from '../lib/starts.js';
+import { actorName, byRun, stepsOf, withReason } from '../lib/starts.js';
 import { Badge, Icon, Time } from './basics.js';
 import { Card, Empty, Loaded } from './places.js';
 import { Rail } from './workspace-overview.js';
@@ -12,7 +12,7 @@ const ICONS = /** @type {Record<string, [string, string]>} */ ({ step: ['circle-
 /** @param {{workspace: import('../lib/types.js').Workspace}} props */
 export default function Timeline({ workspace }) {
   const query = useQuery(`/api/workspaces/${workspace.id}/timeline?limit=500`, ['workspace']);
-  return html`<div class="cols rail"><div class="stack"><${Loaded} query=${query} what="The timeline could not be read" lines=${6}>${(/** @type {any[]} */ entries) => (entries.length === 0 ? html`<div class="card"><${Empty} icon="history" title="Nothing happened yet" text="Starts, stops and what the cluster says appear here." /></div>` : byRun(entries).map((run, i) => html`<${Run} key=${run.run} ...${run} workspace=${workspace} first=${i === 0} />`))}<//></div><${Rail} workspace=${workspace} /></div>`;
+  return html`<div class="cols rail"><div class="stack"><${Loaded} query=${query} what="The timeline could not be read" lines=${6}>${(/** @type {any[]} */ entries) => (entries.length === 0 ? html`<div class="card"><${Empty} icon="history" title="Nothing happened yet" text="Starts, stops and what the cluster says appear here." /></div>` : byRun(withReason(entries, workspace)).map((run, i) => html`<${Run} key=${run.run} ...${run} workspace=${workspace} first=${i === 0} />`))}<//></div><${Rail} workspace=${workspace} /></div>`;
 }
 
 /** @param {{run: number, list: any[], workspace: any, first: boolean}} props */

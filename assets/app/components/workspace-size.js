@@ -37,6 +37,6 @@ export function WorkspaceSize({ workspace }) {
   const fits = form.changed && !wrong && answer?.allowed;
   return html`<form class="stack" onSubmit=${form.submit} novalidate><${Card} title="Size" right="holds from the next start"><div class="card-body stack"><div class="fields3">
       <${TextField} form=${form} name="resources.cpu" label="CPU" unit="cores" readonly=${Boolean(no)} /><${TextField} form=${form} name="resources.memory" label="Memory" hint="For example 4Gi." readonly=${Boolean(no)} /><${TextField} form=${form} name="resources.storage" label="Disk" hint="Can grow, never shrink." readonly=${Boolean(no)} /></div>
-    ${failing && html`<${Callout} kind="bad" lead=${`Does not fit${failing.level === 'group' ? ` in ${workspace.groupName}` : ''}.`}>${sentence(failing)}<//>`}${fits && html`<${Callout} kind="ok" lead=${`Fits in ${workspace.groupName}.`}>${showSize(sizeOf(form.values))}, ${showBytes(form.values['resources.storage'].trim())} disk.<//>`}</div><//>
+    ${failing && html`<${Callout} kind="bad" lead=${`Does not fit${failing.level === 'group' ? ` in ${workspace.groupDisplayName}` : ''}.`}>${sentence(failing)}<//>`}${fits && html`<${Callout} kind="ok" lead=${`Fits in ${workspace.groupDisplayName}.`}>${showSize(sizeOf(form.values))}, ${showBytes(form.values['resources.storage'].trim())} disk.<//>`}</div><//>
     <${FormProblem} form=${form} what="Not resized" /><${SaveBar} form=${form} word="Resize" /></form>`;
 }

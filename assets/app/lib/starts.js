@@ -44,8 +44,20 @@ export function stepsOf(entries, workspace, current) {
     steps.push({ mark: 'now', title: workspace.reason?.message || 'Getting ready', took: Date.now() - before });
     steps.push({ mark: 'todo', title: 'Ready' });
   }
+  const { reason } = workspace;
+  if (current && workspace.status === 'error' && reason && !steps.some(({ mark }) => mark === 'failed')) steps.push({ mark: 'failed', title: reason.message, detail: reason.remedy || undefined });
   const end = list.filter(({ kind, code }) => kind === 'error' || (kind === 'step' && !AFTER.has(code))).at(-1);
   return { steps, begin, ready, failed: steps.some(({ mark }) => mark === 'failed') && !ready, total: end ? new Date(end.at).getTime() - from : 0 };
+}
+
+/**
+ * The entries with what is wrong now, where the cluster has written down nothing about it itself.
+ * @param {Entry[]} entries @param {import('./types.js').Workspace} workspace @returns {Entry[]}
+ */
+export function withReason(entries, workspace) {
+  const { reason, run, status } = workspace;
+  if (status !== 'error' || !reason || entries.some((entry) => entry.run === run && entry.kind === 'error')) return entries;
+  return [...entries, { id: 'reason', at: reason.since || workspace.updatedAt, run: run ?? 0, kind: 'error', code: reason.code, message: reason.message }];
 }
 
 /** Entries by run, the latest run first. @param {Entry[]} entries */
