@@ -92,6 +92,7 @@ impl GroupView {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[allow(dead_code)] // describes the body; it is decoded field by field
 pub struct QuotaBody {
+    #[schema(schema_with = super::openapi::cpu_amount)]
     pub cpu: Option<String>,
     pub memory: Option<String>,
     pub storage: Option<String>,

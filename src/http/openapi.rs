@@ -6,6 +6,7 @@ use super::routes::ROUTES;
 use super::{handler, reply::ErrorView};
 use crate::error::Result;
 use serde_json::{Map, Value, json};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 /// `GET /api/openapi.json`.
 pub async fn serve(_: handler::Request) -> Result<handler::Reply> {
@@ -37,6 +38,11 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// An amount of cores: `2`, `0.5`, `"500m"`.
+pub fn cpu_amount() -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number])).build()
 }
 
 fn add_schema(schemas: &mut Map<String, Value>, of: SchemaOf) -> Value {

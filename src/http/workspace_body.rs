@@ -20,6 +20,7 @@ use serde_json::Value;
 #[allow(dead_code)] // decoded field by field, so that every problem is told at once
 pub struct ResourcesBody {
     /// Cores: `2`, `0.5`, `500m`.
+    #[schema(schema_with = super::openapi::cpu_amount)]
     cpu: Option<String>,
     /// `4Gi`.
     memory: Option<String>,
