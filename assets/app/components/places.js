@@ -56,7 +56,7 @@ export function FormProblem({ form, what }) {
 /** Bars in the final height, after a blink. @param {{lines?: number, height?: number}} props */
 export function Skeleton({ lines = 3, height = 44 }) {
   const slow = useSlow(true);
-  return html`<div aria-busy="true" aria-label="Loading" role="status">${Array.from({ length: lines }, (_, i) => html`<div style=${{ height: `${height}px`, display: 'grid', alignItems: 'center', padding: '0 16px' }}>${slow && html`<span class="bone" style=${{ width: `${[62, 44, 54, 38][i % 4]}%` }} />`}</div>`)}</div>`;
+  return html`<div aria-busy="true"><span class="sr">Loading</span>${Array.from({ length: lines }, (_, i) => html`<div style=${{ height: `${height}px`, display: 'grid', alignItems: 'center', padding: '0 16px' }}>${slow && html`<span class="bone" style=${{ width: `${[62, 44, 54, 38][i % 4]}%` }} />`}</div>`)}</div>`;
 }
 
 /** Shows what a query has: its data, its failure, or bars. @param {{query: any, what: string, lines?: number, height?: number, children: (data: any) => any}} props */
