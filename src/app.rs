@@ -27,7 +27,7 @@ use crate::identity::typed_name::TypedNames;
 use crate::ops::doors::Doors;
 use crate::ops::{Ops, Rules};
 use crate::store::open::Synchronous;
-use crate::store::{Db, DbOptions, installation, throttles};
+use crate::store::{Db, DbOptions, installation, settings, throttles};
 use crate::token::seal::{MasterKey, Sealer};
 use crate::transport::Transport;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -163,7 +163,7 @@ impl Application {
         let sealer = Arc::new(Sealer::new(&master)?);
         let issuer = format!("codex-web:{}", db.read_blocking(installation::find)?.id);
         let keys = Keys::open(&db, issuer, sealer, clock.as_ref(), entropy.as_ref())?;
-        let runtime = config.runtime(&std::collections::BTreeMap::new());
+        let runtime = config.runtime(&db.read_blocking(settings::all)?);
         let rules = Rules {
             namespace_prefix: crate::domain::names::DEFAULT_NAMESPACE_PREFIX.to_owned(),
             default_image: Some(runtime.default_image.clone()).filter(|i| !i.is_empty()),

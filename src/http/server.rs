@@ -5,6 +5,7 @@ use super::handler::{RawExchange, Reply, ReplyBody};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::identity::address::{ForwardedHeaders, client_address};
+use crate::transport::Encryption;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -62,10 +63,15 @@ fn channel(app: &App, kind: &ListenerKind, request: &HttpRequest, headers: &[(St
         ListenerKind::Control => Ok(Channel::CommandLine(control_user(request))),
         ListenerKind::Network => {
             let peer = request.peer_addr().map_or(std::net::IpAddr::from([0, 0, 0, 0]), |a| a.ip());
+            let trusted = &app.config.server.trusted_proxies;
+            // Where a proxy encrypts, plain requests from anybody else would carry passwords in the clear.
+            if app.transport.encryption == Encryption::Proxy && !peer.is_loopback() && !trusted.iter().any(|t| t.contains(peer)) {
+                return Err(Error::CrossSite("This server answers its own proxy only. Use the address that it printed when it started."));
+            }
             let all = |name: &str| headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect::<Vec<_>>();
             let (forwarded, x_forwarded_for) = (all("forwarded"), all("x-forwarded-for"));
             let forwarded = ForwardedHeaders { forwarded: &forwarded, x_forwarded_for: &x_forwarded_for };
-            client_address(peer, &forwarded, &app.config.server.trusted_proxies).map(Channel::Network)
+            client_address(peer, &forwarded, trusted).map(Channel::Network)
         }
     }
 }

@@ -30,6 +30,7 @@ pub mod organizations;
 pub mod pool;
 pub mod search;
 pub mod sessions;
+pub mod settings;
 pub mod sign_in;
 mod sql;
 pub mod stats;
