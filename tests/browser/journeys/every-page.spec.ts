@@ -95,6 +95,7 @@ for (const theme of ["light", "dark"] as const) {
       await page.goto("/");
       await settled(page, "home");
       await page.keyboard.press("Control+k");
+      await expect(page.getByRole("combobox", { name: "Search or jump to" })).toBeFocused();
       await page.keyboard.type("pay");
       await expect(page.getByRole("option", { name: /^Payments/ })).toBeVisible();
       await look("palette");

@@ -45,11 +45,13 @@ test("signing in, making a workspace, typing in it and deleting it", async ({ as
     await page.keyboard.press("Escape");
     await expect(ask).toBeHidden();
     await page.keyboard.press("Control+k");
+    await expect(page.getByRole("combobox", { name: "Search or jump to" })).toBeFocused();
     await page.keyboard.type("Access");
     await expect(page.getByRole("option", { name: /Access/ }).first()).toHaveAttribute("aria-selected", "true");
     await page.keyboard.press("Enter");
     await expect(page.getByRole("heading", { name: "Access", level: 1 })).toBeVisible();
     await page.keyboard.press("Control+k");
+    await expect(page.getByRole("combobox", { name: "Search or jump to" })).toBeFocused();
     await page.keyboard.type(">new work");
     await expect(page.getByRole("option", { name: /New workspace/ })).toBeVisible();
     await page.keyboard.press("Enter");
@@ -86,6 +88,7 @@ test("signing in, making a workspace, typing in it and deleting it", async ({ as
 
   await test.step("a menu opens, moves with the arrows, and closes onto its button", async () => {
     await page.keyboard.press("Control+k");
+    await expect(page.getByRole("combobox", { name: "Search or jump to" })).toBeFocused();
     await page.keyboard.type("by-hand");
     await expect(page.getByRole("option", { name: /by-hand/ }).first()).toHaveAttribute("aria-selected", "true");
     await page.keyboard.press("Enter");
