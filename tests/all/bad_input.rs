@@ -279,7 +279,7 @@ fn attacks(route: &Route, sample: &Value, fields: &[Field]) -> Vec<(String, Valu
         }
     }
     let unknown = "nobodyKnowsThis".to_owned();
-    all.push(("an unknown field".into(), with(sample, &[unknown.clone()], Some(json!(1))), unknown));
+    all.push(("an unknown field".into(), with(sample, std::slice::from_ref(&unknown), Some(json!(1))), unknown));
     for forged in ["id", "isSuperuser", "createdAt", "ownerId", "status", "revision", "constructor", "__proto__"] {
         if !fields.iter().any(|f| f.name() == forged) {
             all.push((
@@ -486,7 +486,8 @@ async fn hostile_paths_are_never_found_and_never_a_fault() {
                 parts[at] = &hostile;
                 let path = parts.join("/");
                 let answer = client.call(route.method.as_str(), &path, body(route, &scene)).await;
-                if !matches!(answer.status, 400 | 404 | 405) && !(pattern[at] == "{session}" && answer.status == 409) {
+                let allowed: &[u16] = if pattern[at] == "{session}" { &[400, 404, 405, 409] } else { &[400, 404, 405] };
+                if !allowed.contains(&answer.status) {
                     faults.push(format!("{} {}: {} {}", route.method.as_str(), short(&path), answer.status, short(&answer.text)));
                 }
                 faults.extend(faults_of(&answer, "").into_iter().map(|f| format!("{} {}: {f}", route.method.as_str(), short(&path))));
