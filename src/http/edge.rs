@@ -5,7 +5,7 @@ use super::handler::{RawExchange, Reply, ReplyBody, Request};
 use super::route::{Access, BodyRule, Match, Route};
 use super::{assets, origin_check, reply};
 use crate::app::App;
-use crate::domain::id::CallId;
+use crate::domain::id::{CallId, GroupId, UserId, WorkspaceId};
 use crate::error::{Error, Missing, Result};
 use crate::identity::caller::{Door, SESSION_COOKIE, Shown, Visitor, identify};
 use crate::ops::idempotency::{self, IdempotencyKey, Remembered};
@@ -104,7 +104,7 @@ async fn answer(app: Arc<App>, mut call: Call, call_id: String) -> Result<Reply>
     if matches!(route.access, Access::CommandLine(_)) && over_network {
         return Err(Error::NotFound(Missing::Route));
     }
-    let (caller, actor, by_cookie) = admit(&app, route, &call, call_id).await?;
+    let (caller, actor, by_cookie) = admit(&app, route, &path, &call, call_id).await?;
     if route.method.is_unsafe() && over_network {
         origin_check::check(&app.transport, &call.headers, by_cookie)?;
     }
@@ -136,7 +136,13 @@ fn page(app: &App, call: &Call) -> Result<Reply> {
 }
 
 /// Who is calling, and whether they could ever be permitted.
-async fn admit(app: &Arc<App>, route: &'static Route, call: &Call, call_id: String) -> Result<(Caller, Actor, bool)> {
+async fn admit(
+    app: &Arc<App>,
+    route: &'static Route,
+    path: &[(&'static str, String)],
+    call: &Call,
+    call_id: String,
+) -> Result<(Caller, Actor, bool)> {
     let (address, visitor) = match &call.channel {
         Channel::Network(address) => {
             (address.to_string(), Visitor::Network(Shown::of(&call.headers, &app.transport.cookies.name(SESSION_COOKIE))?))
@@ -152,12 +158,19 @@ async fn admit(app: &Arc<App>, route: &'static Route, call: &Call, call_id: Stri
     }
     let door = match route.access {
         Access::Action(action) | Access::CommandLine(action) => {
-            Door::Action { action, before_password_change: route.before_password_change }
+            Door::Action { action, before_password_change: route.before_password_change, resource: named(path) }
         }
         Access::Public(_) | Access::InFirstFrame(..) => Door::Open,
     };
     let (principal, actor) = identify(&app.ops.db, &app.keys, visitor, door, origin.clone()).await?;
     Ok((Caller { principal, origin }, actor, by_cookie))
+}
+
+/// What a path names, as the audit log writes it; the installation where it names nothing.
+fn named(path: &[(&'static str, String)]) -> String {
+    let is_id = |text: &str| GroupId::parse(text).is_ok() || UserId::parse(text).is_ok() || WorkspaceId::parse(text).is_ok();
+    let first = path.iter().find(|(_, value)| is_id(value));
+    first.map_or_else(|| "system".to_owned(), |(kind, id)| format!("{kind}:{id}"))
 }
 
 fn decode_body(route: &Route, body: bytes::Bytes, content_type: Option<&str>) -> Result<Option<Value>> {

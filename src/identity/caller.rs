@@ -6,7 +6,7 @@
 use super::signing::Keys;
 use crate::domain::id::SessionId;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::policy::{Action, Actor, Credential, Principal, Target, could_ever};
+use crate::policy::{Action, Actor, Credential, Principal, could_ever};
 use crate::store::{Db, Origin, Read, actors, sessions};
 use crate::token::access;
 use crate::token::opaque::{SESSION_PREFIX, TokenHash, presented};
@@ -70,10 +70,15 @@ struct Used {
 }
 
 /// What is asked of a caller at the door.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Door {
     /// Whoever could ever be permitted this action; `ops` decides on the object.
-    Action { action: Action, before_password_change: bool },
+    Action {
+        action: Action,
+        before_password_change: bool,
+        /// What the address names, `kind:id`, for the audit log of a refusal.
+        resource: String,
+    },
     /// Who they are is all that is asked.
     Open,
 }
@@ -109,14 +114,11 @@ pub async fn identify(db: &Db, keys: &Arc<Keys>, visitor: Visitor, door: Door, o
 }
 
 fn admit(read: &Read<'_>, actor: &Actor, door: Door) -> Result<()> {
-    let Door::Action { action, before_password_change } = door else { return Ok(()) };
+    let Door::Action { action, before_password_change, resource } = door else { return Ok(()) };
     if actor.user().is_some_and(|u| u.must_change_password) && !before_password_change {
         return Err(Error::PasswordChangeRequired);
     }
-    if could_ever(actor, action) {
-        return Ok(());
-    }
-    read.authorize(actor, action, Target::System, None).map(|_| ())
+    if could_ever(actor, action) { Ok(()) } else { Err(read.refuse(actor, action, resource)) }
 }
 
 /// Moves the idle end of a session.

@@ -102,9 +102,10 @@ pub fn could_ever(actor: &Actor, action: Action) -> bool {
     }
 }
 
-/// The refusal of an action on something that no relation could ever permit.
-pub fn refuse_at_gate(actor: &Actor, action: Action) -> Error {
-    refusal(actor, action, &Target::System, "system".to_owned())
+/// The refusal of an action that no relation could ever permit this actor, before the object is looked up. `resource`
+/// is what the caller named, for the audit log.
+pub fn refuse_at_gate(actor: &Actor, action: Action, resource: String) -> Error {
+    refusal(actor, action, &Target::System, resource)
 }
 
 fn scope_allows(user: &UserActor, row: &Row) -> bool {

@@ -8,7 +8,7 @@ use super::effects::Effect;
 use crate::clock::{Entropy, Millis};
 use crate::error::{Denied, Error, Result};
 use crate::events::Event;
-use crate::policy::{Action, Actor, Context, Permit, Target, authorize};
+use crate::policy::{Action, Actor, Context, Permit, Target, authorize, refuse_at_gate};
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
@@ -124,6 +124,15 @@ impl<'c> Read<'c> {
         };
         self.attempt.replace(Some(attempt));
         answer
+    }
+
+    /// Refuses at the door an action that no relation could permit; remembers it for the audit log like any other refusal.
+    pub fn refuse(&self, actor: &Actor, action: Action, resource: String) -> Error {
+        let error = refuse_at_gate(actor, action, resource);
+        if let Error::Denied(denied) = &error {
+            self.attempt.replace(Some(Attempt::denied(actor, denied)));
+        }
+        error
     }
 
     pub(super) fn take_attempt(&self) -> Option<Attempt> {
