@@ -64,7 +64,7 @@ function Choose({ templates, groups }) {
   const group = groups.find(({ id }) => id === form.values.groupId);
   const invalid = Object.values(wrong(form.values)).some(Boolean);
   const body = bodyOf(form.values, template);
-  const fits = useFits('/api/workspaces?dryRun=true', invalid ? null : body);
+  const fits = useFits('/api/workspaces?dryRun=true', invalid || form.busy ? null : body);
   useEffect(() => { key.current = freshKey(); }, [JSON.stringify(body)]);
   const choose = (/** @type {Template} */ next) => form.setAll({ templateId: next.id, size: middle(next), ...(own.current ? {} : { name: suggestion(next) }) });
 

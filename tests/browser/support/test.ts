@@ -1,5 +1,5 @@
 // What every journey has: an installation, pages signed in as its people, and a guard on what the browser complains of.
-import { test as base, expect, type BrowserContextOptions, type Page } from "@playwright/test";
+import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from "@playwright/test";
 import { World, type Person } from "./world.ts";
 
 interface Options extends BrowserContextOptions {
@@ -45,8 +45,10 @@ export const test = base.extend<Journey, { world: World }>({
   allowed: async ({}, use) => use([]),
   as: async ({ world, browser, allowed }, use) => {
     const complaints: string[] = [];
+    const open: BrowserContext[] = [];
     await use(async (who, { at, ...options } = {}) => {
       const context = await browser.newContext({ baseURL: world.url, ...options });
+      open.push(context);
       if (who) {
         const answer = await context.request.post("/api/auth/login", { data: { username: who.username, password: who.password, session: "cookie" }, headers: { origin: options.baseURL ?? world.url } });
         expect(answer.ok(), await answer.text()).toBe(true);
@@ -56,6 +58,7 @@ export const test = base.extend<Journey, { world: World }>({
       if (at) await page.goto(at);
       return page;
     });
+    for (const context of open) await context.close();
     expect(complaints.filter((text) => ![...ALWAYS_ALLOWED, ...allowed].some((pattern) => pattern.test(text))), "what the browser complained of").toEqual([]);
   },
 });
