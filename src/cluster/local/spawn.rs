@@ -18,6 +18,11 @@ use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 
+/// The shipped program's allocator sets a gibibyte of address space aside, and by default as memory that counts against
+/// `RLIMIT_DATA`: in a workspace of one gibibyte the agent would die at its first allocation. Reserved without being
+/// committed it counts for nothing. Only the launcher sees this; programs of the workspace get their own environment.
+const RESERVE_ONLY: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+
 /// The hidden subcommand that enters a sandbox.
 pub const SUBCOMMAND: &str = "sandbox-exec";
 
@@ -45,7 +50,14 @@ pub fn launch(exe: &Path, order: &Order, listener: UnixListener) -> io::Result<(
     let mappings =
         vec![FdMapping { parent_fd: listener.into(), child_fd: LISTENER_FD }, FdMapping { parent_fd: status_write, child_fd: STATUS_FD }];
     let mut command = Command::new(exe);
-    command.arg(SUBCOMMAND).env_clear().current_dir("/").stdin(in_memory(order)?).stdout(log_write.try_clone()?).stderr(log_write);
+    command
+        .arg(SUBCOMMAND)
+        .env_clear()
+        .envs([RESERVE_ONLY])
+        .current_dir("/")
+        .stdin(in_memory(order)?)
+        .stdout(log_write.try_clone()?)
+        .stderr(log_write);
     command.fd_mappings(mappings).map_err(io::Error::other)?;
     let child = command.spawn()?;
     drop(command);
