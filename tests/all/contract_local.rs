@@ -217,9 +217,11 @@ async fn nothing_secret_is_on_a_command_line_or_in_an_environment(host: Host) {
         let read = |name: &str| fs::read(entry.path().join(name)).map(|t| String::from_utf8_lossy(&t).into_owned()).unwrap_or_default();
         let line = read("cmdline");
         if line.contains("sandbox-exec") && read("stat").contains(&format!(" {} ", std::process::id())) {
-            seen += 1;
             assert!(line.ends_with("codex-web\0sandbox-exec\0"), "{line}");
-            assert_eq!(read("environ"), "", "an empty environment");
+            // Empty is the launcher of another test that ended meanwhile.
+            let environment = read("environ");
+            assert!(environment.is_empty() || environment == "MIMALLOC_ARENA_EAGER_COMMIT=0\0", "{environment}");
+            seen += usize::from(!environment.is_empty());
         }
     }
     assert!(seen > 0, "the keeper was looked at");
