@@ -8,7 +8,8 @@ use crate::agent::protocol::{TerminalSize, is_session_name};
 use crate::agent::socket::{self, Wish};
 use crate::token::ticket::{Scope, TicketClaims};
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, UPGRADE};
 use hyper::service::service_fn;
@@ -21,7 +22,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-type Answer = Response<Full<Bytes>>;
+/// The body of an answer: a few bytes, or a stream.
+pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+pub type Answer = Response<Body>;
 /// What the ticket of this connection said, once it was shown.
 type Gate = Arc<Mutex<Option<TicketClaims>>>;
 
@@ -52,8 +55,7 @@ fn route(agent: &Arc<Agent>, gate: &Gate, request: Request<Incoming>) -> Answer 
         Ok(claims) => claims,
         Err(refusal) => return *refusal,
     };
-    let needed = if path == "/v1/status" || path == "/v1/stop" { Scope::Admin } else { Scope::Term };
-    if !claims.scope.contains(&needed) {
+    if !claims.scope.contains(&needed(&path)) {
         return refuse(StatusCode::FORBIDDEN, "wrong_scope", "this connection was opened for something else");
     }
     match (request.method(), path.as_str()) {
@@ -66,6 +68,19 @@ fn route(agent: &Arc<Agent>, gate: &Gate, request: Request<Incoming>) -> Answer 
         (&Method::GET, "/v1/term/sessions") => answer(StatusCode::OK, &json!(agent.sessions().list())),
         (&Method::DELETE, path) if path.starts_with("/v1/term/sessions/") => end_session(agent, path),
         _ => refuse(StatusCode::NOT_FOUND, "not_found", "there is no such route"),
+    }
+}
+
+/// What a connection must have been opened for.
+fn needed(path: &str) -> Scope {
+    let area = path.strip_prefix("/v1/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    match area {
+        "term" => Scope::Term,
+        "app" => Scope::App,
+        "port" => Scope::Port,
+        "files" => Scope::Files,
+        "uplink" => Scope::Up,
+        _ => Scope::Admin,
     }
 }
 
@@ -117,7 +132,7 @@ fn terminal(agent: &Arc<Agent>, mut request: Request<Incoming>) -> Answer {
         .header(CONNECTION, "Upgrade")
         .header(UPGRADE, "websocket")
         .header("Sec-WebSocket-Accept", derive_accept_key(key.as_bytes()))
-        .body(Full::default())
+        .body(body(Bytes::new()))
         .unwrap_or_default()
 }
 
@@ -146,16 +161,23 @@ fn parse_wish(query: &str) -> Option<(String, Wish)> {
     is_session_name(&name).then_some((name, wish))
 }
 
-fn answer(status: StatusCode, body: &serde_json::Value) -> Answer {
+/// A body that is all there.
+pub fn body(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A small JSON answer.
+pub fn answer(status: StatusCode, value: &serde_json::Value) -> Answer {
     Response::builder()
         .status(status)
         .header(CONTENT_TYPE, "application/json")
         .header(CACHE_CONTROL, "no-store")
-        .body(Full::from(body.to_string()))
+        .body(body(value.to_string()))
         .unwrap_or_default()
 }
 
-fn refuse(status: StatusCode, code: &str, message: &str) -> Answer {
+/// A refusal: a stable code for the server, words for its log.
+pub fn refuse(status: StatusCode, code: &str, message: &str) -> Answer {
     answer(status, &json!({ "code": code, "message": message }))
 }
 

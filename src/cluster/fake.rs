@@ -153,6 +153,7 @@ impl FakeCluster {
             run: workspace.spec.run,
             argv: vec!["echo".to_owned()],
             env: BTreeMap::new(),
+            apps: Vec::new(),
             home: "/".to_owned(),
             jwks: trust.jwks.clone(),
             issuer: trust.issuer.clone(),

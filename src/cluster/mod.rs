@@ -13,6 +13,7 @@ pub mod fake;
 pub mod local;
 
 use crate::clock::Millis;
+pub use crate::domain::app::App;
 use crate::domain::id::{GroupId, UserId, WorkspaceId};
 pub use crate::domain::size::Size;
 pub use crate::domain::template::Recipe;
@@ -38,6 +39,9 @@ pub struct WorkspaceSpec {
     pub recipe: Recipe,
     /// Environment of the programs in the workspace; never holds a secret.
     pub env: BTreeMap<String, String>,
+    /// What its agent starts and the gateway shows.
+    #[serde(default)]
+    pub apps: Vec<App>,
     pub size: Size,
     pub desired: Desired,
     /// The uid below the local runtime when the server is root: stable per workspace, never shared.

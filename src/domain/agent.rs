@@ -3,6 +3,7 @@
 //! Plain data between the runtime that starts a workspace and the agent inside it. Holds no secret: everything here is
 //! readable by the programs of the workspace.
 
+use crate::domain::app::App;
 use crate::domain::id::WorkspaceId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ pub struct AgentOrder {
     pub argv: Vec<String>,
     /// The whole environment of programs, `HOME` and `PATH` included.
     pub env: BTreeMap<String, String>,
+    /// What it starts and lets the gateway reach.
+    #[serde(default)]
+    pub apps: Vec<App>,
     /// Where programs start.
     pub home: String,
     /// A JWKS document with the keys that sign tickets.

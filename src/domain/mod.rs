@@ -1,6 +1,7 @@
 //! Plain types and pure rules of the product: no IO, no clock, no SQL.
 
 pub mod agent;
+pub mod app;
 pub mod email;
 pub mod field;
 pub mod group;

@@ -4,6 +4,7 @@
 //! A recipe is closed and validated: nothing in it passes through a shell of the server. The frozen form carries a
 //! format number on its row, so that an old workspace can always be read.
 
+use super::app::App;
 use super::size::Size;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +44,8 @@ pub struct TemplateRecipe {
     pub recipe: Option<Recipe>,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<App>,
     /// The size of a workspace for which nothing else is asked.
     pub default_size: Size,
 }
@@ -54,6 +57,8 @@ pub struct FrozenSpec {
     pub recipe: Recipe,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<App>,
 }
 
 /// A template that every installation is born with.

@@ -108,7 +108,7 @@ fn draft(read: &Read<'_>, principal: &Principal, rules: &Rules, new: &NewWorkspa
     }
     let row_size = resolve(&new.resources, new.tier, Some(template.default_size()));
     let image = recipe.image();
-    let spec = FrozenSpec { recipe, env: template.recipe.env.clone() };
+    let spec = FrozenSpec { recipe, env: template.recipe.env.clone(), apps: template.recipe.apps.clone() };
     Ok(Draft { permit, home, owner, template, spec, image, row_size })
 }
 

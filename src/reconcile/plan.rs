@@ -178,6 +178,7 @@ fn spec(workspace: &Workspace) -> WorkspaceSpec {
         owner: row.owner_id.clone(),
         recipe: row.spec.recipe.clone(),
         env: row.spec.env.clone(),
+        apps: row.spec.apps.clone(),
         size: row.size.clone(),
         desired: row.desired,
         local_uid: row.local_uid,

@@ -52,7 +52,11 @@ fn workspace(desired: Desired) -> Workspace {
             description: String::new(),
             template_version_id: TemplateVersionId::trusted("tpv_1".into()),
             image: "local:shell".into(),
-            spec: FrozenSpec { recipe: Recipe::Local { argv: vec!["sh".into()] }, env: std::collections::BTreeMap::new() },
+            spec: FrozenSpec {
+                recipe: Recipe::Local { argv: vec!["sh".into()] },
+                env: std::collections::BTreeMap::new(),
+                apps: Vec::new(),
+            },
             desired,
             generation: 5,
             run: 3,

@@ -51,7 +51,7 @@ fn template(row: &Row<'_>) -> rusqlite::Result<(Template, String)> {
         deprecation_message: row.get("deprecation_message")?,
         version_id: TemplateVersionId::trusted(row.get("version_id")?),
         version: row.get("number")?,
-        recipe: TemplateRecipe { recipe: None, env: std::collections::BTreeMap::new(), default_size: Size::default() },
+        recipe: TemplateRecipe { recipe: None, env: std::collections::BTreeMap::new(), apps: Vec::new(), default_size: Size::default() },
     };
     Ok((template, row.get("recipe")?))
 }

@@ -35,8 +35,16 @@ const KIND: Kind = Kind { typ: TYPE, family: Family::Machine, life_max_seconds: 
 pub enum Scope {
     /// Terminals: attach, list, end.
     Term,
-    /// Status and stop.
+    /// Status, stop, and how apps are.
     Admin,
+    /// An app of the workspace's recipe.
+    App,
+    /// A server that somebody started in the workspace.
+    Port,
+    /// The files of the home.
+    Files,
+    /// The connection over which the agent asks the server.
+    Up,
 }
 
 /// What a ticket says. Unknown claims are ignored, so that a newer server can talk to an older agent.

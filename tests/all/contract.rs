@@ -51,6 +51,7 @@ pub fn spec(argv: &[&str]) -> WorkspaceSpec {
         owner: UserId::fresh(now, &SystemEntropy),
         recipe: Recipe::Local { argv: argv.iter().map(|s| (*s).to_owned()).collect() },
         env: [("GREETING".to_owned(), "hello".to_owned())].into(),
+        apps: Vec::new(),
         size: Size { cpu_milli: 1_000, memory_bytes: 512 << 20, disk_bytes: 1 << 30, ..Size::default() },
         desired: Desired::Running,
         local_uid: base + NEXT_UID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),

@@ -38,6 +38,7 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
         workspace: spec.id.clone(),
         run: spec.run,
         env: environment(start, &home, &tmp, &shell, tier),
+        apps: start.spec.apps.clone(),
         home: home.to_string_lossy().into_owned(),
         argv,
         jwks: start.trust.jwks.clone(),
