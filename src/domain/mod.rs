@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod egress;
 pub mod email;
 pub mod field;
 pub mod group;
