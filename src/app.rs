@@ -12,6 +12,7 @@ use crate::cluster::{Cluster, ClusterView};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::{Bus, Cut, CutReason};
+use crate::gateway::Gateway;
 use crate::http::edge::{self, Call, Channel};
 use crate::http::handler::Reply;
 use crate::http::limiter::Limiter;
@@ -55,6 +56,7 @@ pub struct App {
     pub devices: Devices,
     pub typed_names: TypedNames,
     pub view: Arc<dyn ClusterView>,
+    pub gateway: Gateway,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub router: Router,
@@ -178,7 +180,9 @@ impl Application {
             Some(cluster) => Arc::clone(cluster) as _,
             None => Arc::new(crate::cluster::absent::AbsentCluster),
         };
+        let gateway = Gateway::new(ops.clone(), Arc::clone(&view), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy));
         let app = App {
+            gateway,
             limiter: Limiter::new(&config.limits),
             passwords: Passwords::new(GateLimits::for_cores(config.server.workers), Arc::clone(&entropy)),
             throttle,

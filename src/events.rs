@@ -78,7 +78,8 @@ pub enum CutReason {
 /// What a live connection belongs to.
 #[derive(Debug, Clone)]
 pub struct Belongs {
-    pub user: UserId,
+    /// Absent for connections that the server keeps for itself.
+    pub user: Option<UserId>,
     pub session: Option<SessionId>,
     pub workspace: Option<WorkspaceId>,
     pub group: Option<GroupId>,
@@ -87,11 +88,11 @@ pub struct Belongs {
 impl Belongs {
     fn is_cut_by(&self, cut: &Cut) -> bool {
         match cut {
-            Cut::User(user) => self.user == *user,
+            Cut::User(user) => self.user.as_ref() == Some(user),
             Cut::Session(session) => self.session.as_ref() == Some(session),
             Cut::Workspace(workspace) => self.workspace.as_ref() == Some(workspace),
-            Cut::UserInGroup(user, group) => self.user == *user && self.group.as_ref() == Some(group),
-            Cut::UserInWorkspace(user, workspace) => self.user == *user && self.workspace.as_ref() == Some(workspace),
+            Cut::UserInGroup(user, group) => self.user.as_ref() == Some(user) && self.group.as_ref() == Some(group),
+            Cut::UserInWorkspace(user, workspace) => self.user.as_ref() == Some(user) && self.workspace.as_ref() == Some(workspace),
             Cut::All => true,
         }
     }
@@ -248,7 +249,7 @@ mod tests {
     }
 
     fn belongs(user: &str) -> Belongs {
-        Belongs { user: UserId::trusted(user.into()), session: None, workspace: None, group: None }
+        Belongs { user: Some(UserId::trusted(user.into())), session: None, workspace: None, group: None }
     }
 
     #[test]

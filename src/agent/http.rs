@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, UPGRADE};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -39,19 +39,19 @@ where
     let gate = Gate::default();
     let service = service_fn(move |request| {
         let (agent, gate) = (Arc::clone(&agent), Arc::clone(&gate));
-        async move { Ok::<_, Infallible>(route(&agent, &gate, request)) }
+        async move { Ok::<_, Infallible>(route(&agent, &gate, request).await) }
     });
     let mut server = hyper::server::conn::http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(64 * 1024);
     let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
-fn route(agent: &Arc<Agent>, gate: &Gate, request: Request<Incoming>) -> Answer {
+async fn route(agent: &Arc<Agent>, gate: &Gate, mut request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
     if path == "/v1/health" && request.method() == Method::GET {
         return answer(StatusCode::OK, &agent.health());
     }
-    let claims = match pass(agent, gate, request.headers()) {
+    let claims = match pass(agent, gate, request.headers_mut()) {
         Ok(claims) => claims,
         Err(refusal) => return *refusal,
     };
@@ -67,6 +67,7 @@ fn route(agent: &Arc<Agent>, gate: &Gate, request: Request<Incoming>) -> Answer 
         (&Method::GET, "/v1/term") => terminal(agent, request),
         (&Method::GET, "/v1/term/sessions") => answer(StatusCode::OK, &json!(agent.sessions().list())),
         (&Method::DELETE, path) if path.starts_with("/v1/term/sessions/") => end_session(agent, path),
+        (_, path) if path.starts_with("/v1/app/") || path.starts_with("/v1/port/") => agent.forwarder().forward(request).await,
         _ => refuse(StatusCode::NOT_FOUND, "not_found", "there is no such route"),
     }
 }
@@ -84,8 +85,9 @@ fn needed(path: &str) -> Scope {
     }
 }
 
-/// The ticket of this connection: taken from its first request, remembered after that.
-fn pass(agent: &Agent, gate: &Gate, headers: &HeaderMap) -> Result<TicketClaims, Box<Answer>> {
+/// The ticket of this connection: taken out of its first request, remembered after that. What stands in later
+/// requests, or after the ticket in the first, is meant for an app.
+fn pass(agent: &Agent, gate: &Gate, headers: &mut HeaderMap) -> Result<TicketClaims, Box<Answer>> {
     let mut held = gate.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(claims) = &*held {
         return Ok(claims.clone());
@@ -95,7 +97,12 @@ fn pass(agent: &Agent, gate: &Gate, headers: &HeaderMap) -> Result<TicketClaims,
         return Err(Box::new(refuse(StatusCode::UNAUTHORIZED, "ticket_missing", "a connection opens with an agent ticket")));
     };
     match agent.accept(ticket) {
-        Ok(claims) => Ok(held.insert(claims).clone()),
+        Ok(claims) => {
+            let others: Vec<HeaderValue> = headers.get_all(AUTHORIZATION).iter().skip(1).cloned().collect();
+            headers.remove(AUTHORIZATION);
+            headers.extend(others.into_iter().map(|value| (AUTHORIZATION, value)));
+            Ok(held.insert(claims).clone())
+        }
         Err(error) => Err(Box::new(refuse(StatusCode::UNAUTHORIZED, "ticket_refused", &error.to_string()))),
     }
 }

@@ -18,8 +18,8 @@ use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
-/// How many connections the server may have at once.
-const MOST_CONNECTIONS: usize = 256;
+/// How many connections the server may have at once: each open WebSocket of an app is one.
+const MOST_CONNECTIONS: usize = 2_048;
 
 /// How long clients are waited for, so that they hear why before the programs end.
 const FAREWELL: Duration = Duration::from_millis(300);

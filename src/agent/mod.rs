@@ -4,8 +4,10 @@
 //! stop on. It runs as the same user as the programs beside it and is trusted accordingly: it holds public keys only,
 //! decides nothing about permissions, and what it reports is a hint.
 //!
-//! Deliberately absent: threads, name look-ups, files outside the workspace, and any outbound connection.
+//! Deliberately absent: threads, name look-ups, files outside the workspace, and any connection out of the workspace.
 
+pub mod forward;
+pub mod hops;
 pub mod http;
 pub mod init;
 pub mod program;
@@ -16,6 +18,7 @@ pub mod session;
 pub mod sessions;
 pub mod socket;
 
+use crate::agent::forward::Forwarder;
 use crate::agent::program::Programs;
 use crate::agent::sessions::Sessions;
 use crate::clock::{Clock, Millis};
@@ -34,6 +37,7 @@ pub struct Agent {
     run: i64,
     started: Millis,
     sessions: Arc<Sessions>,
+    forwarder: Forwarder,
     verifier: Mutex<TicketVerifier>,
     clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
@@ -47,6 +51,7 @@ impl Agent {
             run: order.run,
             started: clock.now(),
             sessions: Arc::new(Sessions::new(programs, Arc::clone(&clock))),
+            forwarder: Forwarder::new(order),
             verifier: Mutex::new(verifier),
             clock,
             stop: watch::Sender::new(false),
@@ -72,6 +77,10 @@ impl Agent {
 
     fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
+    }
+
+    fn forwarder(&self) -> &Forwarder {
+        &self.forwarder
     }
 
     /// Becomes `true` once the workspace is asked to stop.

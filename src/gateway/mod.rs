@@ -3,17 +3,19 @@
 //! `ops` has said yes before anything here asks the cluster or an agent. Every connection to an agent opens with a
 //! ticket of its own, for one run of one workspace and one purpose.
 
+pub mod agents;
 mod bridge;
 pub mod logs;
 pub mod metrics;
 pub mod terminal;
 
+use self::agents::Agents;
 use crate::clock::{Clock, Entropy};
 use crate::cluster::agent_client::AgentError;
 use crate::cluster::{ByteStream, ClusterError, ClusterView, WorkspaceRef};
 use crate::domain::id::WorkspaceId;
 use crate::error::{Error, Missing, Result};
-use crate::identity::signing::Keys;
+use crate::identity::signing::{Keys, MachineKeys};
 use crate::ops::Ops;
 use crate::ops::terminal::Entrance;
 use crate::token::ticket::{Scope, Wanted};
@@ -31,6 +33,8 @@ pub struct Gateway {
     pub keys: Arc<Keys>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    /// Kept connections to agents.
+    pub agents: Arc<Agents>,
 }
 
 /// A fresh stream to an agent, and the ticket that it must open with.
@@ -40,6 +44,11 @@ struct Opened {
 }
 
 impl Gateway {
+    pub fn new(ops: Ops, view: Arc<dyn ClusterView>, keys: Arc<Keys>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        let agents = Agents::new(Arc::clone(&view), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&ops.bus));
+        Self { ops, view, keys, clock, entropy, agents }
+    }
+
     async fn open(&self, entrance: &Entrance) -> Result<Opened> {
         let place = place(&entrance.workspace, &entrance.namespace, entrance.run);
         let stream = tokio::time::timeout(PATIENCE, self.view.connect(&place)).await;
@@ -48,14 +57,18 @@ impl Gateway {
     }
 
     fn ticket(&self, entrance: &Entrance) -> Result<String> {
-        let keys = self.keys.machine().borrow().clone().ok_or_else(|| Error::Unavailable {
-            message: "The server has just started and is still making its keys. Try again in a moment.".to_owned(),
-            retry_after_seconds: 2,
-        })?;
+        let keys = machine_keys(&self.keys)?;
         let wanted =
             Wanted { workspace: &entrance.workspace, run: entrance.run, actor: Some(entrance.user.as_str()), scope: &[Scope::Term] };
         keys.signer.mint(&wanted, self.clock.now(), self.entropy.as_ref()).map_err(|e| Error::internal(e.to_string()))
     }
+}
+
+fn machine_keys(keys: &Keys) -> Result<MachineKeys> {
+    keys.machine().borrow().clone().ok_or_else(|| Error::Unavailable {
+        message: "The server has just started and is still making its keys. Try again in a moment.".to_owned(),
+        retry_after_seconds: 2,
+    })
 }
 
 fn place(id: &WorkspaceId, namespace: &str, run: i64) -> WorkspaceRef {

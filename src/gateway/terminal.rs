@@ -86,7 +86,7 @@ fn upgrade(request: &HttpRequest, payload: web::Payload) -> Result<(HttpResponse
 async fn admit(gateway: &Gateway, caller: Caller, id: WorkspaceId, reason: Option<String>) -> Result<(Pass, Live)> {
     let entrance = entering::enter(&gateway.ops, &caller, id, reason.clone()).await?;
     let live = gateway.ops.bus.register(Belongs {
-        user: entrance.user.clone(),
+        user: Some(entrance.user.clone()),
         session: entrance.session.clone(),
         workspace: Some(entrance.workspace.clone()),
         group: Some(entrance.group.clone()),

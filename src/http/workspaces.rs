@@ -12,17 +12,10 @@ use crate::gateway::{Gateway, metrics};
 use crate::ops::workspaces::{self, Answer, Listed, Single, Workspace};
 use crate::ops::{timeline, workspace_actions, workspace_create, workspace_update};
 use crate::policy::Action;
-use std::sync::Arc;
 
 /// The gateway of this application.
 pub(super) fn gateway(app: &App) -> Gateway {
-    Gateway {
-        ops: app.ops.clone(),
-        view: Arc::clone(&app.view),
-        keys: Arc::clone(&app.keys),
-        clock: Arc::clone(&app.clock),
-        entropy: Arc::clone(&app.entropy),
-    }
+    app.gateway.clone()
 }
 
 /// The workspace that the path names.

@@ -30,7 +30,7 @@ const SUBJECT: &str = "server";
 const KIND: Kind = Kind { typ: TYPE, family: Family::Machine, life_max_seconds: LIFE_SECONDS, header_kind: None };
 
 /// What a connection may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Terminals: attach, list, end.

@@ -169,7 +169,7 @@ async fn disabling_ends_every_sign_in_and_connection_at_once() {
     let victim = harness.member("team");
     let bearer = victim.by_token();
     let mut live = harness.app.ops.bus.register(codex_web::events::Belongs {
-        user: victim.user_id().clone(),
+        user: Some(victim.user_id().clone()),
         session: None,
         workspace: None,
         group: None,

@@ -21,7 +21,9 @@ mod cli;
 mod contract;
 mod contract_local;
 mod crash;
+mod echo_app;
 mod errors;
+mod gateway_agents;
 mod golden;
 // What one test does not use, another one does.
 #[allow(dead_code)]

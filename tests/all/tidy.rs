@@ -119,7 +119,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("identity", &["clock", "cluster", "config", "domain", "error", "policy", "store", "token"]),
     ("ops", &["clock", "domain", "error", "events", "identity", "policy", "store", "token"]),
     ("reconcile", &["clock", "cluster", "domain", "error", "events", "identity", "ops", "policy", "store", "token"]),
-    ("gateway", &["clock", "cluster", "domain", "error", "events", "identity", "ops", "policy", "token"]),
+    ("gateway", &["agent", "clock", "cluster", "config", "domain", "error", "events", "identity", "ops", "policy", "token", "transport"]),
     ("http", &["app", "clock", "config", "domain", "error", "events", "gateway", "identity", "ops", "policy", "transport"]),
     ("upkeep", &["clock", "error", "identity", "ops", "store"]),
     ("transport", &["clock", "config", "error"]),
