@@ -6,6 +6,7 @@
 use crate::agent::Agent;
 use crate::agent::protocol::{TerminalSize, is_session_name};
 use crate::agent::socket::{self, Wish};
+use crate::agent::uplink;
 use crate::token::ticket::{Scope, TicketClaims};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -64,6 +65,7 @@ async fn route(agent: &Arc<Agent>, gate: &Gate, mut request: Request<Incoming>) 
             agent.stop();
             answer(StatusCode::ACCEPTED, &json!({}))
         }
+        (&Method::POST, "/v1/uplink") => uplink::accept(agent.uplink(), request),
         (&Method::GET, "/v1/term") => terminal(agent, request),
         (&Method::GET, "/v1/term/sessions") => answer(StatusCode::OK, &json!(agent.sessions().list())),
         (&Method::DELETE, path) if path.starts_with("/v1/term/sessions/") => end_session(agent, path),

@@ -17,10 +17,12 @@ pub mod ring;
 pub mod session;
 pub mod sessions;
 pub mod socket;
+pub mod uplink;
 
 use crate::agent::forward::Forwarder;
 use crate::agent::program::Programs;
 use crate::agent::sessions::Sessions;
+use crate::agent::uplink::Uplink;
 use crate::clock::{Clock, Millis};
 use crate::domain::agent::AgentOrder;
 use crate::token::ticket::{TicketClaims, TicketError, TicketVerifier};
@@ -41,6 +43,7 @@ pub struct Agent {
     verifier: Mutex<TicketVerifier>,
     clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
+    uplink: Uplink,
 }
 
 impl Agent {
@@ -55,6 +58,7 @@ impl Agent {
             verifier: Mutex::new(verifier),
             clock,
             stop: watch::Sender::new(false),
+            uplink: Uplink::default(),
         }))
     }
 
@@ -73,6 +77,11 @@ impl Agent {
 
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    /// The way to the server.
+    pub fn uplink(&self) -> &Uplink {
+        &self.uplink
     }
 
     fn sessions(&self) -> &Arc<Sessions> {

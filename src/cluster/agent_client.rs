@@ -6,8 +6,9 @@
 use crate::cluster::ByteStream;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::header::{AUTHORIZATION, HOST};
+use hyper::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,35 @@ pub async fn is_ready(stream: Box<dyn ByteStream>) -> Result<(), AgentError> {
 pub async fn status(stream: Box<dyn ByteStream>, ticket: &str) -> Result<serde_json::Value, AgentError> {
     let body = ask(stream, Some(ticket), Method::GET, "/v1/status").await?;
     serde_json::from_slice(&body).map_err(|e| broken(&e))
+}
+
+/// The name of the protocol that a connection is turned round to.
+const UPLINK: &str = "codex-uplink";
+
+/// Turns a connection round: from here on the agent asks in HTTP/2 and the server answers.
+pub async fn turn_round(stream: Box<dyn ByteStream>, ticket: String) -> Result<hyper::upgrade::Upgraded, AgentError> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/v1/uplink")
+        .header(HOST, "agent")
+        .header(AUTHORIZATION, bearer(&ticket)?)
+        .header(CONNECTION, "Upgrade")
+        .header(UPGRADE, UPLINK)
+        .body(Empty::<Bytes>::new())
+        .map_err(|e| broken(&e))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+    let exchange = async {
+        let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return hyper::upgrade::on(response).await.map_err(|e| broken(&e));
+        }
+        let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await.map_err(|e| broken(&e))?.to_bytes();
+        Err(refusal(status.as_u16(), &body))
+    };
+    // The connection moves while it is polled, and ends by handing the bytes over.
+    let connection: BoxFuture<'static, hyper::Result<()>> = Box::pin(connection.with_upgrades());
+    tokio::join!(exchange, connection).0
 }
 
 async fn ask(stream: Box<dyn ByteStream>, ticket: Option<&str>, method: Method, path: &str) -> Result<Bytes, AgentError> {

@@ -116,6 +116,11 @@ impl FakeCluster {
         self.tick();
     }
 
+    /// The agent of a running workspace, to ask what only programs inside can ask.
+    pub fn agent(&self, id: &WorkspaceId) -> Option<Arc<Agent>> {
+        self.state().workspaces.get(id)?.agent.clone()
+    }
+
     /// The names of the changing calls so far with their object, oldest first: `apply_workspace ws_…`.
     pub fn calls(&self) -> Vec<String> {
         self.state().calls.clone()

@@ -8,6 +8,7 @@ mod bridge;
 pub mod logs;
 pub mod metrics;
 pub mod terminal;
+pub mod uplink;
 
 use self::agents::Agents;
 use crate::clock::{Clock, Entropy};

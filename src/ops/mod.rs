@@ -22,6 +22,7 @@ pub mod own_account;
 pub mod own_password;
 pub mod own_sessions;
 pub mod refresh;
+pub mod running;
 pub mod search;
 pub mod setup;
 pub mod shell;

@@ -28,6 +28,7 @@ pub mod memberships;
 pub mod open;
 pub mod organizations;
 pub mod pool;
+pub mod running;
 pub mod search;
 pub mod sessions;
 pub mod settings;

@@ -40,4 +40,5 @@ mod sql_sources;
 mod store_statements;
 mod store_upgrade;
 mod tidy;
+mod uplink;
 mod world;
