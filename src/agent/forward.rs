@@ -5,6 +5,7 @@
 //! normalise it differently. Connections to apps are kept for a while, as connections to the agent are. Bodies pass
 //! frame by frame, so that whoever is slow slows the other side down.
 
+use crate::agent::apps::{Address, Apps, Unready};
 use crate::agent::hops;
 use crate::agent::http::{Answer, body, refuse};
 use crate::domain::agent::AgentOrder;
@@ -29,13 +30,22 @@ use tokio::time::Instant;
 
 /// Says that an answer is the agent's own, not the app's; holds the code of the refusal.
 pub const OWN_ANSWER: HeaderName = HeaderName::from_static("codex-agent");
-/// An app that does not listen yet, or not any more.
+/// A port on which nothing listens yet, or not any more.
 pub const NOT_LISTENING: &str = "not_listening";
+/// An app that was started by this request, or a moment ago: ask again.
+pub const APP_STARTING: &str = "app_starting";
+/// An app whose program is not there.
+pub const APP_MISSING: &str = "app_missing";
+/// An app that ended again and again.
+pub const APP_FAILED: &str = "app_failed";
 
 /// How long an unused connection to an app is kept: shorter than common servers keep theirs.
 const KEPT: Duration = Duration::from_secs(4);
 /// How many unused connections to one app are kept.
 const KEPT_MOST: usize = 64;
+/// How long a request waits for an app that it started: as long as an editor usually takes, and short enough that a
+/// person then sees why they wait.
+const START: Duration = Duration::from_secs(4);
 /// How long an app may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a kept connection may take to be ready for the next request.
@@ -43,19 +53,32 @@ const READY: Duration = Duration::from_millis(50);
 /// Bytes that wait in each direction of an upgraded connection.
 const TUNNEL_BUFFER: usize = 16 * 1024;
 
-/// Where an app listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Target {
-    Socket(PathBuf),
-    Loopback(u16),
+/// Where a request goes.
+struct Aim {
+    target: Address,
+    /// The app that listens there, where it is one of ours to start.
+    app: Option<String>,
+}
+
+/// Why a request did not reach its app.
+enum Lost {
+    Unready(Unready),
+    Broken(io::Error),
+}
+
+impl From<io::Error> for Lost {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
 }
 
 type Sender = SendRequest<Incoming>;
-type Kept = Mutex<HashMap<Target, Vec<(Sender, Instant)>>>;
+type Kept = Mutex<HashMap<Address, Vec<(Sender, Instant)>>>;
 
 /// Knows the apps of this run and the connections to them.
 pub struct Forwarder {
-    apps: HashMap<String, Target>,
+    targets: HashMap<String, Address>,
+    apps: Arc<Apps>,
     kept: Arc<Kept>,
 }
 
@@ -70,50 +93,51 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Forwarder {
-    pub fn new(order: &AgentOrder) -> Self {
+    pub fn new(order: &AgentOrder, apps: Arc<Apps>) -> Self {
         let target = |listen: Listen, slug: &str| match listen {
-            Listen::Unix => Target::Socket(socket_path(order, slug)),
-            Listen::Tcp { port } => Target::Loopback(port),
+            Listen::Unix => Address::Socket(socket_path(order, slug)),
+            Listen::Tcp { port } => Address::Port(port),
         };
-        let apps = order.apps.iter().map(|app| (app.slug.clone(), target(app.listen, &app.slug))).collect();
-        Self { apps, kept: Arc::default() }
+        let targets = order.apps.iter().map(|app| (app.slug.clone(), target(app.listen, &app.slug))).collect();
+        Self { targets, apps, kept: Arc::default() }
     }
 
     /// `/v1/app/{slug}/…` and `/v1/port/{n}/…`.
     pub async fn forward(&self, request: Request<Incoming>) -> Answer {
-        let Some((target, rest)) = self.target(&request) else {
+        let Some((aim, rest)) = self.aim(&request) else {
             return own(StatusCode::NOT_FOUND, "no_such_app", "there is no such app, or this is no port");
         };
-        match self.exchange(target, rest, request).await {
+        match self.exchange(aim, rest, request).await {
             Ok(answer) => answer,
-            Err(error) if is_absent(&error) => own(StatusCode::BAD_GATEWAY, NOT_LISTENING, "the app does not listen"),
-            Err(error) => own(StatusCode::BAD_GATEWAY, "app_broke_off", &error.to_string()),
+            Err(Lost::Unready(unready)) => not_ready(&unready),
+            Err(Lost::Broken(error)) if is_absent(&error) => own(StatusCode::BAD_GATEWAY, NOT_LISTENING, "nothing listens there"),
+            Err(Lost::Broken(error)) => own(StatusCode::BAD_GATEWAY, "app_broke_off", &error.to_string()),
         }
     }
 
     /// Where it goes, and what the app sees of the address: the raw text after the agent's own beginning.
-    fn target(&self, request: &Request<Incoming>) -> Option<(Target, Uri)> {
+    fn aim(&self, request: &Request<Incoming>) -> Option<(Aim, Uri)> {
         let address = request.uri().path_and_query()?.as_str().strip_prefix("/v1/")?;
         let (kind, address) = address.split_once('/')?;
         let (name, rest) = address.split_at(address.find('/')?);
-        let target = match kind {
-            "app" => self.apps.get(name)?.clone(),
-            "port" => Target::Loopback(name.parse().ok().filter(|port| *port > 0)?),
+        let aim = match kind {
+            "app" => Aim { target: self.targets.get(name)?.clone(), app: Some(name.to_owned()) },
+            "port" => Aim { target: Address::Port(name.parse().ok().filter(|port| *port > 0)?), app: None },
             _ => return None,
         };
-        Some((target, Uri::try_from(rest).ok()?))
+        Some((aim, Uri::try_from(rest).ok()?))
     }
 
-    async fn exchange(&self, target: Target, rest: Uri, mut request: Request<Incoming>) -> io::Result<Answer> {
+    async fn exchange(&self, aim: Aim, rest: Uri, mut request: Request<Incoming>) -> Result<Answer, Lost> {
         let tunnel = hops::is_websocket(request.headers()).then(|| hyper::upgrade::on(&mut request));
         hops::strip(request.headers_mut());
         *request.uri_mut() = rest;
         if tunnel.is_some() {
             upgrade(request.headers_mut());
         }
-        let (mut response, sender) = self.send(&target, request).await?;
+        let (mut response, sender) = self.send(&aim, request).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let Some(tunnel) = tunnel else { return Err(io::Error::other("the app changed the protocol unasked")) };
+            let Some(tunnel) = tunnel else { return Err(io::Error::other("the app changed the protocol unasked").into()) };
             let app = hyper::upgrade::on(&mut response);
             tokio::spawn(async move {
                 if let (Ok(server), Ok(app)) = tokio::join!(tunnel, app) {
@@ -127,13 +151,13 @@ impl Forwarder {
         }
         hops::strip(response.headers_mut());
         response.headers_mut().remove(OWN_ANSWER);
-        let back = Return { kept: Arc::downgrade(&self.kept), target, sender: Some(sender) };
+        let back = Return { kept: Arc::downgrade(&self.kept), target: aim.target, sender: Some(sender) };
         Ok(response.map(|incoming| Passing { body: incoming, back }.boxed_unsync()))
     }
 
     /// Sends on a kept connection if one still lives, else on a fresh one.
-    async fn send(&self, target: &Target, mut request: Request<Incoming>) -> io::Result<(Response<Incoming>, Sender)> {
-        while let Some(mut sender) = self.take(target) {
+    async fn send(&self, aim: &Aim, mut request: Request<Incoming>) -> Result<(Response<Incoming>, Sender), Lost> {
+        while let Some(mut sender) = self.take(&aim.target) {
             // Not ready is also one whose last request is still being sent, though it was answered.
             if !matches!(tokio::time::timeout(READY, sender.ready()).await, Ok(Ok(()))) {
                 continue;
@@ -142,16 +166,27 @@ impl Forwarder {
                 Ok(response) => return Ok((response, sender)),
                 Err(mut refused) => match refused.take_message() {
                     Some(unsent) => request = unsent,
-                    None => return Err(io::Error::other(refused.into_error())),
+                    None => return Err(io::Error::other(refused.into_error()).into()),
                 },
             }
         }
-        let mut sender = connect(target).await?;
+        let mut sender = self.connect(aim).await?;
         let response = sender.send_request(request).await.map_err(io::Error::other)?;
         Ok((response, sender))
     }
 
-    fn take(&self, target: &Target) -> Option<Sender> {
+    /// A fresh connection. An app that does not listen is started, and waited for.
+    async fn connect(&self, aim: &Aim) -> Result<Sender, Lost> {
+        match (connect(&aim.target).await, &aim.app) {
+            (Err(error), Some(app)) if is_absent(&error) => {
+                self.apps.ready(app, START).await.map_err(Lost::Unready)?;
+                Ok(connect(&aim.target).await?)
+            }
+            (connected, _) => Ok(connected?),
+        }
+    }
+
+    fn take(&self, target: &Address) -> Option<Sender> {
         let mut kept = lock(&self.kept);
         let senders = kept.get_mut(target)?;
         senders.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < KEPT);
@@ -169,6 +204,15 @@ fn own(status: StatusCode, code: &'static str, message: &str) -> Answer {
     answer
 }
 
+fn not_ready(unready: &Unready) -> Answer {
+    match unready {
+        Unready::Unknown => own(StatusCode::NOT_FOUND, "no_such_app", "there is no such app"),
+        Unready::Starting => own(StatusCode::SERVICE_UNAVAILABLE, APP_STARTING, "the app is starting"),
+        Unready::Missing(words) => own(StatusCode::SERVICE_UNAVAILABLE, APP_MISSING, words),
+        Unready::Failed(words) => own(StatusCode::SERVICE_UNAVAILABLE, APP_FAILED, words),
+    }
+}
+
 fn upgrade(headers: &mut hyper::HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -178,11 +222,11 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::TimedOut)
 }
 
-async fn connect(target: &Target) -> io::Result<Sender> {
+async fn connect(target: &Address) -> io::Result<Sender> {
     let connected = async {
         match target {
-            Target::Socket(path) => handshake(UnixStream::connect(path).await?).await,
-            Target::Loopback(port) => {
+            Address::Socket(path) => handshake(UnixStream::connect(path).await?).await,
+            Address::Port(port) => {
                 // A server on `localhost` may listen on one of the two only.
                 let stream = match TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, *port)).await {
                     Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -213,7 +257,7 @@ where
 /// Gives a connection back once its answer was read to the end.
 struct Return {
     kept: Weak<Kept>,
-    target: Target,
+    target: Address,
     sender: Option<Sender>,
 }
 

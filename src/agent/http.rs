@@ -3,10 +3,10 @@
 //! Every connection opens with one agent ticket in its first request and is trusted for that ticket's scope until it
 //! ends. `GET /v1/health` needs none: it says nothing worth protecting and tells the server that the agent answers.
 
-use crate::agent::Agent;
+use crate::agent::apps::routes as apps;
 use crate::agent::protocol::{TerminalSize, is_session_name};
 use crate::agent::socket::{self, Wish};
-use crate::agent::uplink;
+use crate::agent::{Agent, ports, uplink};
 use crate::token::ticket::{Scope, TicketClaims};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -66,6 +66,10 @@ async fn route(agent: &Arc<Agent>, gate: &Gate, mut request: Request<Incoming>) 
             answer(StatusCode::ACCEPTED, &json!({}))
         }
         (&Method::POST, "/v1/uplink") => uplink::accept(agent.uplink(), request),
+        (&Method::GET, "/v1/ports") => answer(StatusCode::OK, &json!(ports::listening(&agent.apps().processes()))),
+        (method, path) if path == "/v1/apps" || path.starts_with("/v1/apps/") => {
+            apps::serve(agent.apps(), method, path, request.uri().query())
+        }
         (&Method::GET, "/v1/term") => terminal(agent, request),
         (&Method::GET, "/v1/term/sessions") => answer(StatusCode::OK, &json!(agent.sessions().list())),
         (&Method::DELETE, path) if path.starts_with("/v1/term/sessions/") => end_session(agent, path),

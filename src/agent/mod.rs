@@ -1,15 +1,18 @@
 //! What runs inside a workspace: the first process of the sandbox, and the door through which the server comes in.
 //!
-//! It starts terminals and keeps them while clients come and go, reaps what the programs leave behind, and passes the
-//! stop on. It runs as the same user as the programs beside it and is trusted accordingly: it holds public keys only,
-//! decides nothing about permissions, and what it reports is a hint.
+//! It starts terminals and apps and keeps them while clients come and go, reaps what the programs leave behind, and
+//! passes the stop on. It runs as the same user as the programs beside it and is trusted accordingly: it holds public
+//! keys only, decides nothing about permissions, and what it reports is a hint.
 //!
 //! Deliberately absent: threads, name look-ups, files outside the workspace, and any connection out of the workspace.
 
+pub mod apps;
+mod background;
 pub mod forward;
 pub mod hops;
 pub mod http;
 pub mod init;
+pub mod ports;
 pub mod program;
 pub mod protocol;
 pub mod pty;
@@ -19,6 +22,7 @@ pub mod sessions;
 pub mod socket;
 pub mod uplink;
 
+use crate::agent::apps::Apps;
 use crate::agent::forward::Forwarder;
 use crate::agent::program::Programs;
 use crate::agent::sessions::Sessions;
@@ -34,12 +38,13 @@ use tokio::sync::watch;
 /// The version of the protocol between server and agent.
 pub const PROTOCOL: u32 = 1;
 
-/// One agent: the terminals of one run of one workspace, and the check of who may come in.
+/// One agent: the terminals and apps of one run of one workspace, and the check of who may come in.
 pub struct Agent {
     run: i64,
     started: Millis,
     sessions: Arc<Sessions>,
     forwarder: Forwarder,
+    apps: Arc<Apps>,
     verifier: Mutex<TicketVerifier>,
     clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
@@ -47,17 +52,22 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Fails where the key set of the order cannot be read.
+    /// Fails where the key set of the order cannot be read. Where the order has apps, this must be called inside a
+    /// runtime: watching over them begins here.
     pub fn new(order: &AgentOrder, programs: Box<dyn Programs>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, TicketError> {
         let verifier = TicketVerifier::new(&order.jwks, &order.issuer, &order.workspace, order.run)?;
+        let (programs, stop): (Arc<dyn Programs>, _) = (programs.into(), watch::Sender::new(false));
+        let apps = Arc::new(Apps::new(order, &clock));
+        apps.supervise(&programs, &stop.subscribe());
         Ok(Arc::new(Self {
             run: order.run,
             started: clock.now(),
             sessions: Arc::new(Sessions::new(programs, Arc::clone(&clock))),
-            forwarder: Forwarder::new(order),
+            forwarder: Forwarder::new(order, Arc::clone(&apps)),
+            apps,
             verifier: Mutex::new(verifier),
             clock,
-            stop: watch::Sender::new(false),
+            stop,
             uplink: Uplink::default(),
         }))
     }
@@ -90,6 +100,11 @@ impl Agent {
 
     fn forwarder(&self) -> &Forwarder {
         &self.forwarder
+    }
+
+    /// The apps of its recipe.
+    pub fn apps(&self) -> &Apps {
+        &self.apps
     }
 
     /// Becomes `true` once the workspace is asked to stop.

@@ -34,9 +34,25 @@ pub struct Program {
     pub exit: oneshot::Receiver<i32>,
 }
 
+/// A running program without a terminal.
+pub struct Background {
+    /// What it prints, errors included.
+    pub output: Box<dyn AsyncRead + Send + Unpin>,
+    pub handle: Box<dyn Handle>,
+    /// Its exit code; a signal counts as 128 plus its number.
+    pub exit: oneshot::Receiver<i32>,
+    /// Its process, where it is one.
+    pub pid: Option<i32>,
+}
+
 /// Starts programs.
 pub trait Programs: Send + Sync {
     fn start(&self, size: TerminalSize) -> Result<Program, StartError>;
+
+    /// Starts a program without a terminal, leading a process group of its own.
+    fn start_background(&self, argv: &[String]) -> Result<Background, StartError> {
+        Err(StartError::NotFound(argv.first().cloned().unwrap_or_default()))
+    }
 }
 
 /// Starts programs that print a prompt and send back what they are sent. `exit` ends one.

@@ -3,7 +3,8 @@
 //! The first process of a sandbox must collect every orphan. So the exit statuses of its own programs are collected in
 //! the same place (`reap`) and handed to whoever waits, instead of by the runtime, which would take turns with us.
 
-use crate::agent::program::{Handle, Program, Programs, StartError};
+use crate::agent::background;
+use crate::agent::program::{Background, Handle, Program, Programs, StartError};
 use crate::agent::protocol::TerminalSize;
 use crate::domain::agent::AgentOrder;
 use pty_process::blocking::Command;
@@ -33,7 +34,8 @@ impl Children {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn expect(&self, pid: Pid) -> oneshot::Receiver<i32> {
+    /// Told once, when this process ends. Must follow its start without an await between.
+    pub(super) fn expect(&self, pid: Pid) -> oneshot::Receiver<i32> {
         let (tell, told) = oneshot::channel();
         self.waiting().insert(pid, tell);
         told
@@ -68,7 +70,10 @@ impl PtyPrograms {
 
     /// The file that would be started.
     pub fn find(&self) -> Result<PathBuf, StartError> {
-        let name = self.order.argv.first().map_or("", String::as_str);
+        self.find_named(self.order.argv.first().map_or("", String::as_str))
+    }
+
+    fn find_named(&self, name: &str) -> Result<PathBuf, StartError> {
         let path = self.order.env.get("PATH").map_or("", String::as_str);
         find(name, path, Path::new(&self.order.home)).ok_or_else(|| StartError::NotFound(name.to_owned()))
     }
@@ -111,6 +116,11 @@ impl Programs for PtyPrograms {
             handle: Box::new(PtyHandle { terminal, pid }),
             exit,
         })
+    }
+
+    fn start_background(&self, argv: &[String]) -> Result<Background, StartError> {
+        let file = self.find_named(argv.first().map_or("", String::as_str))?;
+        background::start(&self.order, &self.children, &file, argv).map_err(|error| StartError::Failed(error.to_string()))
     }
 }
 

@@ -22,7 +22,7 @@ pub enum OpenError {
 
 /// The terminals of one workspace.
 pub struct Sessions {
-    programs: Box<dyn Programs>,
+    programs: Arc<dyn Programs>,
     clock: Arc<dyn Clock>,
     open: Mutex<BTreeMap<String, Arc<Session>>>,
     /// When somebody last typed into a terminal that has ended since; 0 before.
@@ -30,7 +30,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    pub fn new(programs: Box<dyn Programs>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(programs: Arc<dyn Programs>, clock: Arc<dyn Clock>) -> Self {
         Self { programs, clock, open: Mutex::new(BTreeMap::new()), past_input: AtomicI64::new(0) }
     }
 

@@ -159,6 +159,7 @@ impl FakeCluster {
             argv: vec!["echo".to_owned()],
             env: BTreeMap::new(),
             apps: Vec::new(),
+            tools: BTreeMap::new(),
             home: "/".to_owned(),
             jwks: trust.jwks.clone(),
             issuer: trust.issuer.clone(),

@@ -21,6 +21,9 @@ pub struct AgentOrder {
     /// What it starts and lets the gateway reach.
     #[serde(default)]
     pub apps: Vec<App>,
+    /// The folders of installed apps, by name, as programs inside see them.
+    #[serde(default)]
+    pub tools: BTreeMap<String, String>,
     /// Where programs start.
     pub home: String,
     /// A JWKS document with the keys that sign tickets.

@@ -39,6 +39,7 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
         run: spec.run,
         env: environment(start, &home, &tmp, &shell, tier),
         apps: start.spec.apps.clone(),
+        tools: BTreeMap::new(),
         home: home.to_string_lossy().into_owned(),
         argv,
         jwks: start.trust.jwks.clone(),
