@@ -5,6 +5,7 @@ pub mod app;
 pub mod egress;
 pub mod email;
 pub mod field;
+pub mod git;
 pub mod group;
 pub mod hex;
 pub mod id;

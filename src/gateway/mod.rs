@@ -5,6 +5,8 @@
 
 pub mod agents;
 mod bridge;
+pub mod git;
+mod git_ledger;
 pub mod logs;
 pub mod metrics;
 pub mod terminal;

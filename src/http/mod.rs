@@ -21,6 +21,7 @@ pub mod logs;
 pub mod members;
 pub mod openapi;
 pub mod origin_check;
+pub mod own_git;
 pub mod own_profile;
 pub mod own_sessions;
 pub mod paging;

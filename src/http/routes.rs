@@ -9,8 +9,8 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, audit, auth, control, dashboard, events, groups, health, jwks, logs, members, openapi, own_profile, own_sessions, search,
-    setup, templates, terminal, users, whoami, workspaces,
+    access, audit, auth, control, dashboard, events, groups, health, jwks, logs, members, openapi, own_git, own_profile, own_sessions,
+    search, setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -139,6 +139,22 @@ pub const ROUTES: &[Route] = &[
         .gives(200, AnswerDoc::List(schema_of::<own_sessions::SessionView>)),
     Route::delete("/api/auth/sessions/{session}", Access::Action(A::EndSession), to!(own_sessions::end))
         .says("Ends one of the caller's sign-ins.")
+        .gives(204, AnswerDoc::Nothing),
+    Route::get("/api/users/me/ssh-key", Access::Action(A::ManageOwnSshKey), to!(own_git::ssh_key))
+        .says("The public part of the caller's SSH key; every field is null before one was made.")
+        .gives(200, AnswerDoc::Json(schema_of::<own_git::SshKeyView>)),
+    Route::post("/api/users/me/ssh-key", Access::Action(A::ManageOwnSshKey), to!(own_git::make_ssh_key))
+        .says("Makes a new SSH key; the one before signs nothing any more.")
+        .gives(201, AnswerDoc::Json(schema_of::<own_git::SshKeyView>)),
+    Route::get("/api/users/me/git-credentials", Access::Action(A::ManageOwnGitCredentials), to!(own_git::credentials))
+        .says("The hosts for which the caller keeps a token for git over https; the tokens are not shown.")
+        .gives(200, AnswerDoc::List(schema_of::<own_git::GitCredentialView>)),
+    Route::put("/api/users/me/git-credentials/{host}", Access::Action(A::ManageOwnGitCredentials), to!(own_git::save_credential))
+        .says("Keeps a token for a host, in the place of the one before.")
+        .takes(schema_of::<own_git::GitCredentialBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<own_git::GitCredentialView>)),
+    Route::delete("/api/users/me/git-credentials/{host}", Access::Action(A::ManageOwnGitCredentials), to!(own_git::remove_credential))
+        .says("Forgets the token for a host.")
         .gives(204, AnswerDoc::Nothing),
     Route::get("/api/events", Access::Action(A::ReadEvents), to!(events::follow))
         .says("What changed, as it changes (server-sent events).")

@@ -17,7 +17,7 @@ use crate::store::memberships;
 pub use crate::store::memberships::OfUser;
 use crate::store::users;
 pub use crate::store::users::{After, Filter, User};
-use crate::store::{Change, Effect, Page, Read, Tx, actors, grants, sessions};
+use crate::store::{Change, Effect, Page, Read, Tx, actors, git_access, grants, sessions};
 use serde_json::json;
 
 /// What can be done to an account, in the order in which `can` lists it.
@@ -259,6 +259,7 @@ pub async fn delete(ops: &Ops, caller: &Caller, id: UserId, reason: Option<Reaso
         sessions::revoke_all(tx, &permit, &id, None)?;
         codes::drop_of_user(tx, Purpose::Invite, &id)?;
         users::drop_secrets(tx, &permit, &id)?;
+        git_access::remove_of_user(tx, &permit, &id)?;
         grants::remove_all(tx, &permit, &id)?;
         memberships::remove_of_user(tx, &permit, &id)?;
         users::set_status(tx, &permit, &id, UserStatus::Deleted)?;

@@ -18,6 +18,7 @@ actions! {
     SetUp, SignIn, SignOut, ReuseRefreshToken,
     // The caller's own account
     ViewOwnProfile, UpdateOwnProfile, ChangePassword, ListOwnSessions, EndSession, SearchEverything, ReadEvents, ViewMatrix,
+    ManageOwnSshKey, ManageOwnGitCredentials,
     // Users
     ListUsers, ViewUser, CreateUser, UpdateUser, DeleteUser, EnableUser, DisableUser, ResetUserPassword, UnlockUser,
     PromoteUserToAdmin, DemoteAdminUser,
@@ -32,7 +33,7 @@ actions! {
     ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, UpdateSystemSettings, ViewClusterCapacity,
     UpdatePricing, ViewDetailedHealth, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,
     // The server's own work
-    RecordGroupState, RecordWorkspaceState,
+    RecordGroupState, RecordWorkspaceState, UseSshKey, UseGitCredential,
 }
 
 impl Action {

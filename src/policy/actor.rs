@@ -52,6 +52,8 @@ pub enum Task {
     Reconcile,
     Upkeep,
     Start,
+    /// What a workspace asks for on its own connection.
+    Gateway,
 }
 
 impl Task {
@@ -60,6 +62,7 @@ impl Task {
             Self::Reconcile => "reconcile",
             Self::Upkeep => "upkeep",
             Self::Start => "start",
+            Self::Gateway => "gateway",
         }
     }
 }

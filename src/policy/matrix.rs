@@ -164,6 +164,8 @@ pub const fn row(action: Action) -> Row {
         // Each event is filtered by its audience.
         A::ReadEvents => own_account("read_events", "follow events"),
         A::ViewMatrix => own_account("view_access_matrix", "see the privilege matrix"),
+        A::ManageOwnSshKey => own_account("manage_own_ssh_key", "see and replace your SSH key"),
+        A::ManageOwnGitCredentials => own_account("manage_own_git_credentials", "see and change your git credentials"),
 
         A::ListUsers => Row { scope: "users", ..system("list_users", "list all users", WATCH_USERS) },
         A::ViewUser => Row {
@@ -311,6 +313,15 @@ pub const fn row(action: Action) -> Row {
         A::RecordWorkspaceState => {
             Row { object: Object::Workspace, system: true, ..system("record_workspace_state", "record what became of a workspace", &[]) }
         }
+        // The owner's own workspace asks; the server checks which one it is and records the use.
+        A::UseSshKey => {
+            Row { object: Object::Workspace, system: true, ..system("use_ssh_key", "sign with the SSH key of a workspace's owner", &[]) }
+        }
+        A::UseGitCredential => Row {
+            object: Object::Workspace,
+            system: true,
+            ..system("use_git_credential", "hand a workspace its owner's git credential", &[])
+        },
     }
 }
 

@@ -17,6 +17,7 @@ pub mod codes;
 mod db;
 mod denials;
 mod effects;
+pub mod git_access;
 pub mod grants;
 pub mod groups;
 pub mod idempotency;

@@ -7,5 +7,6 @@ pub mod access;
 pub mod keys;
 pub mod opaque;
 pub mod seal;
+pub mod ssh;
 pub mod strict;
 pub mod ticket;

@@ -189,8 +189,8 @@ fn hostile_amounts() -> Vec<Value> {
 
 const AMOUNTS: [&str; 4] = ["cpu", "memory", "storage", "pods"];
 /// Taken as they are, whatever is in them: checked by their own rule, never shown.
-const SECRETS: [&str; 9] =
-    ["password", "newPassword", "currentPassword", "temporaryPassword", "refreshToken", "code", "mfaToken", "session", "ticket"];
+const SECRETS: [&str; 10] =
+    ["password", "newPassword", "currentPassword", "temporaryPassword", "refreshToken", "code", "mfaToken", "session", "ticket", "token"];
 /// Written for people in their own script; everything else is ASCII, which leaves no look-alikes.
 const FOR_PEOPLE: [(&str, &str); 8] = [
     ("", "displayName"),

@@ -7,6 +7,7 @@
 
 mod api_audit;
 mod api_credentials;
+mod api_git_access;
 mod api_groups;
 mod api_own_account;
 mod api_refresh;
@@ -24,6 +25,7 @@ mod crash;
 mod echo_app;
 mod errors;
 mod gateway_agents;
+mod git_desk;
 mod golden;
 // What one test does not use, another one does.
 #[allow(dead_code)]

@@ -102,6 +102,17 @@ pub const ALL: &[Sample] = &[
     post("/api/auth/change-password", |_| json!({"currentPassword": PASSWORD, "newPassword": ANOTHER_PASSWORD}), "change_password")
         .by(Kind::Member, Place::Own),
     delete("/api/auth/sessions/{session}", "end_session").by(Kind::Member, Place::Own),
+    post("/api/users/me/ssh-key", nothing, "manage_own_ssh_key").by(Kind::Member, Place::Own),
+    row(
+        Method::Put,
+        "/api/users/me/git-credentials/{host}",
+        |_| json!({"username": "ada", "token": "glpat-0123456789"}),
+        Audit::One("manage_own_git_credentials"),
+    )
+    .by(Kind::Member, Place::Own),
+    delete("/api/users/me/git-credentials/{host}", "manage_own_git_credentials").by(Kind::Member, Place::Own).given(
+        "INSERT INTO git_credential (user_id, host, username, sealed, created_at) VALUES ('{user}', 'git.example.org', 'ada', x'00', 0)",
+    ),
     post("/api/admin/users", |_| json!({"username": "sara", "email": "sara@example.org", "name": "Sara Lind"}), "create_user"),
     patch("/api/admin/users/{user}", |_| json!({"name": "Another Name"}), "update_user"),
     delete("/api/admin/users/{user}", "delete_user").given(OWNS_NOTHING),
