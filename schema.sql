@@ -249,7 +249,8 @@ CREATE TABLE "group" (
 ) STRICT;
 CREATE INDEX group_organization ON "group" (organization_id);
 CREATE INDEX group_owner ON "group" (owner_id);
-CREATE INDEX group_unsettled ON "group" (status) WHERE status <> 'active';
+-- What a round of the reconciler reads.
+CREATE INDEX group_due ON "group" (id) WHERE status <> 'active' OR observed_generation < generation OR attempts > 0;
 CREATE INDEX group_display_name ON "group" (display_name COLLATE NOCASE, id);
 
 CREATE TABLE membership (
@@ -366,6 +367,7 @@ CREATE UNIQUE INDEX workspace_name ON workspace (owner_id, name) WHERE desired <
 CREATE INDEX workspace_group ON workspace (group_id, id);
 CREATE INDEX workspace_owner ON workspace (owner_id, id);
 CREATE INDEX workspace_template_version ON workspace (template_version_id);
+CREATE INDEX workspace_meant ON workspace (id) WHERE desired <> 'stopped';
 
 CREATE TABLE local_uid (
   -- The next uid of the local runtime; only ever grows.
@@ -389,6 +391,35 @@ CREATE TABLE workspace_status (
   components           TEXT    NOT NULL DEFAULT '[]',
   CHECK ((reason_code IS NULL) = (reason_message IS NULL))
 ) STRICT, WITHOUT ROWID;
+
+CREATE VIEW workspace_unsettled AS
+  -- What should be and what was last seen differ, or a try failed, or the cluster was silent. The reconciler's plan
+  -- leaves everything else alone; a test compares the two.
+  SELECT w.id, CASE WHEN s.reason_code = 'cluster_unreachable' THEN 0 ELSE w.next_attempt_at END AS due
+  FROM workspace w JOIN workspace_status s ON s.workspace_id = w.id
+  WHERE CASE
+    WHEN s.reason_code = 'cluster_unreachable' OR w.desired = 'deleted' THEN 1
+    WHEN w.desired = 'stopped' THEN
+      s.phase <> 'absent' OR s.reason_code IS NOT NULL OR (s.observed_generation > 0 AND s.observed_generation < w.generation)
+    WHEN w.attempts > 0 OR s.observed_run < w.run THEN 1
+    ELSE s.phase <> 'failed' AND (s.phase <> 'ready' OR s.observed_generation < w.generation)
+  END;
+CREATE TABLE workspace_due (
+  -- The rows of that view, so that a round of the reconciler costs what there is to do. Kept by triggers, unaudited.
+  workspace_id TEXT    PRIMARY KEY REFERENCES workspace (id) ON DELETE CASCADE,
+  due          INTEGER NOT NULL                     -- not to be tried before
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER workspace_due_wanted AFTER UPDATE OF desired, generation, run, attempts, next_attempt_at ON workspace BEGIN
+  DELETE FROM workspace_due WHERE workspace_id = new.id;
+  INSERT INTO workspace_due (workspace_id, due) SELECT id, due FROM workspace_unsettled WHERE id = new.id;
+END;
+CREATE TRIGGER workspace_due_made AFTER INSERT ON workspace_status BEGIN
+  INSERT INTO workspace_due (workspace_id, due) SELECT id, due FROM workspace_unsettled WHERE id = new.workspace_id;
+END;
+CREATE TRIGGER workspace_due_seen AFTER UPDATE ON workspace_status BEGIN
+  DELETE FROM workspace_due WHERE workspace_id = new.workspace_id;
+  INSERT INTO workspace_due (workspace_id, due) SELECT id, due FROM workspace_unsettled WHERE id = new.workspace_id;
+END;
 
 CREATE TABLE workspace_activity (
   -- What counts as use. Unaudited.

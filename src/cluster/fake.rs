@@ -254,7 +254,7 @@ impl ClusterControl for FakeCluster {
                 namespace_uid: None,
             });
             let groups = groups.collect();
-            Ok(Observation { groups, workspaces: state.workspaces.values_mut().map(observed).collect() })
+            Ok(Observation { groups: Some(groups), workspaces: state.workspaces.values_mut().map(observed).collect() })
         })
     }
 

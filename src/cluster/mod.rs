@@ -130,7 +130,8 @@ pub struct ObservedGroup {
 /// Everything of ours that the cluster holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Observation {
-    pub groups: Vec<ObservedGroup>,
+    /// `None` where a group has no place of its own: then it is always as described.
+    pub groups: Option<Vec<ObservedGroup>>,
     pub workspaces: Vec<ObservedWorkspace>,
 }
 

@@ -65,7 +65,7 @@ impl Phase {
 }
 
 /// Why something is as it is: a stable code for programs, words for people, and what to do now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reason {
     /// Stable, `snake_case`: `needs_containers`, `out_of_memory`, `program_not_found`.
@@ -78,7 +78,7 @@ pub struct Reason {
 }
 
 /// One part of a workspace and how it is: the rows of "component health".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
     pub name: String,

@@ -26,22 +26,6 @@ fn permit(tx: &Tx<'_>, group: &Group) -> Result<Permit> {
     tx.authorize(&Actor::System(Task::Reconcile), Action::RecordGroupState, Target::Group(&group.facts()), None)
 }
 
-/// Every group, as it should be: settled ones too, so that drift is seen.
-pub async fn desired(ops: &Ops) -> Result<Vec<Group>> {
-    ops.db
-        .read(origin(), |read| {
-            let mut all = groups::unsettled(read)?;
-            all.extend(groups::active(read)?);
-            Ok(all)
-        })
-        .await
-}
-
-/// Groups whose place is being made or removed, or could not be made.
-pub async fn unsettled(ops: &Ops) -> Result<Vec<Group>> {
-    ops.db.read(origin(), groups::unsettled).await
-}
-
 /// The cluster holds the group as this generation describes it.
 pub async fn record_active(ops: &Ops, id: GroupId, generation: i64, namespace_uid: Option<String>) -> Result<()> {
     let job = move |tx: &Tx<'_>| {

@@ -2,23 +2,43 @@
 //!
 //! It knows no history. The same input gives the same steps, a step that was done is not planned again, and a step that
 //! was interrupted is planned again, so that a crash at any line loses and doubles nothing. At most one step for each
-//! object. What the cluster holds and the file does not know is reported and left alone: a restored older file must not
-//! delete the work of everybody who came after it.
+//! object. What the cluster holds and the file does not know is none of its business.
 
+use super::held::Held;
+use super::origin;
 use crate::clock::Millis;
-use crate::cluster::{GroupSpec, Observation, ObservedGroup, ObservedWorkspace, WorkspaceSpec};
+use crate::cluster::{GroupSpec, ObservedGroup, ObservedWorkspace, WorkspaceSpec};
 use crate::domain::group::GroupStatus;
 use crate::domain::id::{GroupId, WorkspaceId};
 use crate::domain::workspace::{Desired, Phase};
-use crate::store::groups::Group;
-use crate::store::workspaces::Workspace;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::error::Result;
+use crate::store::due::{self, Ids};
+use crate::store::groups::{self, Group};
+use crate::store::workspaces::{self, Workspace};
+use crate::store::{Db, Read};
+use std::collections::BTreeSet;
 
-/// What should be.
+/// What should be of the objects at hand.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub groups: Vec<Group>,
+    /// Those of the groups that still have workspaces.
+    pub inhabited: BTreeSet<GroupId>,
     pub workspaces: Vec<Workspace>,
+}
+
+impl Wanted {
+    /// Reads the rows of one page; what is gone by now is left out.
+    pub async fn load(db: &Db, ids: Ids) -> Result<Self> {
+        let job = move |read: &Read<'_>| {
+            Ok(Self {
+                groups: groups::find_many(read, ids.groups.iter().map(GroupId::as_str))?,
+                inhabited: due::inhabited(read, &ids.groups)?,
+                workspaces: workspaces::find_many(read, ids.workspaces.iter().map(WorkspaceId::as_str))?,
+            })
+        };
+        db.read(origin(), job).await
+    }
 }
 
 /// One thing to do. Each may be done twice, or be left in the middle.
@@ -47,88 +67,77 @@ pub enum Step {
     ForgetWorkspace(WorkspaceId),
 }
 
-/// What has to be done now.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
-    pub steps: Vec<Step>,
-    /// Ids of what the cluster holds and the file does not know.
-    pub orphans: Vec<String>,
-    /// When the next step that has to wait may be tried.
-    pub next: Option<Millis>,
+/// Plans for these objects. Without keys nothing is started: an agent must be told whom to trust.
+pub fn plan(wanted: &Wanted, held: &Held<'_>, now: Millis, has_keys: bool) -> Vec<Step> {
+    let groups = wanted.groups.iter().filter_map(|group| {
+        let inhabited = wanted.inhabited.contains(&group.id);
+        let step = match &held.groups {
+            Some(groups) => plan_group(group, groups.get(&group.id).copied(), inhabited),
+            None => plan_without_place(group, inhabited),
+        }?;
+        is_due(&step, group.next_attempt_at, now).then_some(step)
+    });
+    let workspaces = wanted.workspaces.iter().filter_map(|workspace| {
+        let step = plan_workspace(workspace, held.workspaces.get(&workspace.row.id).copied(), has_keys)?;
+        is_due(&step, workspace.row.next_attempt_at, now).then_some(step)
+    });
+    groups.chain(workspaces).collect()
 }
 
-impl Plan {
-    /// Takes the step now, or remembers when it may be taken.
-    fn when_due(&mut self, due: Millis, now: Millis, step: Step) {
-        if due <= now {
-            self.steps.push(step);
-        } else {
-            self.next = Some(self.next.map_or(due, |next| next.min(due)));
-        }
-    }
+/// Writing down what is so waits for nothing; asking the cluster again waits for its time.
+fn is_due(step: &Step, next_attempt: Millis, now: Millis) -> bool {
+    let asks_the_cluster = !matches!(step, Step::RecordGroup { .. } | Step::ForgetGroup(_) | Step::ForgetWorkspace(_));
+    next_attempt <= now || !asks_the_cluster
 }
 
-/// Plans one round. Without keys nothing is started: an agent must be told whom to trust.
-pub fn plan(wanted: &Wanted, observation: &Observation, now: Millis, has_keys: bool) -> Plan {
-    let mut plan = Plan::default();
-    let groups: BTreeMap<&GroupId, &ObservedGroup> = observation.groups.iter().map(|g| (&g.id, g)).collect();
-    let workspaces: BTreeMap<&WorkspaceId, &ObservedWorkspace> = observation.workspaces.iter().map(|w| (&w.id, w)).collect();
-    let inhabited: BTreeSet<&GroupId> = wanted.workspaces.iter().map(|w| &w.row.group_id).collect();
-    for group in &wanted.groups {
-        plan_group(&mut plan, group, groups.get(&group.id).copied(), inhabited.contains(&group.id), now);
-    }
-    for workspace in &wanted.workspaces {
-        plan_workspace(&mut plan, workspace, workspaces.get(&workspace.row.id).copied(), now, has_keys);
-    }
-    let known: BTreeSet<&str> =
-        wanted.groups.iter().map(|g| g.id.as_str()).chain(wanted.workspaces.iter().map(|w| w.row.id.as_str())).collect();
-    let held = observation.groups.iter().map(|g| g.id.as_str()).chain(observation.workspaces.iter().map(|w| w.id.as_str()));
-    plan.orphans = held.filter(|id| !known.contains(id)).map(str::to_owned).collect();
-    plan
-}
-
-fn plan_group(plan: &mut Plan, group: &Group, observed: Option<&ObservedGroup>, inhabited: bool, now: Millis) {
+fn plan_group(group: &Group, observed: Option<&ObservedGroup>, inhabited: bool) -> Option<Step> {
+    let apply = || Some(Step::ApplyGroup(group_spec(group)));
     if group.status == GroupStatus::Deleting {
         return match observed {
-            None if inhabited => {}
-            None => plan.steps.push(Step::ForgetGroup(group.id.clone())),
-            Some(observed) if observed.terminating => {}
-            Some(_) => {
-                let step = Step::RemoveGroup { id: group.id.clone(), namespace: group.namespace.clone() };
-                plan.when_due(group.next_attempt_at, now, step);
-            }
+            None if inhabited => None,
+            None => Some(Step::ForgetGroup(group.id.clone())),
+            Some(observed) if observed.terminating => None,
+            Some(_) => Some(Step::RemoveGroup { id: group.id.clone(), namespace: group.namespace.clone() }),
         };
     }
-    match observed {
-        Some(observed) if observed.terminating => {}
-        Some(observed) if observed.generation >= group.generation => {
-            let recorded = group.status == GroupStatus::Active && group.observed_generation >= group.generation;
-            if observed.ready && !recorded {
-                plan.steps.push(Step::RecordGroup {
-                    id: group.id.clone(),
-                    generation: group.generation,
-                    namespace_uid: observed.namespace_uid.clone(),
-                });
-            }
-        }
-        _ => plan.when_due(group.next_attempt_at, now, Step::ApplyGroup(group_spec(group))),
+    let Some(observed) = observed else { return apply() };
+    if observed.terminating {
+        return None;
     }
+    if observed.generation < group.generation {
+        return apply();
+    }
+    (observed.ready && !is_recorded(group)).then(|| record(group, observed.namespace_uid.clone()))
 }
 
-fn plan_workspace(plan: &mut Plan, workspace: &Workspace, observed: Option<&ObservedWorkspace>, now: Millis, has_keys: bool) {
+/// Where a group has no place of its own, only the file has to be told so.
+fn plan_without_place(group: &Group, inhabited: bool) -> Option<Step> {
+    if group.status == GroupStatus::Deleting {
+        return (!inhabited).then(|| Step::ForgetGroup(group.id.clone()));
+    }
+    (!is_recorded(group)).then(|| record(group, None))
+}
+
+fn is_recorded(group: &Group) -> bool {
+    group.status == GroupStatus::Active && group.observed_generation >= group.generation && group.attempts == 0
+}
+
+fn record(group: &Group, namespace_uid: Option<String>) -> Step {
+    Step::RecordGroup { id: group.id.clone(), generation: group.generation, namespace_uid }
+}
+
+fn plan_workspace(workspace: &Workspace, observed: Option<&ObservedWorkspace>, has_keys: bool) -> Option<Step> {
     let row = &workspace.row;
-    let step = match (row.desired, observed) {
-        (Desired::Deleted, None) => return plan.steps.push(Step::ForgetWorkspace(row.id.clone())),
+    let apply = || Some(Step::ApplyWorkspace(Box::new(spec(workspace))));
+    match (row.desired, observed) {
+        (Desired::Deleted, None) => Some(Step::ForgetWorkspace(row.id.clone())),
         (Desired::Deleted, Some(seen)) if seen.phase != Phase::Terminating => {
-            Step::RemoveWorkspace { id: row.id.clone(), namespace: workspace.namespace.clone(), generation: row.generation }
+            Some(Step::RemoveWorkspace { id: row.id.clone(), namespace: workspace.namespace.clone(), generation: row.generation })
         }
-        (Desired::Stopped, Some(seen)) if must_stop(workspace, seen) => Step::ApplyWorkspace(Box::new(spec(workspace))),
-        (Desired::Running, seen) if has_keys && workspace.group_status == GroupStatus::Active && must_run(workspace, seen) => {
-            Step::ApplyWorkspace(Box::new(spec(workspace)))
-        }
-        _ => return,
-    };
-    plan.when_due(row.next_attempt_at, now, step);
+        (Desired::Stopped, Some(seen)) if must_stop(workspace, seen) => apply(),
+        (Desired::Running, seen) if has_keys && workspace.group_status == GroupStatus::Active && must_run(workspace, seen) => apply(),
+        _ => None,
+    }
 }
 
 fn must_stop(workspace: &Workspace, seen: &ObservedWorkspace) -> bool {

@@ -1,12 +1,13 @@
 //! Writing down what was observed: status and timeline, unaudited, and the hints for open pages.
 //!
-//! One transaction a round, and none where nothing has changed.
+//! One transaction a page, and none where nothing has changed.
 
+use super::held::Held;
 use super::origin;
 use super::plan::Wanted;
 use super::seen::{is_news, seen, unreachable as unreachable_status};
 use crate::clock::Millis;
-use crate::cluster::{Note, NoteKind, Observation, ObservedWorkspace};
+use crate::cluster::{Note, NoteKind, Observation};
 use crate::domain::id::WorkspaceId;
 use crate::error::Result;
 use crate::events::Operation;
@@ -16,7 +17,7 @@ use crate::store::timeline::{self, NewEvent};
 use crate::store::workspace_status::{self, WorkspaceStatus};
 use crate::store::workspaces::Workspace;
 use crate::store::{Db, Tx};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Notes kept in memory while the file cannot be written; the oldest are lost first.
 const MOST_NOTES: usize = 10_000;
@@ -62,32 +63,34 @@ impl StatusChange {
     }
 }
 
-/// Writes down one observation.
-pub async fn observation(db: &Db, wanted: &Wanted, observation: &Observation, now: Millis, pending: &mut Pending) -> Result<()> {
-    let observed: BTreeMap<&WorkspaceId, &ObservedWorkspace> = observation.workspaces.iter().map(|w| (&w.id, w)).collect();
-    let status = |workspace: &Workspace| seen(workspace, observed.get(&workspace.row.id).copied(), now);
-    let changes = wanted.workspaces.iter().filter_map(|w| StatusChange::of(w, status(w))).collect();
+/// Writes the notes that the cluster told since the last time.
+pub async fn notes(db: &Db, pending: &mut Pending) -> Result<()> {
     let notes: Vec<NewEvent> = pending.0.iter().map(|(id, note)| new_event(id, note)).collect();
-    write(db, changes, notes).await?;
+    if notes.is_empty() {
+        return Ok(());
+    }
+    db.write(origin(), move |tx: &Tx<'_>| notes.iter().try_for_each(|note| timeline::insert(tx, note))).await?;
     pending.0.clear();
     Ok(())
+}
+
+/// Writes down how these were observed.
+pub async fn observation(db: &Db, wanted: &Wanted, held: &Held<'_>, now: Millis) -> Result<()> {
+    let status = |workspace: &Workspace| seen(workspace, held.workspaces.get(&workspace.row.id).copied(), now);
+    write(db, wanted.workspaces.iter().filter_map(|w| StatusChange::of(w, status(w))).collect()).await
 }
 
 /// Writes down that nothing can be observed.
 pub async fn unreachable(db: &Db, wanted: &Wanted, why: &str, now: Millis) -> Result<()> {
     let changes = wanted.workspaces.iter().filter_map(|w| StatusChange::of(w, unreachable_status(w, why, now))).collect();
-    write(db, changes, Vec::new()).await
+    write(db, changes).await
 }
 
-async fn write(db: &Db, changes: Vec<StatusChange>, notes: Vec<NewEvent>) -> Result<()> {
-    if changes.is_empty() && notes.is_empty() {
+async fn write(db: &Db, changes: Vec<StatusChange>) -> Result<()> {
+    if changes.is_empty() {
         return Ok(());
     }
-    let job = move |tx: &Tx<'_>| {
-        changes.iter().try_for_each(|change| change.write(tx))?;
-        notes.iter().try_for_each(|note| timeline::insert(tx, note))
-    };
-    db.write(origin(), job).await
+    db.write(origin(), move |tx: &Tx<'_>| changes.iter().try_for_each(|change| change.write(tx))).await
 }
 
 fn new_event(id: &WorkspaceId, note: &Note) -> NewEvent {

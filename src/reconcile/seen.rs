@@ -27,7 +27,7 @@ pub fn seen(workspace: &Workspace, observed: Option<&ObservedWorkspace>, now: Mi
             WorkspaceStatus { phase: Phase::Absent, reason: None, ..from_cluster(stored, o) }
         }
         Some(o) => from_cluster(stored, o),
-        None => WorkspaceStatus { phase: Phase::Absent, reason: None, applied: None, components: Vec::new(), ..stored.clone() },
+        None => absent(stored),
     };
     if status.phase == Phase::Absent && row.desired == Desired::Running && workspace.group_status != GroupStatus::Active {
         status.phase = Phase::Waiting;
@@ -56,6 +56,12 @@ pub fn complained(workspace: &Workspace, reason: Reason, is_final: bool, now: Mi
     let failed = is_final && workspace.row.desired == Desired::Running;
     let status = WorkspaceStatus { phase: if failed { Phase::Failed } else { stored.phase }, reason: Some(reason), ..stored.clone() };
     dated(status, stored, now)
+}
+
+/// The cluster holds nothing of it, so there is no generation of it either.
+fn absent(stored: &WorkspaceStatus) -> WorkspaceStatus {
+    let (reason, applied, components) = (None, None, Vec::new());
+    WorkspaceStatus { phase: Phase::Absent, reason, applied, components, observed_generation: 0, ..stored.clone() }
 }
 
 fn from_cluster(stored: &WorkspaceStatus, observed: &ObservedWorkspace) -> WorkspaceStatus {

@@ -1,6 +1,7 @@
 //! Planning and status as pure functions: what is done in which state, and that doing it once is enough.
 
-use super::plan::{Plan, Step, Wanted, plan};
+use super::held::{Held, Known, pages};
+use super::plan::{Step, Wanted, plan};
 use super::seen::{self, seen};
 use crate::clock::Millis;
 use crate::cluster::{Observation, ObservedGroup, ObservedWorkspace};
@@ -10,6 +11,7 @@ use crate::domain::quota::ResourceQuota;
 use crate::domain::size::Size;
 use crate::domain::template::{FrozenSpec, Recipe};
 use crate::domain::workspace::{Desired, Phase, Reason, Status};
+use crate::store::due::Ids;
 use crate::store::groups::Group;
 use crate::store::workspace_status::WorkspaceStatus;
 use crate::store::workspaces::{Workspace, WorkspaceRow};
@@ -112,16 +114,16 @@ fn settled_group() -> ObservedGroup {
 }
 
 /// Plans for one workspace in a group that needs nothing.
-fn planned(workspace: &Workspace, observed: Option<ObservedWorkspace>) -> Plan {
+fn planned(workspace: &Workspace, observed: Option<ObservedWorkspace>) -> Vec<Step> {
     let mut group = group(GroupStatus::Active);
     group.status = workspace.group_status;
-    let wanted = Wanted { groups: vec![group], workspaces: vec![workspace.clone()] };
-    let observation = Observation { groups: vec![settled_group()], workspaces: observed.into_iter().collect() };
-    plan(&wanted, &observation, NOW, true)
+    let wanted = Wanted { groups: vec![group], workspaces: vec![workspace.clone()], ..Wanted::default() };
+    let observation = Observation { groups: Some(vec![settled_group()]), workspaces: observed.into_iter().collect() };
+    plan(&wanted, &Held::of(&observation), NOW, true)
 }
 
-fn kinds(plan: &Plan) -> Vec<&'static str> {
-    plan.steps
+fn kinds(steps: &[Step]) -> Vec<&'static str> {
+    steps
         .iter()
         .map(|step| match step {
             Step::ApplyGroup(_) => "apply group",
@@ -179,8 +181,7 @@ fn a_row_goes_only_when_the_cluster_has_nothing_of_it() {
 fn what_failed_waits_for_its_time() {
     let mut wanted = workspace(Desired::Running);
     wanted.row.next_attempt_at = NOW.plus(500);
-    let plan = planned(&wanted, None);
-    assert_eq!((kinds(&plan), plan.next), (Vec::new(), Some(NOW.plus(500))));
+    assert_eq!(kinds(&planned(&wanted, None)), [""; 0]);
     wanted.row.next_attempt_at = NOW;
     assert_eq!(kinds(&planned(&wanted, None)), ["apply"]);
 }
@@ -188,23 +189,52 @@ fn what_failed_waits_for_its_time() {
 #[test]
 fn nothing_starts_without_keys_or_before_its_group() {
     let mut wanted = workspace(Desired::Running);
-    let all = Wanted { groups: vec![group(GroupStatus::Active)], workspaces: vec![wanted.clone()] };
-    let observation = Observation { groups: vec![settled_group()], workspaces: Vec::new() };
-    assert_eq!(kinds(&plan(&all, &observation, NOW, false)), [""; 0]);
+    let all = Wanted { groups: vec![group(GroupStatus::Active)], workspaces: vec![wanted.clone()], ..Wanted::default() };
+    let observation = Observation { groups: Some(vec![settled_group()]), workspaces: Vec::new() };
+    assert_eq!(kinds(&plan(&all, &Held::of(&observation), NOW, false)), [""; 0]);
     wanted.group_status = GroupStatus::Creating;
     assert_eq!(kinds(&planned(&wanted, None)), ["record group"]);
 }
 
 #[test]
-fn what_the_file_does_not_know_is_reported_and_left_alone() {
-    let observation = Observation { groups: vec![settled_group()], workspaces: vec![at(Phase::Ready, 3, 5)] };
-    let plan = plan(&Wanted::default(), &observation, NOW, true);
-    assert_eq!((kinds(&plan), plan.orphans), (Vec::new(), vec!["grp_1".to_owned(), "ws_1".to_owned()]));
+fn only_what_looks_different_is_news() {
+    let first = Observation { groups: Some(vec![settled_group()]), workspaces: vec![at(Phase::Creating, 3, 5)] };
+    let mut known = Known::default();
+    let (groups, workspaces) = known.news(&Held::of(&first));
+    assert_eq!((groups.len(), workspaces.len()), (1, 1), "everything is new at first");
+    known.dealt_with(&Ids { groups, workspaces }, &Held::of(&first));
+    assert_eq!(known.news(&Held::of(&first)), (Vec::new(), Vec::new()));
+    let mut noted = first.clone();
+    noted.workspaces[0].notes.push(crate::cluster::Note {
+        at: NOW,
+        run: 3,
+        kind: crate::cluster::NoteKind::Step,
+        code: "ready".into(),
+        message: "Ready.".into(),
+    });
+    assert_eq!(known.news(&Held::of(&noted)).1.len(), 0, "a note is told apart from the state");
+    let second = Observation { groups: Some(Vec::new()), workspaces: vec![at(Phase::Ready, 3, 5)] };
+    let (groups, workspaces) = known.news(&Held::of(&second));
+    assert_eq!((groups.len(), workspaces.len()), (1, 1), "what is gone is news, too");
+    known.dealt_with(&Ids { groups, workspaces }, &Held::of(&second));
+    assert_eq!(known.news(&Held::of(&second)), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn pages_hold_every_id_once() {
+    let groups: Vec<GroupId> = (0..5).map(|n| GroupId::trusted(format!("grp_{n}"))).collect();
+    let workspaces: Vec<WorkspaceId> = (0..3).map(|n| WorkspaceId::trusted(format!("ws_{n}"))).collect();
+    let cut: Vec<Ids> = pages(groups.clone(), workspaces.clone(), 2).collect();
+    assert_eq!(cut.iter().map(|ids| (ids.groups.len(), ids.workspaces.len())).collect::<Vec<_>>(), [(2, 2), (2, 1), (1, 0)]);
+    assert_eq!(cut.iter().flat_map(|ids| ids.groups.clone()).collect::<Vec<_>>(), groups);
+    assert_eq!(cut.iter().flat_map(|ids| ids.workspaces.clone()).collect::<Vec<_>>(), workspaces);
+    assert_eq!(pages(Vec::new(), Vec::new(), 2).count(), 0);
 }
 
 fn planned_group(group: Group, observed: Option<ObservedGroup>) -> Vec<&'static str> {
-    let wanted = Wanted { groups: vec![group], workspaces: Vec::new() };
-    kinds(&plan(&wanted, &Observation { groups: observed.into_iter().collect(), workspaces: Vec::new() }, NOW, true))
+    let wanted = Wanted { groups: vec![group], ..Wanted::default() };
+    let observation = Observation { groups: Some(observed.into_iter().collect()), workspaces: Vec::new() };
+    kinds(&plan(&wanted, &Held::of(&observation), NOW, true))
 }
 
 #[test]
@@ -217,6 +247,8 @@ fn a_group_is_made_recorded_and_changed_with_its_quota() {
     assert_eq!(planned_group(group(GroupStatus::Active), Some(settled_group())), [""; 0]);
     let behind = Group { observed_generation: 1, ..group(GroupStatus::Active) };
     assert_eq!(planned_group(behind, Some(settled_group())), ["record group"]);
+    let tried = Group { attempts: 2, ..group(GroupStatus::Active) };
+    assert_eq!(planned_group(tried, Some(settled_group())), ["record group"], "its failures are over");
     assert_eq!(planned_group(group(GroupStatus::Active), None), ["apply group"], "the cluster lost it");
 }
 
@@ -225,7 +257,25 @@ fn a_group_is_removed_and_then_forgotten() {
     let deleting = group(GroupStatus::Deleting);
     assert_eq!(planned_group(deleting.clone(), Some(settled_group())), ["remove group"]);
     assert_eq!(planned_group(deleting.clone(), Some(ObservedGroup { terminating: true, ..settled_group() })), [""; 0]);
-    assert_eq!(planned_group(deleting, None), ["forget group"]);
+    assert_eq!(planned_group(deleting.clone(), None), ["forget group"]);
+    let inhabited = std::collections::BTreeSet::from([deleting.id.clone()]);
+    let wanted = Wanted { groups: vec![deleting], inhabited, workspaces: Vec::new() };
+    for groups in [None, Some(Vec::new())] {
+        let observation = Observation { groups, workspaces: Vec::new() };
+        assert_eq!(kinds(&plan(&wanted, &Held::of(&observation), NOW, true)), [""; 0], "its workspaces go first");
+    }
+}
+
+#[test]
+fn where_groups_have_no_place_the_file_alone_is_told() {
+    let steps = |group: Group| {
+        let wanted = Wanted { groups: vec![group], ..Wanted::default() };
+        kinds(&plan(&wanted, &Held::default(), NOW, true))
+    };
+    assert_eq!(steps(group(GroupStatus::Creating)), ["record group"]);
+    assert_eq!(steps(Group { observed_generation: 1, ..group(GroupStatus::Active) }), ["record group"]);
+    assert_eq!(steps(group(GroupStatus::Active)), [""; 0]);
+    assert_eq!(steps(group(GroupStatus::Deleting)), ["forget group"]);
 }
 
 fn status_of(workspace: &Workspace, status: &WorkspaceStatus) -> Status {

@@ -117,8 +117,6 @@ macro_rules! select {
 const FIND: &str = select!("FROM \"group\" g WHERE g.id = ?1");
 const FIND_BY_NAME: &str = select!("FROM \"group\" g WHERE g.name = ?1");
 const FIND_MANY: &str = select!("FROM \"group\" g WHERE g.id IN (SELECT value FROM json_each(?1))");
-const UNSETTLED: &str = select!("FROM \"group\" g WHERE g.status <> 'active' ORDER BY g.id");
-const ACTIVE: &str = select!("FROM \"group\" g WHERE g.status = 'active' ORDER BY g.id");
 // A group that is going is seen by those who watch the platform, so it is in their list.
 const ALL_BY_NAME: &str = select!("FROM \"group\" g WHERE g.name > ?1 ORDER BY g.name LIMIT ?2");
 const ALL_BY_DISPLAY_NAME: &str = select!(
@@ -205,16 +203,6 @@ pub fn resolve(read: &Read<'_>, id_or_name: &str) -> Result<Option<Group>> {
 /// Those of the groups that exist, in no order.
 pub fn find_many<'a>(read: &Read<'_>, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<Group>> {
     read.rows(FIND_MANY, [id_list(ids)], group)
-}
-
-/// Groups whose place in the cluster is being made or removed, or could not be made.
-pub fn unsettled(read: &Read<'_>) -> Result<Vec<Group>> {
-    read.rows(UNSETTLED, [], group)
-}
-
-/// Groups that are active.
-pub fn active(read: &Read<'_>) -> Result<Vec<Group>> {
-    read.rows(ACTIVE, [], group)
 }
 
 fn wanted(limit: usize) -> i64 {

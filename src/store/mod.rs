@@ -16,6 +16,7 @@ pub mod checkpoints;
 pub mod codes;
 mod db;
 mod denials;
+pub mod due;
 mod effects;
 pub mod git_access;
 pub mod grants;

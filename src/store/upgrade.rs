@@ -20,10 +20,46 @@ pub struct Step {
 }
 
 /// All steps, oldest first. Never edited once released.
-pub const STEPS: &[Step] = &[];
+pub const STEPS: &[Step] = &[Step { to: 2, sql: WHAT_IS_DUE }];
 
 /// The version that `schema.sql` describes.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
+
+/// The reconciler reads what is not settled instead of everything.
+const WHAT_IS_DUE: &str = r#"
+DROP INDEX group_unsettled;
+CREATE INDEX group_due ON "group" (id) WHERE status <> 'active' OR observed_generation < generation OR attempts > 0;
+CREATE INDEX workspace_meant ON workspace (id) WHERE desired <> 'stopped';
+CREATE VIEW workspace_unsettled AS
+  -- What should be and what was last seen differ, or a try failed, or the cluster was silent. The reconciler's plan
+  -- leaves everything else alone; a test compares the two.
+  SELECT w.id, CASE WHEN s.reason_code = 'cluster_unreachable' THEN 0 ELSE w.next_attempt_at END AS due
+  FROM workspace w JOIN workspace_status s ON s.workspace_id = w.id
+  WHERE CASE
+    WHEN s.reason_code = 'cluster_unreachable' OR w.desired = 'deleted' THEN 1
+    WHEN w.desired = 'stopped' THEN
+      s.phase <> 'absent' OR s.reason_code IS NOT NULL OR (s.observed_generation > 0 AND s.observed_generation < w.generation)
+    WHEN w.attempts > 0 OR s.observed_run < w.run THEN 1
+    ELSE s.phase <> 'failed' AND (s.phase <> 'ready' OR s.observed_generation < w.generation)
+  END;
+CREATE TABLE workspace_due (
+  -- The rows of that view, so that a round of the reconciler costs what there is to do. Kept by triggers, unaudited.
+  workspace_id TEXT    PRIMARY KEY REFERENCES workspace (id) ON DELETE CASCADE,
+  due          INTEGER NOT NULL                     -- not to be tried before
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER workspace_due_wanted AFTER UPDATE OF desired, generation, run, attempts, next_attempt_at ON workspace BEGIN
+  DELETE FROM workspace_due WHERE workspace_id = new.id;
+  INSERT INTO workspace_due (workspace_id, due) SELECT id, due FROM workspace_unsettled WHERE id = new.id;
+END;
+CREATE TRIGGER workspace_due_made AFTER INSERT ON workspace_status BEGIN
+  INSERT INTO workspace_due (workspace_id, due) SELECT id, due FROM workspace_unsettled WHERE id = new.workspace_id;
+END;
+CREATE TRIGGER workspace_due_seen AFTER UPDATE ON workspace_status BEGIN
+  DELETE FROM workspace_due WHERE workspace_id = new.workspace_id;
+  INSERT INTO workspace_due (workspace_id, due) SELECT id, due FROM workspace_unsettled WHERE id = new.workspace_id;
+END;
+INSERT INTO workspace_due (workspace_id, due) SELECT id, due FROM workspace_unsettled;
+"#;
 
 /// The first uid of workspaces below the local runtime.
 const FIRST_LOCAL_UID: i64 = 200_000;

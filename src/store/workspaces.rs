@@ -3,6 +3,7 @@
 //! Every reader gets a [`Workspace`], joined once with its group, owner, template, status and use, so that no list asks
 //! again for each row. The lists themselves are in [`super::workspace_list`].
 
+use super::sql::id_list;
 use super::tx::{Read, Tx, Unaudited};
 use super::workspace_status::{WorkspaceStatus, status, status_columns};
 use crate::clock::Millis;
@@ -184,10 +185,10 @@ pub fn find(read: &Read<'_>, id: &WorkspaceId, caller: Option<&UserId>) -> Resul
     read.row(&format!("{SELECT}{FROM} WHERE w.id = :id"), values, workspace)
 }
 
-/// All workspaces, for the reconciler: what should be, beside what was last seen.
-pub fn all(read: &Read<'_>) -> Result<Vec<Workspace>> {
-    let values = named_params! { ":me": None::<&str>, ":now": read.now().0 };
-    read.rows(&format!("{SELECT}{FROM} ORDER BY w.id"), values, workspace)
+/// Those of the workspaces that exist, by id, for the reconciler: what should be, beside what was last seen.
+pub fn find_many<'a>(read: &Read<'_>, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<Workspace>> {
+    let values = named_params! { ":me": None::<&str>, ":now": read.now().0, ":ids": id_list(ids) };
+    read.rows(&format!("{SELECT}{FROM} WHERE w.id IN (SELECT value FROM json_each(:ids)) ORDER BY w.id"), values, workspace)
 }
 
 /// Whether the owner has another workspace of this name.

@@ -445,13 +445,16 @@ async fn groups_are_kept_and_never_adopted(subject: Subject) {
     let ours = group("team-a", 3);
     cluster.apply_group(&ours).await.unwrap();
     cluster.apply_group(&ours).await.unwrap();
-    let listed = cluster.observe().await.unwrap().groups;
+    let Some(listed) = cluster.observe().await.unwrap().groups else {
+        // A group has no place of its own there: there is nothing to adopt, and nothing that could stay.
+        return cluster.remove_group(&ours.id, "team-a").await.unwrap();
+    };
     assert_eq!(listed.len(), 1);
     assert_eq!((&listed[0].id, listed[0].generation, listed[0].ready), (&ours.id, 3, true));
     assert!(matches!(cluster.apply_group(&group("team-a", 1)).await, Err(ClusterError::Conflict(_))));
     cluster.remove_group(&ours.id, "team-a").await.unwrap();
     for _ in 0..100 {
-        if cluster.observe().await.unwrap().groups.is_empty() {
+        if cluster.observe().await.unwrap().groups.is_some_and(|groups| groups.is_empty()) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,9 +1,15 @@
 //! The reconciler against the fake cluster: interrupted anywhere, it neither loses nor doubles anything.
 
 use super::site::Site;
-use codex_web::cluster::{ClusterControl, Phase};
+use codex_web::clock::{Clock, MINUTE};
+use codex_web::cluster::{ClusterControl, Observation, ObservedWorkspace, Phase};
 use codex_web::domain::id::WorkspaceId;
 use codex_web::domain::workspace::Reason;
+use codex_web::reconcile::held::Held;
+use codex_web::reconcile::plan::{Wanted, plan};
+use codex_web::reconcile::seen::seen;
+use codex_web::store::Origin;
+use codex_web::store::due::{self, After, Ids};
 use serde_json::json;
 
 fn calls(site: &Site, id: &str) -> Vec<String> {
@@ -99,6 +105,140 @@ async fn what_the_database_does_not_know_is_left_alone() {
     let held = site.harness.cluster.observe().await.unwrap();
     assert_eq!(held.workspaces.iter().map(|w| (w.id.to_string(), w.phase)).collect::<Vec<_>>(), [(id.clone(), Phase::Ready)]);
     assert!(!calls(&site, &id).iter().any(|c| c == "remove_workspace"));
+    assert_eq!(site.reconciler.orphans(), [""; 0], "nobody has looked yet");
+    compare_everything(&mut site).await;
+    assert_eq!(site.reconciler.orphans(), [id]);
+}
+
+/// Lets the time of the full comparison come, and pass.
+async fn compare_everything(site: &mut Site) {
+    site.harness.clock.advance(5 * MINUTE);
+    site.settle().await;
+}
+
+fn execute(site: &Site, sql: &str) {
+    let connection = rusqlite::Connection::open(site.harness.dir.path().join("codex-web.db")).unwrap();
+    connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+#[tokio::test]
+async fn a_round_reads_nothing_of_what_is_settled() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    site.make(&anna, "team", "stopped", json!({})).await;
+    site.running(&anna, "team", "running").await;
+    // Whoever reads a row like this fails.
+    execute(&site, "UPDATE workspace SET spec = 'unreadable'");
+    for _ in 0..5 {
+        site.reconciler.round().await.unwrap();
+    }
+    site.harness.clock.advance(5 * MINUTE);
+    assert!(site.reconciler.round().await.is_err(), "the full comparison reads everything");
+}
+
+#[tokio::test]
+async fn what_the_cluster_lost_is_made_again() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    let id = site.running(&anna, "team", "mine").await;
+    let (workspace, group) = (WorkspaceId::parse(&id).unwrap(), site.harness.group("team"));
+    site.harness.cluster.remove_workspace(&workspace, "any").await.unwrap();
+    site.harness.cluster.remove_group(&group, "any").await.unwrap();
+    site.settle().await;
+    assert_eq!(site.look(&anna, &id).await["status"], "running");
+    assert_eq!(calls(&site, &id), ["apply_workspace", "remove_workspace", "apply_workspace"]);
+    assert_eq!(site.harness.cluster.observe().await.unwrap().groups.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_lost_while_no_server_ran_is_found_by_the_full_comparison() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    let id = site.running(&anna, "team", "mine").await;
+    site.harness.cluster.remove_workspace(&WorkspaceId::parse(&id).unwrap(), "any").await.unwrap();
+    site.harness.cluster.observe().await.unwrap();
+    site.restart_reconciler();
+    site.settle().await;
+    assert_eq!(calls(&site, &id), ["apply_workspace", "remove_workspace", "apply_workspace"]);
+}
+
+/// Every combination of what should be and what was seen, as one workspace after the other.
+fn every_state() -> Vec<String> {
+    let mut states = Vec::new();
+    for desired in ["running", "stopped", "deleted"] {
+        for phase in Phase::ALL {
+            for (run, generation) in [(3, 5), (2, 5), (3, 4), (2, 4), (0, 0)] {
+                for (attempts, reason) in [(0, None), (0, Some("retrying")), (2, Some("retrying")), (0, Some("cluster_unreachable"))] {
+                    let reason = reason.map_or_else(|| "NULL".to_owned(), |code| format!("'{code}'"));
+                    states.push(format!(
+                        "UPDATE workspace SET desired = '{desired}', run = 3, generation = 5, attempts = {attempts}; \
+                         UPDATE workspace_status SET phase = '{}', observed_run = {run}, observed_generation = {generation}, \
+                         reason_code = {reason}, reason_message = {reason};",
+                        phase.as_str()
+                    ));
+                }
+            }
+        }
+    }
+    states
+}
+
+#[tokio::test]
+async fn what_the_file_calls_settled_is_what_the_plan_leaves_alone() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    let id = site.running(&anna, "team", "mine").await;
+    let ids = Ids { workspaces: vec![WorkspaceId::parse(&id).unwrap()], ..Ids::default() };
+    let (db, now) = (&site.harness.app.ops.db, site.harness.clock.now());
+    let (mut due, mut settled) = (0, 0);
+    for state in every_state() {
+        execute(&site, &state);
+        let page = db.read(Origin::default(), |read| due::due(read, &After::default(), 10)).await.unwrap();
+        if !page.workspaces.is_empty() {
+            due += 1;
+            continue;
+        }
+        settled += 1;
+        let wanted = Wanted::load(db, ids.clone()).await.unwrap();
+        let stored = wanted.workspaces[0].status.clone();
+        let as_stored = ObservedWorkspace {
+            id: ids.workspaces[0].clone(),
+            namespace: String::new(),
+            phase: stored.phase,
+            run: stored.observed_run,
+            generation: stored.observed_generation,
+            reason: stored.reason.clone(),
+            applied: stored.applied.clone(),
+            notes: Vec::new(),
+            components: stored.components.clone(),
+        };
+        let held = (stored.observed_generation > 0).then_some(as_stored);
+        let observation = Observation { groups: None, workspaces: held.into_iter().collect() };
+        assert_eq!(plan(&wanted, &Held::of(&observation), now, true), [], "{state}");
+        let seen = seen(&wanted.workspaces[0], observation.workspaces.first(), now);
+        assert_eq!((seen.phase, seen.reason), (stored.phase, stored.reason), "{state}");
+    }
+    // Stopped and seen at this generation or never; ready as wanted; failed in the run that is wanted.
+    assert_eq!((due, settled), (351, 9));
+}
+
+#[tokio::test]
+async fn a_silent_cluster_is_told_of_once_and_its_return_too() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    let running = site.running(&anna, "team", "mine").await;
+    let stopped = site.make(&anna, "team", "other", json!({ "tier": "single-user" })).await["id"].as_str().unwrap().to_owned();
+    site.harness.cluster.set_faults(|f| f.unreachable = true);
+    for _ in 0..3 {
+        site.reconciler.round().await.unwrap();
+        assert_eq!(site.look(&anna, &running).await["reason"]["code"], "cluster_unreachable");
+    }
+    assert_eq!(site.look(&anna, &stopped).await["reason"], json!(null), "a stopped one misses nothing");
+    site.harness.cluster.set_faults(|f| f.unreachable = false);
+    site.settle().await;
+    let back = site.look(&anna, &running).await;
+    assert_eq!((&back["status"], &back["reason"]), (&json!("running"), &json!(null)));
 }
 
 #[tokio::test]

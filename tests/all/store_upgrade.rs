@@ -1,7 +1,7 @@
 //! A file that was upgraded is the file that a fresh installation makes, and a step that fails leaves nothing behind.
 
 use codex_web::clock::{SystemClock, SystemEntropy};
-use codex_web::store::open::{Synchronous, writer};
+use codex_web::store::open::{APPLICATION_ID, Synchronous, writer};
 use codex_web::store::upgrade::{SCHEMA, STEPS, Step, VERSION, run_steps, upgrade};
 use rusqlite::Connection;
 use std::path::Path;
@@ -40,6 +40,35 @@ fn the_steps_lead_to_the_version_that_the_schema_describes() {
     let numbers: Vec<i64> = STEPS.iter().map(|s| s.to).collect();
     assert!(numbers.windows(2).all(|w| w[0] < w[1]), "{numbers:?}");
     assert_eq!(numbers.last().copied().unwrap_or(VERSION), VERSION);
+}
+
+/// The schema as the first version wrote it.
+const FIRST: &str = include_str!("../golden/schema-1.sql");
+
+#[test]
+fn a_file_of_the_first_version_becomes_what_a_fresh_one_is_and_knows_what_is_due() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("codex-web.db");
+    let mut connection = writer(&path, Synchronous::Normal).unwrap();
+    connection.execute_batch(FIRST).unwrap();
+    connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             INSERT INTO workspace (id, group_id, owner_id, name, template_version_id, image, spec_format, spec, desired, cpu_milli, \
+             memory_bytes, disk_bytes, local_uid, created_at, updated_at) VALUES \
+             ('ws_settled', 'grp_a', 'usr_a', 'a', 'tpv_a', 'x', 1, '{}', 'stopped', 1, 1, 1, 1, 0, 0), \
+             ('ws_waiting', 'grp_a', 'usr_a', 'b', 'tpv_a', 'x', 1, '{}', 'running', 1, 1, 1, 2, 0, 0);
+             INSERT INTO workspace_status (workspace_id, since) VALUES ('ws_settled', 0), ('ws_waiting', 0);",
+        )
+        .unwrap();
+    upgrade(&mut connection, &path, &SystemClock, &SystemEntropy).unwrap();
+    let fresh = tempfile::tempdir().unwrap();
+    assert_eq!((version(&connection), shape(&connection)), (VERSION, shape(&opened(fresh.path()))));
+    let due: Vec<String> =
+        connection.prepare("SELECT workspace_id FROM workspace_due").unwrap().query_map([], |r| r.get(0)).unwrap().flatten().collect();
+    assert_eq!(due, ["ws_waiting"]);
 }
 
 #[test]

@@ -225,9 +225,9 @@ def seed(site, rows):
         f"INSERT INTO user (id, username, email, name, created_at, updated_at) {numbers}"
         "SELECT printf('usr_%032x', i), printf('person-%07d', i), printf('person-%07d@example.org', i), printf('Person %d', i), i, i FROM n",
         f'INSERT INTO "group" (id, organization_id, name, display_name, namespace, status, owner_id, quota_cpu_milli, '
-        f"quota_memory_bytes, quota_storage_bytes, quota_workspaces, created_at, updated_at) {numbers}"
+        f"quota_memory_bytes, quota_storage_bytes, quota_workspaces, observed_generation, created_at, updated_at) {numbers}"
         f"SELECT printf('grp_%032x', i), {organization}, printf('team-%07d', i), printf('Team %d', i), printf('codex-platform-team-%07d', i), "
-        f"'active', {admin}, 10000, 21474836480, 107374182400, 20, i, i FROM n",
+        f"'active', {admin}, 10000, 21474836480, 107374182400, 20, 1, i, i FROM n",
         f"INSERT INTO membership (group_id, user_id, role, joined_at, granted_at) {numbers}"
         "SELECT printf('grp_%032x', i), printf('usr_%032x', i), 'member', i, i FROM n",
         f"INSERT INTO workspace (id, group_id, owner_id, name, template_version_id, image, spec_format, spec, desired, cpu_milli, "

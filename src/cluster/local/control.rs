@@ -1,41 +1,20 @@
-//! The changing half of the trait: writes down what is wanted and leaves the work to the supervisors.
+//! The changing half of the trait: writes down what is wanted and leaves the work to the supervisors. A group has no
+//! place of its own here, so there is nothing to keep of it.
 
 use crate::cluster::local::LocalCluster;
-use crate::cluster::local::home::{Record, write_whole};
-use crate::cluster::local::state::{Shared, Start, Target};
+use crate::cluster::local::home::Record;
+use crate::cluster::local::state::{Start, Target};
 use crate::cluster::local::supervise::reason;
-use crate::cluster::{
-    AgentTrust, ClusterControl, ClusterError, Desired, GroupSpec, Observation, ObservedGroup, Phase, Reason, Recipe, WorkspaceSpec,
-};
+use crate::cluster::{AgentTrust, ClusterControl, ClusterError, Desired, GroupSpec, Observation, Phase, Reason, Recipe, WorkspaceSpec};
 use crate::domain::id::{GroupId, WorkspaceId};
 use futures_util::future::BoxFuture;
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// Uids below this belong to the host's own users and services.
 const LOWEST_UID: u32 = 10_000;
-
-fn groups_file(shared: &Shared) -> PathBuf {
-    shared.workspaces_dir().join("groups.json")
-}
-
-/// Reads the groups of an earlier run. Only bookkeeping: locally, a group has no place of its own.
-pub fn recall_groups(shared: &Shared) {
-    let groups: Vec<GroupSpec> = fs::read(groups_file(shared)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-    let mut state = shared.state();
-    for group in groups {
-        state.groups.entry(group.id.clone()).or_insert((group, false));
-    }
-}
-
-fn keep_groups(shared: &Shared) -> Result<(), ClusterError> {
-    let groups: Vec<GroupSpec> = shared.state().groups.values().filter(|(_, leaving)| !leaving).map(|(g, _)| g.clone()).collect();
-    let text = serde_json::to_vec_pretty(&groups).map_err(|e| ClusterError::Transient(e.to_string()))?;
-    write_whole(&groups_file(shared), &text).map_err(|e| ClusterError::Transient(format!("the groups could not be written: {e}")))
-}
 
 /// Why a spec cannot be run here, as it is described.
 fn refusal(spec: &WorkspaceSpec, is_root: bool) -> Option<Reason> {
@@ -138,58 +117,16 @@ impl ClusterControl for LocalCluster {
     fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>> {
         Box::pin(async move {
             self.wait_for_scan().await;
-            let workspaces = self.shared.observed();
-            let mut state = self.shared.state();
-            state.groups.retain(|_, (group, leaving)| !*leaving || workspaces.iter().any(|w| w.namespace == group.namespace));
-            let groups = state.groups.values().map(|(group, leaving)| ObservedGroup {
-                id: group.id.clone(),
-                namespace: group.namespace.clone(),
-                generation: group.generation,
-                ready: !leaving,
-                terminating: *leaving,
-                reason: None,
-                namespace_uid: None,
-            });
-            Ok(Observation { groups: groups.collect(), workspaces })
+            Ok(Observation { groups: None, workspaces: self.shared.observed() })
         })
     }
 
-    fn apply_group<'a>(&'a self, group: &'a GroupSpec) -> BoxFuture<'a, Result<(), ClusterError>> {
-        Box::pin(async move {
-            self.wait_for_scan().await;
-            {
-                let mut state = self.shared.state();
-                if state.groups.values().any(|(g, _)| g.namespace == group.namespace && g.id != group.id) {
-                    return Err(ClusterError::Conflict(format!("the namespace {} belongs to another group", group.namespace)));
-                }
-                if state.groups.get(&group.id).is_some_and(|(g, leaving)| g == group && !leaving) {
-                    return Ok(());
-                }
-                state.groups.insert(group.id.clone(), (group.clone(), false));
-            }
-            keep_groups(&self.shared)?;
-            self.shared.tick();
-            Ok(())
-        })
+    fn apply_group<'a>(&'a self, _: &'a GroupSpec) -> BoxFuture<'a, Result<(), ClusterError>> {
+        Box::pin(async { Ok(()) })
     }
 
-    fn remove_group<'a>(&'a self, id: &'a GroupId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>> {
-        Box::pin(async move {
-            self.wait_for_scan().await;
-            let inside: Vec<WorkspaceId> = {
-                let mut state = self.shared.state();
-                let Some((_, leaving)) = state.groups.get_mut(id) else { return Err(ClusterError::Gone) };
-                *leaving = true;
-                state.workspaces.iter().filter(|(_, w)| w.namespace == namespace && w.group == *id).map(|(id, _)| id.clone()).collect()
-            };
-            // As a cluster does with a namespace: what is in it goes with it.
-            for workspace in &inside {
-                self.begin_removal(workspace);
-            }
-            keep_groups(&self.shared)?;
-            self.shared.tick();
-            Ok(())
-        })
+    fn remove_group<'a>(&'a self, _: &'a GroupId, _: &'a str) -> BoxFuture<'a, Result<(), ClusterError>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn apply_workspace<'a>(&'a self, spec: &'a WorkspaceSpec, trust: &'a AgentTrust) -> BoxFuture<'a, Result<(), ClusterError>> {

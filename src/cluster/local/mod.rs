@@ -169,7 +169,6 @@ fn scan_homes(shared: &Shared) {
             shared.state().workspaces.entry(id).or_insert(blank);
         }
     }
-    control::recall_groups(shared);
     remove_old_sockets(shared);
 }
 

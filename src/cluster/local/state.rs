@@ -11,7 +11,7 @@ use crate::cluster::local::log_file::WorkspaceLog;
 use crate::cluster::local::process_table::{self, Process};
 use crate::cluster::local::self_test::Verdict;
 use crate::cluster::local::spec::Tier;
-use crate::cluster::{AgentTrust, Component, GroupSpec, Note, NoteKind, ObservedWorkspace, Phase, Reason, Size, WorkspaceSpec};
+use crate::cluster::{AgentTrust, Component, Note, NoteKind, ObservedWorkspace, Phase, Reason, Size, WorkspaceSpec};
 use crate::domain::id::{GroupId, WorkspaceId};
 use rustix::process::Pid;
 use std::collections::BTreeMap;
@@ -127,8 +127,6 @@ impl Entry {
 #[derive(Default)]
 pub struct State {
     pub workspaces: BTreeMap<WorkspaceId, Entry>,
-    /// A group, and whether it is leaving.
-    pub groups: BTreeMap<GroupId, (GroupSpec, bool)>,
 }
 
 /// What the trait's calls and the supervisors share.

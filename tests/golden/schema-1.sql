@@ -1,0 +1,678 @@
+-- Codex Web: what the file holds.
+--
+-- This is the truth to read; src/store/upgrade.rs brings older files to the same shape, and a test proves
+-- fresh = upgraded. Every table is STRICT. Times are INTEGER milliseconds since 1970-01-01 UTC. Ids are a prefix and
+-- the 32 hexadecimal digits of a UUIDv7. Secrets are stored as hashes, or sealed under the master key; never readable.
+
+CREATE TABLE installation (
+  -- One row: what this installation is.
+  one            INTEGER PRIMARY KEY CHECK (one = 1),
+  id             TEXT    NOT NULL,                  -- 32 hex digits; the genesis of the audit chain and the iss of tokens
+  created_at     INTEGER NOT NULL,
+  set_up_at      INTEGER,                           -- when the first administrator was made; set-up is closed for ever then
+  clean_stop     INTEGER NOT NULL DEFAULT 1 CHECK (clean_stop IN (0, 1))  -- 0 while a server runs: a full check follows a crash
+) STRICT;
+
+CREATE TABLE user (
+  -- People and service accounts.
+  id                    TEXT    PRIMARY KEY CHECK (id GLOB 'usr_*'),
+  kind                  TEXT    NOT NULL DEFAULT 'person' CHECK (kind IN ('person', 'service')),
+  status                TEXT    NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'disabled', 'deleted', 'erased')),
+  username              TEXT    NOT NULL,           -- lower-case ASCII, no @
+  email                 TEXT    NOT NULL,
+  name                  TEXT    NOT NULL DEFAULT '',
+  password_hash         TEXT,                       -- argon2id PHC; NULL: signs in another way, or not yet
+  must_change_password  INTEGER NOT NULL DEFAULT 0 CHECK (must_change_password IN (0, 1)),
+  password_expires_at   INTEGER,                    -- a password that somebody else chose is good until then
+  token_version         INTEGER NOT NULL DEFAULT 1, -- in every access token; raised to end them all at once
+  expires_at            INTEGER,                    -- contractors: no sign-in from then on
+  manager_id            TEXT    REFERENCES user (id) ON DELETE SET NULL,
+  organization_id       TEXT    REFERENCES organization (id) ON DELETE RESTRICT,  -- home of a service account
+  created_at            INTEGER NOT NULL,
+  updated_at            INTEGER NOT NULL,
+  last_login_at         INTEGER,
+  revision              INTEGER NOT NULL DEFAULT 1, -- the ETag
+  CHECK (kind = 'person' OR organization_id IS NOT NULL),
+  CHECK (kind = 'person' OR password_hash IS NULL)
+) STRICT;
+-- A deleted person frees the name and the address.
+CREATE UNIQUE INDEX user_username ON user (username) WHERE status IN ('active', 'disabled');
+CREATE UNIQUE INDEX user_email ON user (email COLLATE NOCASE) WHERE status IN ('active', 'disabled');
+CREATE INDEX user_name ON user (name COLLATE NOCASE);
+CREATE INDEX user_listed ON user (username, id) WHERE status IN ('active', 'disabled');
+CREATE INDEX user_disabled ON user (username) WHERE status = 'disabled';
+CREATE INDEX user_manager ON user (manager_id) WHERE manager_id IS NOT NULL;
+
+CREATE TABLE login_identity (
+  -- Who somebody is at an identity provider; the local password is implied by the hash.
+  issuer     TEXT    NOT NULL,
+  subject    TEXT    NOT NULL,
+  user_id    TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (issuer, subject)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX login_identity_user ON login_identity (user_id);
+
+CREATE TABLE session (
+  -- One sign-in; the cookie and the access and refresh tokens are two ways to show it.
+  id            TEXT    PRIMARY KEY CHECK (id GLOB 'ses_*'),
+  user_id       TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  secret_hash   BLOB,                               -- SHA-256 of the cookie; NULL for API clients
+  kind          TEXT    NOT NULL CHECK (kind IN ('cookie', 'tokens')),
+  created_at    INTEGER NOT NULL,
+  signed_in_at  INTEGER NOT NULL,                   -- moves at step-up
+  last_used_at  INTEGER NOT NULL,                   -- written at most once a minute
+  idle_expires  INTEGER NOT NULL,
+  hard_expires  INTEGER NOT NULL,
+  revoked_at    INTEGER,
+  address       TEXT    NOT NULL DEFAULT '',
+  agent         TEXT    NOT NULL DEFAULT ''
+) STRICT;
+CREATE UNIQUE INDEX session_secret ON session (secret_hash) WHERE secret_hash IS NOT NULL;
+CREATE INDEX session_user ON session (user_id, created_at) WHERE revoked_at IS NULL;
+CREATE INDEX session_expiry ON session (hard_expires);
+
+CREATE TABLE refresh_token (
+  -- Rotating: each is used once; a family is one sign-in.
+  hash          BLOB    PRIMARY KEY,
+  family_id     TEXT    NOT NULL,
+  session_id    TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+  user_id       TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  parent_hash   BLOB,
+  issued_at     INTEGER NOT NULL,
+  idle_expires  INTEGER NOT NULL,
+  hard_expires  INTEGER NOT NULL,
+  used_at       INTEGER,
+  revoked_at    INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_token_family ON refresh_token (family_id);
+CREATE INDEX refresh_token_session ON refresh_token (session_id);
+CREATE INDEX refresh_token_user ON refresh_token (user_id);
+CREATE INDEX refresh_token_parent ON refresh_token (parent_hash) WHERE parent_hash IS NOT NULL;
+CREATE INDEX refresh_token_expiry ON refresh_token (hard_expires);
+
+CREATE TABLE api_token (
+  -- Long-lived credentials of programs, with scopes.
+  id            TEXT    PRIMARY KEY CHECK (id GLOB 'tok_*'),
+  user_id       TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  name          TEXT    NOT NULL,
+  secret_hash   BLOB    NOT NULL UNIQUE,
+  created_at    INTEGER NOT NULL,
+  expires_at    INTEGER NOT NULL,
+  revoked_at    INTEGER,
+  last_used_at  INTEGER,
+  last_address  TEXT    NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX api_token_user ON api_token (user_id);
+
+CREATE TABLE api_token_scope (
+  token_id TEXT NOT NULL REFERENCES api_token (id) ON DELETE CASCADE,
+  scope    TEXT NOT NULL,
+  PRIMARY KEY (token_id, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE one_time_code (
+  -- Set-up, invitation, reset, pending second factor, socket tickets, identity provider state. The purpose is part of
+  -- the key, so that a code of one kind can never be redeemed as another.
+  purpose    TEXT    NOT NULL CHECK (purpose IN ('setup', 'invite', 'reset', 'mfa', 'oidc', 'socket', 'handoff')),
+  hash       BLOB    NOT NULL,
+  user_id    TEXT    REFERENCES user (id) ON DELETE CASCADE,
+  subject    TEXT    NOT NULL DEFAULT '',           -- what it opens: a workspace, a session
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_at    INTEGER,
+  PRIMARY KEY (purpose, hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX one_time_code_expiry ON one_time_code (expires_at);
+CREATE INDEX one_time_code_user ON one_time_code (user_id) WHERE user_id IS NOT NULL;
+
+CREATE TABLE signing_key (
+  -- Keys that sign our tokens; the private part is sealed under the master key.
+  kid            TEXT    PRIMARY KEY,               -- RFC 7638 thumbprint
+  kind           TEXT    NOT NULL CHECK (kind IN ('access', 'machine', 'audit')),
+  algorithm      TEXT    NOT NULL CHECK (algorithm IN ('EdDSA', 'RS512')),
+  state          TEXT    NOT NULL CHECK (state IN ('active', 'retiring')),
+  public_jwk     TEXT    NOT NULL,
+  sealed_private BLOB    NOT NULL,
+  created_at     INTEGER NOT NULL,
+  retire_at      INTEGER,                           -- when a retiring key is dropped
+  CHECK ((state = 'retiring') = (retire_at IS NOT NULL))
+) STRICT;
+CREATE UNIQUE INDEX signing_key_active ON signing_key (kind) WHERE state = 'active';
+
+CREATE TABLE sealed_secret (
+  -- Passwords of mail, LDAP and identity providers, TOTP seeds, git credentials.
+  name       TEXT    PRIMARY KEY,
+  sealed     BLOB    NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE organization (
+  -- A tree. A fresh installation has one node, `default`.
+  id           TEXT    PRIMARY KEY CHECK (id GLOB 'org_*'),
+  parent_id    TEXT    REFERENCES organization (id) ON DELETE RESTRICT,
+  name         TEXT    NOT NULL,
+  display_name TEXT    NOT NULL,
+  path         TEXT    NOT NULL UNIQUE,             -- names from the root, joined by /
+  created_at   INTEGER NOT NULL,
+  revision     INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX organization_parent ON organization (parent_id);
+
+CREATE TABLE organization_member (
+  organization_id TEXT    NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
+  user_id         TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  source          TEXT    NOT NULL DEFAULT 'local' CHECK (source IN ('local', 'oidc', 'ldap', 'request', 'apply')),
+  granted_by      TEXT,
+  granted_at      INTEGER NOT NULL,
+  reason          TEXT    NOT NULL DEFAULT '',
+  expires_at      INTEGER,
+  request_id      TEXT,
+  PRIMARY KEY (organization_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX organization_member_user ON organization_member (user_id);
+
+CREATE TABLE organization_role (
+  -- A custom role: a name for some actions.
+  organization_id TEXT    NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
+  name            TEXT    NOT NULL,
+  created_at      INTEGER NOT NULL,
+  PRIMARY KEY (organization_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE organization_role_action (
+  organization_id TEXT NOT NULL,
+  role            TEXT NOT NULL,
+  action          TEXT NOT NULL,                    -- a code of the policy table
+  PRIMARY KEY (organization_id, role, action),
+  FOREIGN KEY (organization_id, role) REFERENCES organization_role (organization_id, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE organization_role_assignment (
+  organization_id TEXT    NOT NULL,
+  role            TEXT    NOT NULL,
+  user_id         TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  source          TEXT    NOT NULL DEFAULT 'local' CHECK (source IN ('local', 'oidc', 'ldap', 'request', 'apply')),
+  granted_by      TEXT,
+  granted_at      INTEGER NOT NULL,
+  reason          TEXT    NOT NULL DEFAULT '',
+  expires_at      INTEGER,
+  request_id      TEXT,
+  PRIMARY KEY (organization_id, role, user_id),
+  FOREIGN KEY (organization_id, role) REFERENCES organization_role (organization_id, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX organization_role_assignment_user ON organization_role_assignment (user_id);
+
+CREATE TABLE system_grant (
+  -- The four platform rights; all four are what the API calls isAdmin.
+  user_id    TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  right      TEXT    NOT NULL CHECK (right IN ('manageSystem', 'manageUsers', 'monitorSystem', 'setPermissions')),
+  source     TEXT    NOT NULL DEFAULT 'local' CHECK (source IN ('local', 'oidc', 'ldap', 'request', 'apply')),
+  granted_by TEXT,
+  granted_at INTEGER NOT NULL,
+  reason     TEXT    NOT NULL DEFAULT '',
+  expires_at INTEGER,
+  request_id TEXT,
+  PRIMARY KEY (user_id, right)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "group" (
+  -- A team inside one organization: its namespace, its quota. Status and generations are desired state as for workspaces.
+  id                  TEXT    PRIMARY KEY CHECK (id GLOB 'grp_*'),
+  organization_id     TEXT    NOT NULL REFERENCES organization (id) ON DELETE RESTRICT,
+  name                TEXT    NOT NULL UNIQUE,
+  display_name        TEXT    NOT NULL,
+  description         TEXT    NOT NULL DEFAULT '',
+  namespace           TEXT    NOT NULL UNIQUE,
+  namespace_uid       TEXT,                         -- the cluster's own id of the namespace
+  status              TEXT    NOT NULL CHECK (status IN ('creating', 'active', 'failed', 'deleting')),
+  status_code         TEXT,                         -- why it is not active: stable code and words
+  status_message      TEXT,
+  generation          INTEGER NOT NULL DEFAULT 1,
+  observed_generation INTEGER NOT NULL DEFAULT 0,
+  owner_id            TEXT    NOT NULL REFERENCES user (id) ON DELETE RESTRICT,
+  private             INTEGER NOT NULL DEFAULT 1 CHECK (private IN (0, 1)),
+  private_members     INTEGER NOT NULL DEFAULT 1 CHECK (private_members IN (0, 1)),
+  purpose             TEXT    NOT NULL DEFAULT '',
+  ends_at             INTEGER,
+  quota_cpu_milli     INTEGER NOT NULL CHECK (quota_cpu_milli > 0),
+  quota_memory_bytes  INTEGER NOT NULL CHECK (quota_memory_bytes > 0),
+  quota_storage_bytes INTEGER NOT NULL CHECK (quota_storage_bytes > 0),
+  quota_workspaces    INTEGER NOT NULL CHECK (quota_workspaces > 0),
+  quota_extended      TEXT    NOT NULL DEFAULT '{}',
+  member_count        INTEGER NOT NULL DEFAULT 0 CHECK (member_count >= 0),  -- kept by triggers of membership
+  created_at          INTEGER NOT NULL,
+  updated_at          INTEGER NOT NULL,
+  revision            INTEGER NOT NULL DEFAULT 1,
+  attempts            INTEGER NOT NULL DEFAULT 0,   -- failed tries of the reconciler, for its back-off
+  next_attempt_at     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX group_organization ON "group" (organization_id);
+CREATE INDEX group_owner ON "group" (owner_id);
+CREATE INDEX group_unsettled ON "group" (status) WHERE status <> 'active';
+CREATE INDEX group_display_name ON "group" (display_name COLLATE NOCASE, id);
+
+CREATE TABLE membership (
+  group_id      TEXT    NOT NULL REFERENCES "group" (id) ON DELETE CASCADE,
+  user_id       TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  role          TEXT    NOT NULL CHECK (role IN ('member', 'admin')),
+  joined_at     INTEGER NOT NULL,
+  last_visit_at INTEGER,
+  source        TEXT    NOT NULL DEFAULT 'local' CHECK (source IN ('local', 'oidc', 'ldap', 'request', 'apply')),
+  granted_by    TEXT,
+  granted_at    INTEGER NOT NULL,
+  reason        TEXT    NOT NULL DEFAULT '',
+  expires_at    INTEGER,
+  request_id    TEXT,
+  PRIMARY KEY (group_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX membership_user ON membership (user_id, group_id);
+CREATE TRIGGER membership_added AFTER INSERT ON membership BEGIN
+  UPDATE "group" SET member_count = member_count + 1 WHERE id = new.group_id;
+END;
+CREATE TRIGGER membership_removed AFTER DELETE ON membership BEGIN
+  UPDATE "group" SET member_count = member_count - 1 WHERE id = old.group_id;
+END;
+
+CREATE TABLE share (
+  -- A user or a whole group may do something with one workspace or template.
+  holder_kind TEXT    NOT NULL CHECK (holder_kind IN ('user', 'group')),
+  holder_id   TEXT    NOT NULL,
+  object_kind TEXT    NOT NULL CHECK (object_kind IN ('workspace', 'template')),
+  object_id   TEXT    NOT NULL,
+  level       TEXT    NOT NULL CHECK (level IN ('read', 'use', 'run', 'configure', 'delete', 'setPermissions')),
+  source      TEXT    NOT NULL DEFAULT 'local' CHECK (source IN ('local', 'oidc', 'ldap', 'request', 'apply')),
+  granted_by  TEXT,
+  granted_at  INTEGER NOT NULL,
+  reason      TEXT    NOT NULL DEFAULT '',
+  expires_at  INTEGER,
+  request_id  TEXT,
+  PRIMARY KEY (object_kind, object_id, holder_kind, holder_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX share_holder ON share (holder_kind, holder_id);
+
+CREATE TABLE quota_change (
+  -- The history of a group's quota.
+  id            INTEGER PRIMARY KEY,
+  group_id      TEXT    NOT NULL REFERENCES "group" (id) ON DELETE CASCADE,
+  at            INTEGER NOT NULL,
+  changed_by    TEXT,
+  reason        TEXT    NOT NULL DEFAULT '',
+  cpu_milli     INTEGER NOT NULL,
+  memory_bytes  INTEGER NOT NULL,
+  storage_bytes INTEGER NOT NULL,
+  workspaces    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX quota_change_group ON quota_change (group_id, id);
+
+CREATE TABLE template (
+  -- A workspace recipe; what it holds lies in its versions.
+  id                  TEXT    PRIMARY KEY CHECK (id GLOB 'tpl_*'),
+  organization_id     TEXT    NOT NULL REFERENCES organization (id) ON DELETE RESTRICT,
+  name                TEXT    NOT NULL,
+  display_name        TEXT    NOT NULL,
+  description         TEXT    NOT NULL DEFAULT '',
+  icon                TEXT    NOT NULL DEFAULT 'layers',
+  builtin             TEXT    UNIQUE CHECK (builtin IN ('shell', 'image')),
+  active_version_id   TEXT    REFERENCES template_version (id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
+  deprecation_message TEXT,
+  created_at          INTEGER NOT NULL,
+  updated_at          INTEGER NOT NULL,
+  revision            INTEGER NOT NULL DEFAULT 1,
+  UNIQUE (organization_id, name)
+) STRICT;
+
+CREATE TABLE template_version (
+  -- Never changes once written.
+  id          TEXT    PRIMARY KEY CHECK (id GLOB 'tpv_*'),
+  template_id TEXT    NOT NULL REFERENCES template (id) ON DELETE CASCADE,
+  number      INTEGER NOT NULL,
+  recipe      TEXT    NOT NULL,                     -- JSON of domain::template::Recipe; read whole, never queried
+  created_at  INTEGER NOT NULL,
+  created_by  TEXT,
+  UNIQUE (template_id, number)
+) STRICT;
+CREATE TRIGGER template_version_frozen BEFORE UPDATE ON template_version BEGIN
+  SELECT RAISE(ABORT, 'a template version never changes');
+END;
+
+CREATE TABLE workspace (
+  -- Desired state. What is observed lies in workspace_status, so that observing never touches this row.
+  id                   TEXT    PRIMARY KEY CHECK (id GLOB 'ws_*'),
+  group_id             TEXT    NOT NULL REFERENCES "group" (id) ON DELETE RESTRICT,
+  owner_id             TEXT    NOT NULL REFERENCES user (id) ON DELETE RESTRICT,
+  name                 TEXT    NOT NULL,
+  description          TEXT    NOT NULL DEFAULT '',
+  template_version_id  TEXT    NOT NULL REFERENCES template_version (id) ON DELETE RESTRICT,
+  image                TEXT    NOT NULL,            -- what the API shows: an image, or `local:shell`
+  spec_format          INTEGER NOT NULL,            -- of the frozen spec
+  spec                 TEXT    NOT NULL,            -- JSON of domain::workspace::FrozenSpec; read whole, never queried
+  desired              TEXT    NOT NULL CHECK (desired IN ('running', 'stopped', 'deleted')),
+  generation           INTEGER NOT NULL DEFAULT 1,
+  run                  INTEGER NOT NULL DEFAULT 0,
+  cpu_milli            INTEGER NOT NULL CHECK (cpu_milli > 0),
+  memory_bytes         INTEGER NOT NULL CHECK (memory_bytes > 0),
+  disk_bytes           INTEGER NOT NULL CHECK (disk_bytes > 0),
+  extended             TEXT    NOT NULL DEFAULT '{}',
+  local_uid            INTEGER NOT NULL UNIQUE,     -- its uid on the local runtime; never shared, never reused
+  created_at           INTEGER NOT NULL,
+  updated_at           INTEGER NOT NULL,
+  started_at           INTEGER,                     -- when it was last asked to start
+  revision             INTEGER NOT NULL DEFAULT 1,
+  attempts             INTEGER NOT NULL DEFAULT 0,  -- failed tries of the reconciler, for its back-off
+  next_attempt_at      INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX workspace_name ON workspace (owner_id, name) WHERE desired <> 'deleted';
+CREATE INDEX workspace_group ON workspace (group_id, id);
+CREATE INDEX workspace_owner ON workspace (owner_id, id);
+CREATE INDEX workspace_template_version ON workspace (template_version_id);
+
+CREATE TABLE local_uid (
+  -- The next uid of the local runtime; only ever grows.
+  one  INTEGER PRIMARY KEY CHECK (one = 1),
+  next INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE workspace_status (
+  -- What the cluster last said. Written by the reconciler, unaudited.
+  workspace_id         TEXT    PRIMARY KEY REFERENCES workspace (id) ON DELETE CASCADE,
+  phase                TEXT    NOT NULL DEFAULT 'absent' CHECK (phase IN ('absent', 'creating', 'waiting', 'ready', 'failed', 'terminating')),
+  reason_code          TEXT,
+  reason_message       TEXT,
+  reason_remedy        TEXT,
+  since                INTEGER NOT NULL,
+  observed_generation  INTEGER NOT NULL DEFAULT 0,
+  observed_run         INTEGER NOT NULL DEFAULT 0,
+  applied_cpu_milli    INTEGER,
+  applied_memory_bytes INTEGER,
+  applied_disk_bytes   INTEGER,
+  components           TEXT    NOT NULL DEFAULT '[]',
+  CHECK ((reason_code IS NULL) = (reason_message IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE workspace_activity (
+  -- What counts as use. Unaudited.
+  workspace_id     TEXT    PRIMARY KEY REFERENCES workspace (id) ON DELETE CASCADE,
+  last_accessed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE workspace_event (
+  -- The timeline: at most 500 a workspace, 30 days. Unaudited.
+  id           INTEGER PRIMARY KEY,
+  workspace_id TEXT    NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+  at           INTEGER NOT NULL,
+  run          INTEGER NOT NULL,
+  kind         TEXT    NOT NULL CHECK (kind IN ('step', 'action', 'warning', 'error')),
+  code         TEXT    NOT NULL,
+  message      TEXT    NOT NULL,
+  actor_id     TEXT,
+  count        INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX workspace_event_workspace ON workspace_event (workspace_id, id);
+CREATE INDEX workspace_event_at ON workspace_event (at);
+
+CREATE TABLE resource_limit (
+  -- Caps of users and organizations; a group's amounts are its quota columns and nowhere else.
+  account_kind TEXT    NOT NULL CHECK (account_kind IN ('user', 'organization')),
+  account_id   TEXT    NOT NULL,
+  kind         TEXT    NOT NULL CHECK (kind IN ('cpu', 'memory', 'storage', 'pods')),
+  amount       INTEGER CHECK (amount >= 0),         -- NULL: no limit
+  PRIMARY KEY (account_kind, account_id, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idempotency (
+  -- Answers of creating requests by their Idempotency-Key, kept for a day. Unaudited.
+  user_id      TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  route        TEXT    NOT NULL,
+  key          TEXT    NOT NULL,
+  request_hash BLOB    NOT NULL,
+  status       INTEGER NOT NULL,
+  body         TEXT    NOT NULL,
+  created_at   INTEGER NOT NULL,
+  PRIMARY KEY (user_id, route, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_age ON idempotency (created_at);
+
+CREATE TABLE throttle (
+  -- Failed sign-ins by account, so that a restart does not forget an attack. Unaudited.
+  key         TEXT    PRIMARY KEY,
+  failures    INTEGER NOT NULL,
+  window_from INTEGER NOT NULL,
+  last_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_session (
+  hash         BLOB    PRIMARY KEY,
+  session_id   TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+  workspace_id TEXT    NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+  app          TEXT    NOT NULL,
+  host         TEXT    NOT NULL,
+  created_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX app_session_session ON app_session (session_id);
+CREATE INDEX app_session_workspace ON app_session (workspace_id);
+
+CREATE TABLE app_port (
+  port         INTEGER PRIMARY KEY,
+  workspace_id TEXT    NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+  app          TEXT    NOT NULL,
+  given_at     INTEGER NOT NULL,
+  UNIQUE (workspace_id, app)
+) STRICT;
+
+CREATE TABLE ssh_key (
+  user_id        TEXT    PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE,
+  public_key     TEXT    NOT NULL,
+  sealed_private BLOB    NOT NULL,
+  created_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE git_credential (
+  user_id    TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  host       TEXT    NOT NULL,
+  username   TEXT    NOT NULL,
+  sealed     BLOB    NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (user_id, host)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE request (
+  -- Somebody asks, somebody else decides.
+  id           TEXT    PRIMARY KEY CHECK (id GLOB 'req_*'),
+  kind         TEXT    NOT NULL CHECK (kind IN ('membership', 'invitation', 'resource', 'role', 'quota')),
+  requester_id TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  group_id     TEXT    REFERENCES "group" (id) ON DELETE CASCADE,
+  organization_id TEXT REFERENCES organization (id) ON DELETE CASCADE,
+  subject      TEXT    NOT NULL DEFAULT '',         -- the person or thing asked about
+  stage        INTEGER NOT NULL DEFAULT 0,
+  status       TEXT    NOT NULL CHECK (status IN ('open', 'accepted', 'denied', 'canceled', 'expired')),
+  reason       TEXT    NOT NULL DEFAULT '',
+  created_at   INTEGER NOT NULL,
+  updated_at   INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL,
+  decided_by   TEXT,
+  CHECK ((group_id IS NULL) <> (organization_id IS NULL))
+) STRICT;
+-- What makes two open requests equal.
+CREATE UNIQUE INDEX request_equal ON request (kind, coalesce(group_id, organization_id), subject, CASE kind WHEN 'invitation' THEN '' ELSE requester_id END) WHERE status = 'open';
+CREATE INDEX request_requester ON request (requester_id, id);
+CREATE INDEX request_group ON request (group_id, id);
+CREATE INDEX request_organization ON request (organization_id) WHERE organization_id IS NOT NULL;
+CREATE INDEX request_subject ON request (subject, id);
+
+CREATE TABLE custom_field (
+  object_kind TEXT    NOT NULL CHECK (object_kind IN ('group', 'user')),
+  name        TEXT    NOT NULL,
+  definition  TEXT    NOT NULL,
+  PRIMARY KEY (object_kind, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE custom_value (
+  object_kind TEXT NOT NULL,
+  group_id    TEXT NOT NULL REFERENCES "group" (id) ON DELETE CASCADE,
+  user_id     TEXT NOT NULL DEFAULT '',             -- empty: a value of the group itself
+  name        TEXT NOT NULL,
+  value       TEXT NOT NULL,
+  PRIMARY KEY (object_kind, group_id, user_id, name),
+  FOREIGN KEY (object_kind, name) REFERENCES custom_field (object_kind, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX custom_value_group ON custom_value (group_id);
+CREATE INDEX custom_value_field ON custom_value (object_kind, name);
+
+CREATE TABLE setting (
+  -- Run-time settings by registered key.
+  key        TEXT    PRIMARY KEY,
+  value      TEXT    NOT NULL,
+  updated_at INTEGER NOT NULL,
+  updated_by TEXT,
+  revision   INTEGER NOT NULL DEFAULT 1
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit_event (
+  -- Who did what to what, with what outcome: a keyed hash chain, append-only. It holds ids only; names are joined when
+  -- read, and what could name a person lies in audit_person.
+  seq         INTEGER PRIMARY KEY,                  -- gap-free
+  format      INTEGER NOT NULL,                     -- of the MAC; the first field under it
+  ts          INTEGER NOT NULL,
+  id          TEXT    NOT NULL UNIQUE CHECK (id GLOB 'audit_*'),
+  actor_kind  TEXT    NOT NULL CHECK (actor_kind IN ('user', 'service', 'machine', 'oidc', 'ldap', 'local-shell', 'system', 'anonymous')),
+  actor_id    TEXT,
+  session_id  TEXT,
+  token_id    TEXT,
+  action      TEXT    NOT NULL,
+  resource    TEXT    NOT NULL,                     -- kind:id
+  group_id    TEXT,
+  org_id      TEXT,
+  success     INTEGER NOT NULL CHECK (success IN (0, 1)),
+  error       TEXT,                                 -- stable words: denied:not_permitted
+  count       INTEGER NOT NULL DEFAULT 1,           -- identical refusals of one minute, folded
+  request_id  TEXT    NOT NULL,
+  details     TEXT    NOT NULL,                     -- canonical JSON: before and after of listed fields
+  person_hash BLOB,                                 -- commits to the side row: SHA-256(salt, text)
+  prev        BLOB    NOT NULL,
+  hash        BLOB    NOT NULL
+) STRICT;
+CREATE INDEX audit_event_ts ON audit_event (ts, seq);
+CREATE INDEX audit_event_actor ON audit_event (actor_id, seq);
+CREATE INDEX audit_event_action ON audit_event (action, seq);
+CREATE INDEX audit_event_resource ON audit_event (resource, seq);
+CREATE INDEX audit_event_request ON audit_event (request_id, seq);
+CREATE INDEX audit_event_failed ON audit_event (seq) WHERE success = 0;
+CREATE INDEX audit_event_group ON audit_event (group_id, seq) WHERE group_id IS NOT NULL;
+CREATE TRIGGER audit_event_append_only BEFORE UPDATE ON audit_event BEGIN
+  SELECT RAISE(ABORT, 'audit entries never change');
+END;
+-- A purge first raises the floor in its own transaction; nothing above the floor can be removed.
+CREATE TRIGGER audit_event_kept BEFORE DELETE ON audit_event
+WHEN old.seq > (SELECT coalesce(max(seq), 0) FROM audit_floor) BEGIN
+  SELECT RAISE(ABORT, 'audit entries are only removed by a purge');
+END;
+
+CREATE TABLE audit_person (
+  -- Address, agent, typed names, written reasons: what erasure removes. The chain commits to it by a salted hash.
+  seq     INTEGER PRIMARY KEY,
+  subject TEXT,                                     -- whose data it is
+  salt    BLOB    NOT NULL,
+  data    TEXT    NOT NULL                          -- JSON
+) STRICT;
+CREATE INDEX audit_person_subject ON audit_person (subject);
+
+CREATE TABLE audit_checkpoint (
+  -- A signed head of the chain: without it a cut tail looks like a quiet day.
+  seq       INTEGER PRIMARY KEY,
+  count     INTEGER NOT NULL,
+  hash      BLOB    NOT NULL,
+  ts        INTEGER NOT NULL,
+  kid       TEXT    NOT NULL,
+  signature BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE audit_floor (
+  -- Where a purge ended; verification begins here.
+  seq  INTEGER PRIMARY KEY,
+  hash BLOB    NOT NULL,
+  ts   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE inbox (
+  -- Notices for people.
+  id         TEXT    PRIMARY KEY CHECK (id GLOB 'ntc_*'),
+  user_id    TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  at         INTEGER NOT NULL,
+  code       TEXT    NOT NULL,
+  message    TEXT    NOT NULL,
+  link       TEXT    NOT NULL DEFAULT '',
+  read_at    INTEGER
+) STRICT;
+CREATE INDEX inbox_user ON inbox (user_id, id);
+
+CREATE TABLE outbox (
+  -- Mail and webhooks that wait to be sent; written in the transaction of the change.
+  id          INTEGER PRIMARY KEY,
+  kind        TEXT    NOT NULL CHECK (kind IN ('mail', 'webhook')),
+  user_id     TEXT    REFERENCES user (id) ON DELETE CASCADE,
+  payload     TEXT    NOT NULL,
+  created_at  INTEGER NOT NULL,
+  attempts    INTEGER NOT NULL DEFAULT 0,
+  next_at     INTEGER NOT NULL,
+  sent_at     INTEGER
+) STRICT;
+CREATE INDEX outbox_due ON outbox (next_at) WHERE sent_at IS NULL;
+CREATE INDEX outbox_user ON outbox (user_id) WHERE user_id IS NOT NULL;
+
+CREATE TABLE usage_sample (
+  -- Use over time, rolled up from minutes to hours to days. Unaudited.
+  period       TEXT    NOT NULL CHECK (period IN ('minute', 'hour', 'day')),
+  subject_kind TEXT    NOT NULL CHECK (subject_kind IN ('group', 'workspace', 'node')),
+  subject_id   TEXT    NOT NULL,
+  at           INTEGER NOT NULL,
+  cpu_milli    INTEGER,
+  memory_bytes INTEGER,
+  disk_bytes   INTEGER,
+  workspaces   INTEGER,
+  PRIMARY KEY (subject_kind, subject_id, period, at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_sample_age ON usage_sample (period, at);
+
+-- Substring search over people, groups, workspaces and templates; kept by triggers. Trigrams match nothing under three
+-- characters: such queries use the prefix indexes of the tables themselves.
+-- The kind is indexed too, so that looking for a group never walks the matches of a million people.
+CREATE VIRTUAL TABLE search USING fts5 (text, kind, id UNINDEXED, tokenize = 'trigram');
+CREATE TABLE search_row (
+  -- Finds the row of an object in the search index.
+  kind   TEXT    NOT NULL,
+  id     TEXT    NOT NULL,
+  row_id INTEGER NOT NULL,
+  PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER user_search_added AFTER INSERT ON user BEGIN
+  INSERT INTO search (text, kind, id) VALUES (new.username || ' ' || new.name || ' ' || new.email, 'user', new.id);
+  INSERT INTO search_row (kind, id, row_id) VALUES ('user', new.id, last_insert_rowid());
+END;
+CREATE TRIGGER user_search_changed AFTER UPDATE OF username, name, email ON user BEGIN
+  UPDATE search SET text = new.username || ' ' || new.name || ' ' || new.email
+  WHERE rowid = (SELECT row_id FROM search_row WHERE kind = 'user' AND id = new.id);
+END;
+CREATE TRIGGER group_search_added AFTER INSERT ON "group" BEGIN
+  INSERT INTO search (text, kind, id) VALUES (new.name || ' ' || new.display_name, 'group', new.id);
+  INSERT INTO search_row (kind, id, row_id) VALUES ('group', new.id, last_insert_rowid());
+END;
+CREATE TRIGGER group_search_changed AFTER UPDATE OF name, display_name ON "group" BEGIN
+  UPDATE search SET text = new.name || ' ' || new.display_name
+  WHERE rowid = (SELECT row_id FROM search_row WHERE kind = 'group' AND id = new.id);
+END;
+CREATE TRIGGER group_search_removed AFTER DELETE ON "group" BEGIN
+  DELETE FROM search WHERE rowid = (SELECT row_id FROM search_row WHERE kind = 'group' AND id = old.id);
+  DELETE FROM search_row WHERE kind = 'group' AND id = old.id;
+END;
+CREATE TRIGGER workspace_search_added AFTER INSERT ON workspace BEGIN
+  INSERT INTO search (text, kind, id) VALUES (new.name, 'workspace', new.id);
+  INSERT INTO search_row (kind, id, row_id) VALUES ('workspace', new.id, last_insert_rowid());
+END;
+CREATE TRIGGER workspace_search_changed AFTER UPDATE OF name ON workspace BEGIN
+  UPDATE search SET text = new.name WHERE rowid = (SELECT row_id FROM search_row WHERE kind = 'workspace' AND id = new.id);
+END;
+CREATE TRIGGER workspace_search_removed AFTER DELETE ON workspace BEGIN
+  DELETE FROM search WHERE rowid = (SELECT row_id FROM search_row WHERE kind = 'workspace' AND id = old.id);
+  DELETE FROM search_row WHERE kind = 'workspace' AND id = old.id;
+END;
