@@ -72,6 +72,7 @@ async fn route(agent: &Arc<Agent>, gate: &Gate, mut request: Request<Incoming>) 
         }
         (&Method::GET, "/v1/term") => terminal(agent, request),
         (&Method::GET, "/v1/term/sessions") => answer(StatusCode::OK, &json!(agent.sessions().list())),
+        (_, path) if path == "/v1/files" || path.starts_with("/v1/files/") => agent.files().answer(request).await,
         (&Method::DELETE, path) if path.starts_with("/v1/term/sessions/") => end_session(agent, path),
         (_, path) if path.starts_with("/v1/app/") || path.starts_with("/v1/port/") => agent.forwarder().forward(request).await,
         _ => refuse(StatusCode::NOT_FOUND, "not_found", "there is no such route"),

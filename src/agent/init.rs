@@ -21,12 +21,18 @@ use tokio::sync::{Semaphore, watch};
 /// How many connections the server may have at once: each open WebSocket of an app is one.
 const MOST_CONNECTIONS: usize = 2_048;
 
+/// How many threads wait for disks at once, and the stack of each in bytes: both count against the workspace's limits.
+const FILE_THREADS: usize = 8;
+const FILE_STACK: usize = 512 * 1024;
+
 /// How long clients are waited for, so that they hear why before the programs end.
 const FAREWELL: Duration = Duration::from_millis(300);
 
 /// Runs until the workspace ends. Reports on `status`, logs on standard error.
 pub fn run(order: AgentOrder, listener: OwnedFd, mut status: File) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(FILE_THREADS).thread_stack_size(FILE_STACK);
+    let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&mut status, "agent_failed", &format!("The agent could not start: {error}."), None),
     };
@@ -62,6 +68,8 @@ async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitC
     }
     let opened = (|| {
         let listener = UnixListener::from_std(listener.into())?;
+        // Writing a file past the limit of its length is an error then, and not the end of the workspace.
+        let _too_long = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
         Ok::<_, io::Error>((listener, signal(SignalKind::terminate())?, signal(SignalKind::child())?))
     })();
     let (listener, mut terminate, mut child) = match opened {

@@ -4,10 +4,12 @@
 //! passes the stop on. It runs as the same user as the programs beside it and is trusted accordingly: it holds public
 //! keys only, decides nothing about permissions, and what it reports is a hint.
 //!
-//! Deliberately absent: threads, name look-ups, files outside the workspace, and any connection out of the workspace.
+//! Deliberately absent: threads (but for the few that wait for disks), name look-ups, files outside the workspace, and
+//! any connection out of the workspace.
 
 pub mod apps;
 mod background;
+pub mod files;
 pub mod forward;
 pub mod hops;
 pub mod http;
@@ -23,6 +25,7 @@ pub mod socket;
 pub mod uplink;
 
 use crate::agent::apps::Apps;
+use crate::agent::files::Files;
 use crate::agent::forward::Forwarder;
 use crate::agent::program::Programs;
 use crate::agent::sessions::Sessions;
@@ -45,6 +48,7 @@ pub struct Agent {
     sessions: Arc<Sessions>,
     forwarder: Forwarder,
     apps: Arc<Apps>,
+    files: Arc<Files>,
     verifier: Mutex<TicketVerifier>,
     clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
@@ -65,6 +69,7 @@ impl Agent {
             sessions: Arc::new(Sessions::new(programs, Arc::clone(&clock))),
             forwarder: Forwarder::new(order, Arc::clone(&apps)),
             apps,
+            files: Files::new(&order.home, Arc::clone(&clock)),
             verifier: Mutex::new(verifier),
             clock,
             stop,
@@ -105,6 +110,10 @@ impl Agent {
     /// The apps of its recipe.
     pub fn apps(&self) -> &Apps {
         &self.apps
+    }
+
+    fn files(&self) -> Arc<Files> {
+        Arc::clone(&self.files)
     }
 
     /// Becomes `true` once the workspace is asked to stop.

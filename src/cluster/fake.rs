@@ -8,6 +8,7 @@
 use crate::agent::Agent;
 use crate::agent::program::EchoPrograms;
 use crate::clock::{Clock, Millis};
+use crate::cluster::fake_homes::Homes;
 use crate::cluster::{
     AgentTrust, ByteStream, Capacity, ClusterControl, ClusterError, ClusterHealth, ClusterView, Component, Desired, GroupSpec, LogLine,
     LogOptions, Metrics, NodeCapacity, Note, NoteKind, Observation, ObservedGroup, ObservedWorkspace, Phase, Reason, WorkspaceRef,
@@ -18,6 +19,7 @@ use crate::domain::id::{GroupId, WorkspaceId};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -73,13 +75,19 @@ struct State {
 /// The cluster in memory.
 pub struct FakeCluster {
     state: Mutex<State>,
+    homes: Homes,
     clock: Arc<dyn Clock>,
     changes: watch::Sender<u64>,
 }
 
 impl FakeCluster {
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), clock, changes: watch::Sender::new(0) })
+        Arc::new(Self { state: Mutex::default(), homes: Homes::new(), clock, changes: watch::Sender::new(0) })
+    }
+
+    /// Where the files of a workspace are.
+    pub fn home(&self, id: &WorkspaceId) -> PathBuf {
+        self.homes.of(id)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -160,7 +168,7 @@ impl FakeCluster {
             env: BTreeMap::new(),
             apps: Vec::new(),
             tools: BTreeMap::new(),
-            home: "/".to_owned(),
+            home: self.home(&workspace.spec.id).to_string_lossy().into_owned(),
             jwks: trust.jwks.clone(),
             issuer: trust.issuer.clone(),
             is_alone: false,
