@@ -15,12 +15,16 @@ trap 'rm -rf "$work"' EXIT
 preact=11.2.0 htm=3.1.1 signals=2.11.4 signals_core=1.14.5 xterm=6.0.0 fit=0.11.0 search=0.16.0 web_links=0.12.0 lucide=1.62.0 inter=5.3.0
 fonttools=4.60.1
 
-icons="activity arrow-big-up arrow-down arrow-up ban book-open box boxes check chevron-down
-chevron-left chevron-right chevron-up chevrons-up-down circle-alert circle-check circle-dashed circle-question-mark circle-stop circle-x
-coffee container copy cpu database download ellipsis eye eye-off file-text hexagon history house
-info key-round layers layout-grid link list list-checks lock lock-open log-out maximize-2 menu monitor moon
-notebook-pen play plus refresh-cw rotate-cw scroll-text search settings shield-check shield-off shield-user square-terminal
-sun sun-moon terminal text-wrap trash-2 triangle-alert user-check user-minus user-plus user-round users user-x wifi-off x"
+# Those that the home page shows at once, and those that are fetched after it: the first page is weighed.
+icons="book-open box boxes chevron-down circle-check circle-stop code-xml coffee container cpu database ellipsis
+file-text hexagon house layers layout-grid list list-checks menu notebook-pen play plus rotate-cw
+scroll-text search shield-check square-terminal terminal user-round users wifi-off"
+more_icons="activity app-window archive arrow-big-up arrow-down arrow-down-to-line arrow-up arrow-up-from-line ban check
+chevron-left chevron-right chevron-up chevrons-up-down circle-alert circle-dashed circle-question-mark
+circle-x copy corner-left-up download ethernet-port external-link eye eye-off file file-archive file-code
+file-image file-plus file-symlink folder folder-input folder-plus folder-up git-branch globe history info
+key-round link lock lock-open log-out maximize-2 monitor moon network pencil refresh-cw settings shield-off
+shield-user sun sun-moon text-wrap trash-2 triangle-alert upload user-check user-minus user-plus user-x x"
 
 fetch() { # NAME VERSION -> unpacked under $work/NAME
   mkdir -p "$work/$1"
@@ -64,9 +68,9 @@ font.flavor = 'woff2'
 font.save(sys.argv[2])
 PY
 
-python3 - "$target" "$work/lucide-static/icons" $icons <<'PY'
+python3 - "$target" "$work/lucide-static/icons" "$icons" "$more_icons" <<'PY'
 import re, sys
-target, source, *names = sys.argv[1:]
+target, source, first, more = sys.argv[1:]
 
 # xterm.js: 24-bit colours and search marks go through a style attribute; say the same through the object model.
 path = target + '/xterm.mjs'
@@ -75,13 +79,14 @@ before = '_addStyle(t,e){t.setAttribute("style",`${t.getAttribute("style")||""}$
 assert text.count(before) == 1, 'xterm.js changed: look at the patch again'
 open(path, 'w').write(text.replace(before, '_addStyle(t,e){t.style.cssText+=`${e};`}'))
 
-# The sprite: one symbol per icon, drawn with the colour of the text around it.
-symbols = []
-for name in sorted(set(names)):
-    svg = open(f'{source}/{name}.svg').read()
-    inner = re.search(r'<svg[^>]*>(.*)</svg>', svg, re.S).group(1)
-    symbols.append(f'<symbol id="{name}" viewBox="0 0 24 24">' + re.sub(r'\s*\n\s*', '', inner).replace(' />', '/>') + '</symbol>')
-open(target + '/icons.svg', 'w').write('<svg xmlns="http://www.w3.org/2000/svg">' + ''.join(symbols) + '</svg>\n')
+# The sprites: one symbol per icon, drawn with the colour of the text around it.
+for sheet, names in (('icons', first), ('icons-more', more)):
+    symbols = []
+    for name in sorted(set(names.split())):
+        svg = open(f'{source}/{name}.svg').read()
+        inner = re.search(r'<svg[^>]*>(.*)</svg>', svg, re.S).group(1)
+        symbols.append(f'<symbol id="{name}" viewBox="0 0 24 24">' + re.sub(r'\s*\n\s*', '', inner).replace(' />', '/>') + '</symbol>')
+    open(f'{target}/{sheet}.svg', 'w').write('<svg xmlns="http://www.w3.org/2000/svg">' + ''.join(symbols) + '</svg>\n')
 PY
 
 {
@@ -111,6 +116,7 @@ row() { # FILE PACKAGE VERSION LICENCE CHANGES
   row addon-search.mjs @xterm/addon-search $search MIT 'no'
   row addon-web-links.mjs @xterm/addon-web-links $web_links MIT 'no'
   row icons.svg lucide-static $lucide 'ISC, MIT' 'cut to the icons in use'
+  row icons-more.svg lucide-static $lucide 'ISC, MIT' 'cut to the icons in use'
   row inter.woff2 @fontsource-variable/inter $inter OFL-1.1 'cut to weights 400 to 600'
 } > "$target/VENDOR.md"
 ls -l "$target"

@@ -5,6 +5,7 @@ import { installation, me, recognise } from './lib/session.js';
 import { Dialogs, Toasts, Tooltip } from './components/floats.js';
 import { openKeys, openPalette, Shell } from './components/shell.js';
 import { Callout, FailedPage, Skeleton } from './components/places.js';
+import { loadIcons } from './icons.js';
 import { connection } from './lib/events.js';
 import { showClock } from './lib/format.js';
 import { hasFace, loadFace } from './theme.js';
@@ -58,6 +59,7 @@ function Page() {
   const [lost, setLost] = useState(false);
   useEffect(() => {
     setLost(false);
+    if (found && found.route.pattern !== '/') loadIcons('icons-more');
     if (found && !pages.has(found.route)) found.route.load().then((page) => { pages.set(found.route, page.default); setLoaded((count) => count + 1); }, () => setLost(true));
   }, [found?.route]);
   if (!found) return html`<${FailedPage} what="No such page" error=${{ status: 404, message: 'The address leads nowhere. It may have been cut off when it was copied.' }} />`;
@@ -74,13 +76,14 @@ function Offline() {
 }
 
 function App() {
-  useEffect(() => { if (ready.value && !hasFace()) requestAnimationFrame(() => setTimeout(loadFace, 60)); }, [ready.value]);
-  const bare = match(here.value.path)?.route.bare;
+  // What the first page can do without comes after it.
+  useEffect(() => { if (ready.value) requestAnimationFrame(() => setTimeout(() => { loadIcons('icons-more'); if (!hasFace()) loadFace(); }, 60)); }, [ready.value]);
+  const { bare = false, signedIn = !bare } = match(here.value.path)?.route || {};
   if (trouble.value) return html`<main><${FailedPage} what="Codex Web could not be reached" error=${trouble.value} again=${start} /></main>`;
   if (!ready.value) return null;
   const floats = html`<${Dialogs} /><${Toasts} /><${Tooltip} />`;
-  if (bare) return html`<${Page} />${floats}`;
-  if (!me.value) return null;
+  if (signedIn && !me.value) return null;
+  if (bare) return html`<${Fence}><${Page} /><//>${floats}`;
   return html`<${Shell}><${Fence}><${Offline} /><${Page} /><//><//>${floats}`;
 }
 
@@ -88,10 +91,10 @@ async function start() {
   trouble.value = null;
   try {
     const known = location.pathname === '/setup' ? false : await recognise();
-    const bare = match(location.pathname)?.route.bare;
+    const { bare = false, signedIn = !bare } = match(location.pathname)?.route || {};
     if (!known && installation.value.setupRequired && location.pathname !== '/setup') navigate('/setup', { replace: true });
-    else if (!known && !bare) navigate(signInAddress(), { replace: true });
-    else if (me.value?.mustChangePassword && !bare) navigate('/sign-in?change=1', { replace: true });
+    else if (!known && signedIn) navigate(signInAddress(), { replace: true });
+    else if (me.value?.mustChangePassword && signedIn) navigate('/sign-in?change=1', { replace: true });
     ready.value = true;
   } catch (error) {
     trouble.value = error;

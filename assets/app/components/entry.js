@@ -1,8 +1,10 @@
 /** The frame of the pages before a session: mark, title, one card, and the theme at the foot. */
-import { html, useState } from '../lib/html.js';
+import { html, loadStyle, useState } from '../lib/html.js';
 import { installation } from '../lib/session.js';
 import { setTheme, theme } from '../theme.js';
 import { Icon, Mark } from './basics.js';
+
+await loadStyle('/style/entry.css');
 
 /** @param {{title: string, under?: any, below?: any, wide?: boolean, children?: any}} props */
 export function Entry({ title, under, below, wide, children }) {

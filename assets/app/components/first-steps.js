@@ -1,5 +1,5 @@
 /** What stands on the home page on the first day: the next steps, and templates at one press. */
-import { html, useState } from '../lib/html.js';
+import { html, loadStyle, useState } from '../lib/html.js';
 import { freshKey, post } from '../lib/api.js';
 import { may } from '../lib/can.js';
 import { showSize } from '../lib/format.js';
@@ -10,6 +10,8 @@ import { me } from '../lib/session.js';
 import { Button, Icon } from './basics.js';
 import { Card } from './places.js';
 import { templateIcon, useTemplates } from './templates.js';
+
+await loadStyle('/style/steps.css');
 
 /** @param {{groups: any[] | undefined}} props what to do on the first day */
 export function FirstSteps({ groups }) {

@@ -2,7 +2,7 @@
 import { html, useId, useLayoutEffect, useRef, useState } from '../lib/html.js';
 import { Button, Icon } from './basics.js';
 
-/** @typedef {{text: string, icon?: string, run?: () => void, href?: string, refused?: string, danger?: boolean, line?: boolean, keyName?: string, hidden?: boolean, current?: boolean}} Item */
+/** @typedef {{text: string, icon?: string, run?: () => void, href?: string, target?: string, file?: string, refused?: string, danger?: boolean, line?: boolean, keyName?: string, hidden?: boolean, current?: boolean}} Item */
 
 /** @param {HTMLElement} menu @param {Element} button */
 function place(menu, button) {
@@ -44,6 +44,6 @@ export function Menu({ label, items, button, head, size }) {
 function Entry({ item, close }) {
   const inside = html`${item.icon && html`<${Icon} name=${item.icon} />`}<span>${item.text}${item.refused && html`<small>${item.refused}</small>`}</span>${item.keyName && html`<kbd>${item.keyName}</kbd>`}${item.current && html`<${Icon} name="check" class="right" label="chosen" />`}`;
   const shape = `item ${item.danger && !item.refused ? 'danger' : ''}`;
-  if (item.href && !item.refused) return html`<a class=${shape} role="menuitem" href=${item.href} onClick=${() => setTimeout(close)}>${inside}</a>`;
+  if (item.href && !item.refused) return html`<a class=${shape} role="menuitem" href=${item.href} target=${item.target} download=${item.file} onClick=${() => setTimeout(close)}>${inside}</a>`;
   return html`<button type="button" class=${shape} role="menuitem" aria-disabled=${item.refused ? 'true' : undefined} onClick=${() => { if (item.refused) return; close(); item.run?.(); }}>${inside}</button>`;
 }

@@ -1,7 +1,9 @@
 /** The steps of a start: done, now, to come, failed. */
-import { html } from '../lib/html.js';
+import { html, loadStyle } from '../lib/html.js';
 import { showDuration } from '../lib/format.js';
 import { Icon } from './basics.js';
+
+await loadStyle('/style/steps.css');
 
 /** @param {{steps: import('../lib/starts.js').Step[]}} props */
 export function Steps({ steps }) {

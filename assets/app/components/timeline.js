@@ -1,11 +1,13 @@
 /** What happened to a workspace, start by start, in words; what the cluster said is one press away. */
-import { html } from '../lib/html.js';
+import { html, loadStyle } from '../lib/html.js';
 import { plural, showClock, showDate, showDuration, showExact } from '../lib/format.js';
 import { useQuery } from '../lib/query.js';
 import { actorName, byRun, stepsOf, withReason } from '../lib/starts.js';
 import { Badge, Icon, Time } from './basics.js';
 import { Card, Empty, Loaded } from './places.js';
 import { Rail } from './workspace-overview.js';
+
+await loadStyle('/style/steps.css');
 
 const ICONS = /** @type {Record<string, [string, string]>} */ ({ step: ['circle-check', 'ok'], action: ['user-round', 'fg3'], warning: ['triangle-alert', 'warn'], error: ['circle-x', 'bad'] });
 

@@ -4,11 +4,12 @@
  */
 import { computed, signal } from './html.js';
 
-/** @typedef {{pattern: string, load: () => Promise<any>, bare?: boolean}} Route */
+/** @typedef {{pattern: string, load: () => Promise<any>, bare?: boolean, signedIn?: boolean}} Route bare: without the frame, and for anybody unless it is said that one must be signed in */
 
 export const here = signal({ path: location.pathname, search: location.search });
-/** Asked before leaving; a form with unsaved changes sets it. @type {{ask: (() => boolean) | null}} */
+/** Asked before leaving; a form with unsaved changes sets it. within: also before another query of the same page. @type {{ask: (() => boolean) | null, within?: boolean}} */
 export const guard = { ask: null };
+let shown = location.href;
 
 /** @type {Route[]} */
 let routes = [];
@@ -45,10 +46,13 @@ function decode(text) {
 export function navigate(address, how = {}) {
   const target = new URL(address, location.href);
   if (target.href === location.href && !how.replace) return;
-  if (target.pathname !== location.pathname && guard.ask && !guard.ask()) return;
+  if (stays(target)) return;
   history[how.replace ? 'replaceState' : 'pushState'](null, '', target.href);
   moved(how.keepScroll || target.pathname === here.peek().path);
 }
+
+/** Whether somebody would rather not lose what they typed. @param {{pathname: string, search: string}} target */
+const stays = (target) => Boolean(guard.ask && (target.pathname !== here.peek().path || (guard.within && target.search !== here.peek().search)) && !guard.ask());
 
 /** Sets or removes parameters of the address. @param {Record<string, string | number | null | undefined>} changes @param {{replace?: boolean}} [how] replace: no step of its own in the history */
 export function setQuery(changes, how = {}) {
@@ -64,16 +68,17 @@ export function setQuery(changes, how = {}) {
 /** @param {boolean} [keepScroll] */
 function moved(keepScroll) {
   const before = here.peek().path;
+  shown = location.href;
   here.value = { path: location.pathname, search: location.search };
   if (!keepScroll) scrollTo(0, 0);
   // Somebody who does not see the page must notice that it is another one: its heading takes the focus.
   if (before !== location.pathname && before.split('/')[1] !== location.pathname.split('/')[1]) setTimeout(() => document.querySelector('main')?.focus({ preventScroll: true }), 0);
 }
 
-/** Where to sign in, and come back from. */
+/** Where to sign in, and come back from; what an address has behind its # stays behind it, so that no server reads it. */
 export function signInAddress() {
   const now = location.pathname + location.search;
-  return now === '/' || now.startsWith('/sign-in') || now.startsWith('/setup') ? '/sign-in' : `/sign-in?next=${encodeURIComponent(now)}`;
+  return now === '/' || now.startsWith('/sign-in') || now.startsWith('/setup') ? '/sign-in' : `/sign-in?next=${encodeURIComponent(now)}${location.hash}`;
 }
 
 /** A path of ours from the address bar; anything else becomes the home page. @param {string | null} text */
@@ -92,7 +97,7 @@ function ownLink(event) {
 
 export function startRouter() {
   history.scrollRestoration = 'auto';
-  addEventListener('popstate', () => moved(true));
+  addEventListener('popstate', () => { if (stays(location)) history.pushState(null, '', shown); else moved(true); });
   document.addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = ownLink(event);

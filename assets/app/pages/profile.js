@@ -1,4 +1,4 @@
-/** Profile: who I am, my password, where I am signed in, and what I may do. */
+/** Profile: who I am, here and at git servers, my password, where I am signed in, and what I may do. */
 import { html } from '../lib/html.js';
 import { del, patch, post } from '../lib/api.js';
 import { browserOf } from '../lib/agent.js';
@@ -10,6 +10,8 @@ import { refresh, useQuery } from '../lib/query.js';
 import { installation, me, signOut } from '../lib/session.js';
 import { Avatar, Badge, Button, Icon, Id, Time } from '../components/basics.js';
 import { confirm } from '../components/dialog.js';
+import { GitCredentials } from '../components/git-credentials.js';
+import { SshKey } from '../components/ssh-key.js';
 import { PasswordField, TextField } from '../components/fields.js';
 import { Card, Facts, FormProblem, Loaded, PageHead, usePage } from '../components/places.js';
 import { SaveBar } from '../components/settings-parts.js';
@@ -19,7 +21,7 @@ export default function Profile() {
   const user = me.value;
   if (!user) return null;
   return html`<div class="page"><${PageHead} title=${called(user)} lead=${html`<${Avatar} of=${user} size="s40" />`} facts=${html`<span>${user.username}</span><${Id} id=${user.id} />`} beside=${user.isAdmin && html`<${Badge} kind="accent">Platform admin<//>`} />
-    <div class="cols"><div class="stack"><${Details} /><${Password} /><${Sessions} /></div><aside><${Card} title="Account"><div class="card-body"><${Facts} rows=${[['User name', html`<span class="mono">${user.username}</span>`], ['Role', user.isAdmin ? 'Platform admin' : 'Member'], ['Since', showDate(user.createdAt)]]} /></div><//><${MyGroups} /></aside></div></div>`;
+    <div class="cols"><div class="stack"><${Details} /><${SshKey} /><${GitCredentials} /><${Password} /><${Sessions} /></div><aside><${Card} title="Account"><div class="card-body"><${Facts} rows=${[['User name', html`<span class="mono">${user.username}</span>`], ['Role', user.isAdmin ? 'Platform admin' : 'Member'], ['Since', showDate(user.createdAt)]]} /></div><//><${MyGroups} /></aside></div></div>`;
 }
 
 function Details() {

@@ -1,5 +1,5 @@
 /** The first visit: the one-time code from the terminal makes the first administrator. */
-import { html, useEffect, useState } from '../lib/html.js';
+import { html, loadStyle, useEffect, useState } from '../lib/html.js';
 import { get, post } from '../lib/api.js';
 import { useForm } from '../lib/form.js';
 import { navigate } from '../lib/router.js';
@@ -9,6 +9,8 @@ import { Button, Icon } from '../components/basics.js';
 import { Entry } from '../components/entry.js';
 import { PasswordField, TextField } from '../components/fields.js';
 import { Callout, FormProblem, usePage } from '../components/places.js';
+
+await loadStyle('/style/steps.css');
 
 export default function SetUp() {
   usePage([{ text: 'Set up' }]);

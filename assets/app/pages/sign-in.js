@@ -12,7 +12,7 @@ import { Callout, FormProblem, usePage } from '../components/places.js';
 
 export default function SignIn() {
   const [change, setChange] = useState(/** @type {{current: string} | null} */ (null));
-  const next = safeNext(query.value.get('next'));
+  const next = safeNext(query.value.get('next')) + location.hash;
   useEffect(() => {
     if (me.value && !me.value.mustChangePassword && !change) navigate(next, { replace: true });
   }, [me.value]);
