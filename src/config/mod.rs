@@ -15,6 +15,7 @@ pub mod value;
 pub use layers::{Problem, Source};
 pub use network::Network;
 
+use crate::domain::egress::{Entry, Mode, Policy, Upstream};
 use crate::transport::Origin;
 use layers::Layers;
 use registry::{DefaultValue, KEYS, Key, When};
@@ -120,6 +121,8 @@ pub struct Runtime {
     pub default_image: String,
     pub break_glass: bool,
     pub password_min_length: usize,
+    /// `workspaces.egress` and `workspaces.egress_allow`.
+    pub egress: Policy,
     pub log_level: String,
 }
 
@@ -130,6 +133,9 @@ pub struct Config {
     pub data: Data,
     pub limits: Limits,
     pub allow_unconfined: bool,
+    pub egress_proxy: Option<Upstream>,
+    /// What is reached without the proxy.
+    pub egress_direct: Vec<Entry>,
     /// `log.format = json`.
     pub log_json: bool,
     /// Where sockets of workspaces lie: short, private, empty after a reboot.
@@ -184,6 +190,8 @@ impl Config {
             data: Data { synchronous_full: get.text("data.synchronous") != "normal", readers: get.count("data.readers"), dir: dir.clone() },
             limits: Limits { rate: get.on("limits.rate"), requests_per_second: get.count("limits.requests_per_second") },
             allow_unconfined: get.on("workspaces.allow_unconfined"),
+            egress_proxy: Upstream::parse(get.text("workspaces.egress_proxy")).ok(),
+            egress_direct: get.targets("workspaces.egress_direct"),
             log_json: get.text("log.format") == "json",
             run_dir: run_dir(surroundings, &dir),
             file,
@@ -217,6 +225,10 @@ impl Config {
             default_image: get.text("workspaces.default_image").to_owned(),
             break_glass: get.on("workspaces.break_glass"),
             password_min_length: get.count("auth.password_min_length"),
+            egress: Policy {
+                mode: Mode::parse(get.text("workspaces.egress")).unwrap_or(Mode::None),
+                allow: get.targets("workspaces.egress_allow"),
+            },
             log_level: get.text("log.level").to_owned(),
         }
     }
@@ -243,6 +255,10 @@ impl Values<'_> {
 
     fn list(&self, path: &str) -> &[String] {
         if let Some(Value::List(items)) = self.get(path) { items } else { &[] }
+    }
+
+    fn targets(&self, path: &str) -> Vec<Entry> {
+        self.list(path).iter().filter_map(|text| Entry::parse(text).ok()).collect()
     }
 
     fn on(&self, path: &str) -> bool {
@@ -355,6 +371,10 @@ fn check_together(config: &Config, problems: &mut Vec<Problem>) {
             ));
         }
         _ => {}
+    }
+    if set("workspaces.egress_direct") && !set("workspaces.egress_proxy") {
+        let message = "workspaces.egress_direct: says what goes round workspaces.egress_proxy, which is not set";
+        problems.push(Problem::new(place("workspaces.egress_direct"), message));
     }
 }
 

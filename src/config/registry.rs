@@ -6,6 +6,7 @@
 //! setting that is accepted and ignored is a lie.
 
 use super::value::Kind;
+use crate::domain::egress::Mode as EgressMode;
 use crate::domain::spelling::distance;
 
 /// When a change of a setting takes effect.
@@ -77,8 +78,12 @@ const fn example(key: Key, example: &'static str) -> Key {
     Key { example: Some(example), ..key }
 }
 
+const fn secret(key: Key) -> Key {
+    Key { secret: true, ..key }
+}
+
 use DefaultValue::{Machine, Text, Unset};
-use Kind::{Address, Bool, Count, Networks, Origin, Path, Word};
+use Kind::{Address, Bool, Count, Networks, Origin, Path, Proxy, Targets, Word};
 
 /// THE TABLE, in the order in which it is shown.
 #[rustfmt::skip]
@@ -116,6 +121,16 @@ pub static KEYS: &[Key] = &[
         "Whether a platform administrator may enter somebody else's workspace with a written reason."),
     start("workspaces", "allow_unconfined", Bool, Text("off"),
         "Run workspaces without a sandbox where the machine offers none. Only for a throw-away machine with one person on it."),
+    runtime("workspaces", "egress", Word(&EgressMode::WORDS), Text("open"),
+        "What workspaces may reach. open: everything but private networks and this machine. allowlist: what egress_allow names. none: nothing."),
+    example(runtime("workspaces", "egress_allow", Targets, Unset,
+        "Names, *.names, addresses and networks, each with :port or without, that workspaces may reach; private addresses are reached only so."),
+        "[\"git.example.org\", \"*.example.net:443\", \"10.1.0.0/16\"]"),
+    secret(example(start("workspaces", "egress_proxy", Proxy, Unset,
+        "The HTTP proxy through which workspaces reach the outside; it then looks the names up."), "http://proxy.example.org:3128")),
+    example(start("workspaces", "egress_direct", Targets, Unset,
+        "What workspaces reach without egress_proxy, written like egress_allow; it opens nothing by itself."),
+        "[\"*.corp.example\", \"10.0.0.0/8\"]"),
 
     runtime("auth", "password_min_length", Count { min: 8, max: 128 }, Text("12"),
         "Fewest characters of a new password."),

@@ -202,3 +202,50 @@ fn sockets_lie_where_the_machine_keeps_them() {
     assert_eq!(run_dir(&surroundings(dir.path()), data), Path::new("/data/run"));
     assert_eq!(run_dir(&Surroundings { root: true, ..surroundings(dir.path()) }, data), Path::new("/run/codex-web"));
 }
+
+#[test]
+fn what_workspaces_reach_is_read_from_every_layer_and_the_proxy_is_never_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join(FILE_NAME),
+        "[workspaces]\negress = \"allowlist\"\negress_allow = [\"example.org\", \"10.0.0.0/8:22\"]\negress_proxy = \"file:proxy\"\n",
+    )
+    .unwrap();
+    std::fs::write(dir.path().join("proxy"), "http://ada:sesame@proxy.example.org:3128\n").unwrap();
+    let surroundings = with(dir.path(), &[("CODEX_WEB_WORKSPACES__EGRESS_DIRECT", "*.corp.example, 10.0.0.0/8")]);
+    let config = Config::load(&surroundings, &data_flag(dir.path())).unwrap();
+    let egress = config.runtime(&BTreeMap::new()).egress;
+    assert_eq!((egress.mode, egress.allow.len(), config.egress_direct.len()), (Mode::Allowlist, 2, 2));
+    let proxy = config.egress_proxy.clone().unwrap();
+    assert_eq!(proxy.credentials, Some(("ada".to_owned(), "sesame".to_owned())));
+    let shown = format!(
+        "{:?} {:?} {:?}",
+        print::rows(&config.effective(&BTreeMap::new())),
+        print::items(&config.effective(&BTreeMap::new())),
+        proxy
+    );
+    assert!(!shown.contains("sesame"), "{shown}");
+    let stored = BTreeMap::from([("workspaces.egress_allow".to_owned(), Json::from(vec!["other.example"]))]);
+    assert_eq!(config.runtime(&stored).egress.allow.len(), 2, "the file pins it");
+}
+
+#[test]
+fn a_mistake_in_what_workspaces_reach_is_named_and_a_secret_is_not_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let variables = [
+        ("CODEX_WEB_WORKSPACES__EGRESS", "closed"),
+        ("CODEX_WEB_WORKSPACES__EGRESS_ALLOW", "0.0.0.0/0"),
+        ("CODEX_WEB_WORKSPACES__EGRESS_PROXY", "https://ada:sesame@proxy"),
+        ("CODEX_WEB_WORKSPACES__EGRESS_DIRECT", "10.0.0.0/8"),
+    ];
+    let text = problems(&with(dir.path(), &variables), &data_flag(dir.path()));
+    for part in [
+        "open or allowlist or none",
+        "it would open every address",
+        "egress_proxy: the value is not valid",
+        "goes round workspaces.egress_proxy",
+    ] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    assert!(!text.contains("sesame"), "{text}");
+}

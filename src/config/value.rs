@@ -5,6 +5,7 @@
 //! wherever it is written.
 
 use super::network::Network;
+use crate::domain::egress::{Entry, Upstream};
 use crate::transport::Origin;
 use serde_json::Value as Json;
 
@@ -25,6 +26,10 @@ pub enum Kind {
     Path,
     /// Addresses and networks (`10.0.0.0/8`), in a list or separated by commas.
     Networks,
+    /// What workspaces may reach (`example.org`, `*.example.org:443`, `10.0.0.0/8`), in a list or separated by commas.
+    Targets,
+    /// An HTTP proxy.
+    Proxy,
     /// Any printable text up to `max` bytes.
     Text { max: usize },
 }
@@ -50,6 +55,8 @@ impl Kind {
             Self::Origin => "an address without a path, like https://codex.example.org".into(),
             Self::Path => "a path".into(),
             Self::Networks => "addresses or networks, like 127.0.0.1 or 10.0.0.0/24".into(),
+            Self::Targets => "names, *.names, addresses or networks, each with :port or without".into(),
+            Self::Proxy => "a proxy, like http://proxy.example.org:3128 or http://user:password@10.0.0.1:3128".into(),
             Self::Text { max } => format!("printable text of 1 to {max} bytes"),
         }
     }
@@ -64,7 +71,7 @@ impl Kind {
                 _ => Err(self.expected(text)),
             },
             Self::Count { .. } => text.parse().map_err(|_| self.expected(text)).and_then(|number| self.count(number)),
-            Self::Networks => Self::networks(split_list(text)),
+            Self::Networks | Self::Targets => self.list(split_list(text)),
             _ => self.text(text),
         }
     }
@@ -76,9 +83,9 @@ impl Kind {
             (Self::Count { .. }, Json::Number(number)) => {
                 number.as_i64().ok_or_else(|| self.expected(&number.to_string())).and_then(|n| self.count(n))
             }
-            (Self::Networks, Json::Array(items)) => {
+            (Self::Networks | Self::Targets, Json::Array(items)) => {
                 let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-                Self::networks(texts.ok_or_else(|| self.expected(&json.to_string()))?)
+                self.list(texts.ok_or_else(|| self.expected(&json.to_string()))?)
             }
             (_, Json::String(text)) => self.parse(text),
             (_, other) => Err(self.expected(&other.to_string())),
@@ -97,9 +104,12 @@ impl Kind {
         }
     }
 
-    fn networks(texts: Vec<String>) -> Result<Value, String> {
+    fn list(self, texts: Vec<String>) -> Result<Value, String> {
         for text in &texts {
-            Network::parse(text)?;
+            match self {
+                Self::Targets => Entry::parse(text).map(drop)?,
+                _ => Network::parse(text).map(drop)?,
+            }
         }
         Ok(Value::List(texts))
     }
@@ -109,9 +119,10 @@ impl Kind {
             Self::Word(words) => words.contains(&text),
             Self::Address => text.parse::<std::net::SocketAddr>().is_ok(),
             Self::Origin => return Origin::parse(text).map(|origin| Value::Text(origin.to_string())),
+            Self::Proxy => return Upstream::parse(text).map(|_| Value::Text(text.to_owned())),
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::Text { max } => !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control),
-            Self::Bool | Self::Count { .. } | Self::Networks => false,
+            Self::Bool | Self::Count { .. } | Self::Networks | Self::Targets => false,
         };
         if good { Ok(Value::Text(text.to_owned())) } else { Err(self.expected(text)) }
     }

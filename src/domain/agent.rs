@@ -8,6 +8,10 @@ use crate::domain::id::WorkspaceId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Where programs of a workspace without a network find the proxy to the outside; the port that proxies of this kind have
+/// by custom.
+pub const EGRESS_PORT: u16 = 3128;
+
 /// What one run of an agent is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,6 +39,9 @@ pub struct AgentOrder {
     pub is_alone: bool,
     /// How long programs have between SIGTERM and SIGKILL, in milliseconds.
     pub grace_milliseconds: u64,
+    /// The loopback port on which the agent offers the way out; `None` where programs have a network of their own.
+    #[serde(default)]
+    pub egress_port: Option<u16>,
 }
 
 /// What the launcher and the agent say while they start, one JSON object a line.

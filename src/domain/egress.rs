@@ -12,10 +12,12 @@
 mod address;
 mod entry;
 mod target;
+mod upstream;
 
 pub use address::{Class, class};
 pub use entry::Entry;
 pub use target::{Host, Target};
+pub use upstream::Upstream;
 
 use std::fmt;
 use std::net::IpAddr;
