@@ -5,6 +5,7 @@
 
 pub mod agents;
 mod bridge;
+pub mod egress;
 pub mod git;
 mod git_ledger;
 pub mod logs;

@@ -10,6 +10,7 @@ pub mod audit_file;
 pub mod backup;
 pub mod dashboard;
 pub mod doors;
+pub mod egress;
 pub mod git_credentials;
 pub mod git_requests;
 pub mod group_create;
