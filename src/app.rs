@@ -4,15 +4,18 @@
 //! self-test and integrity checks come after it.
 
 pub mod background;
+pub mod egress;
 pub mod listen;
 pub mod setup_file;
 
 use crate::clock::{Clock, DAY, Entropy};
 use crate::cluster::{Cluster, ClusterView};
 use crate::config::Config;
+use crate::domain::egress::Policy;
 use crate::error::{Error, Result};
 use crate::events::{Bus, Cut, CutReason};
 use crate::gateway::Gateway;
+use crate::gateway::egress::Egress;
 use crate::http::edge::{self, Call, Channel};
 use crate::http::handler::Reply;
 use crate::http::limiter::Limiter;
@@ -36,6 +39,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
+use tokio::sync::watch;
 
 /// Where in its life the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub struct App {
     pub typed_names: TypedNames,
     pub view: Arc<dyn ClusterView>,
     pub gateway: Gateway,
+    /// What workspaces reach outside.
+    pub egress: Arc<Egress>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub router: Router,
@@ -109,6 +115,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Makes the cluster; absent for command lines without a server, which change desired state only.
     pub cluster: Option<Arc<dyn Cluster>>,
+    /// What workspaces may reach: the cluster looks at it, and building the application puts the settings in force.
+    pub egress: watch::Sender<Arc<Policy>>,
     /// Keep the data directory's lock as long as the application lives.
     pub lock: Option<DataLock>,
 }
@@ -145,7 +153,7 @@ pub struct Application {
 impl Application {
     /// Opens the database and the keys and wires everything; listens on nothing and starts no background work.
     pub fn build(parts: Parts) -> Result<Self> {
-        let Parts { config, transport, clock, entropy, cluster, lock } = parts;
+        let Parts { config, transport, clock, entropy, cluster, egress: rules, lock } = parts;
         let monotonic_start = Instant::now();
         let master = open_master_key(&config.data.dir, entropy.as_ref())?;
         let mut start = [0_u8; 4];
@@ -166,14 +174,15 @@ impl Application {
         let issuer = format!("codex-web:{}", db.read_blocking(installation::find)?.id);
         let keys = Keys::open(&db, issuer, sealer, clock.as_ref(), entropy.as_ref())?;
         let runtime = config.runtime(&db.read_blocking(settings::all)?);
-        let rules = Rules {
+        rules.send_replace(Arc::new(runtime.egress));
+        let ops_rules = Rules {
             namespace_prefix: crate::domain::names::DEFAULT_NAMESPACE_PREFIX.to_owned(),
             default_image: Some(runtime.default_image.clone()).filter(|i| !i.is_empty()),
             runs_containers: false,
             password_min_length: runtime.password_min_length,
             break_glass: runtime.break_glass,
         };
-        let ops = Ops { db, bus, rules: Arc::new(rules) };
+        let ops = Ops { db, bus, rules: Arc::new(ops_rules) };
         let throttle = SignInThrottle::new(Arc::clone(&clock));
         throttle.restore(ops.db.read_blocking(|read| throttles::list(read, read.now().plus(-DAY)))?);
         let view: Arc<dyn ClusterView> = match &cluster {
@@ -183,6 +192,7 @@ impl Application {
         let gateway = Gateway::new(ops.clone(), Arc::clone(&view), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy));
         let app = App {
             gateway,
+            egress: Arc::new(Egress::new(egress::parts(rules, &config, &clock, &ops))),
             limiter: Limiter::new(&config.limits),
             passwords: Passwords::new(GateLimits::for_cores(config.server.workers), Arc::clone(&entropy)),
             throttle,

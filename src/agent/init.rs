@@ -2,6 +2,7 @@
 //! the end ends everything that is left.
 
 use crate::agent::Agent;
+use crate::agent::egress;
 use crate::agent::program::StartError;
 use crate::agent::pty::{Children, PtyPrograms};
 use crate::clock::SystemClock;
@@ -82,6 +83,13 @@ async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitC
     };
     let mut stopping = agent.stopping();
     tokio::spawn(accept(listener, Arc::clone(&agent)));
+    if let Some(port) = order.egress_port {
+        // Before anything can ask for it.
+        match egress::listen(port).await {
+            Ok(listener) => drop(tokio::spawn(egress::serve(listener, Arc::new(agent.uplink().clone())))),
+            Err(error) => log(&format!("the proxy to the outside could not listen on port {port}: {error}")),
+        }
+    }
     say(status, &StartEvent::Ready);
     log(&format!("the agent runs (run {}, {})", order.run, order.argv.join(" ")));
     loop {

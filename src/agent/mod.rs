@@ -5,10 +5,11 @@
 //! keys only, decides nothing about permissions, and what it reports is a hint.
 //!
 //! Deliberately absent: threads (but for the few that wait for disks), name look-ups, files outside the workspace, and
-//! any connection out of the workspace.
+//! any connection out of the workspace but through the server.
 
 pub mod apps;
 mod background;
+pub mod egress;
 pub mod files;
 pub mod forward;
 pub mod hops;

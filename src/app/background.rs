@@ -2,6 +2,7 @@
 
 use super::Application;
 use crate::cluster::ClusterControl;
+use crate::gateway::egress::EgressTunnels;
 use crate::gateway::uplink::Services;
 use crate::gateway::uplink::keeper::Keeper;
 use crate::reconcile::Reconciler;
@@ -39,8 +40,9 @@ pub fn start(application: &Application) -> Background {
         forget_idle_callers: Arc::new(move || limited.limiter.tidy()),
     };
     tasks.push(tokio::spawn(upkeep::run(upkeep, stopped.clone())));
-    let keeper = Keeper::new(app.gateway.clone(), Services::default());
+    let keeper = Keeper::new(app.gateway.clone(), Services::default().tunnels(Arc::new(EgressTunnels(Arc::clone(&app.egress)))));
     tasks.push(tokio::spawn(keeper.run(stopped.clone())));
+    tasks.push(tokio::spawn(super::egress::follow(Arc::clone(&app), stopped.clone())));
     if let Some(cluster) = &application.cluster {
         let control: Arc<dyn ClusterControl> = Arc::clone(cluster) as _;
         let reconciler = Reconciler::new(app.ops.clone(), control, Arc::clone(&app.clock), app.keys.machine());

@@ -18,12 +18,14 @@ use crate::transport::tls::Certificate;
 use crate::transport::{self, Encryption, Machine, Transport};
 use rustix::fs::{StatVfs, statfs, statvfs};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 const MIB: u64 = 1024 * 1024;
 /// Below this the server refuses changes before SQLite has to.
@@ -171,6 +173,7 @@ fn self_test(config: &Config) -> Result<Json, Failure> {
     let folder = std::env::temp_dir().join(format!("codex-web-doctor-{}", std::process::id()));
     let mut options = LocalOptions::new(folder.join("data"), folder.join("run"), Arc::new(SystemClock));
     options.allow_unconfined = config.allow_unconfined;
+    options.egress = watch::channel(Arc::new(config.runtime(&BTreeMap::new()).egress)).1;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tested = runtime.block_on(async {
         DirBuilder::new().recursive(true).mode(0o711).create(folder.join("data"))?;

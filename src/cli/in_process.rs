@@ -36,6 +36,7 @@ impl InProcess {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             cluster: None,
+            egress: tokio::sync::watch::Sender::default(),
             lock: Some(lock),
         };
         // Inside the runtime: some parts start tasks of their own.

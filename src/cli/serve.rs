@@ -15,6 +15,7 @@ use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::cluster::Cluster;
 use crate::cluster::local::{LocalCluster, LocalOptions};
 use crate::config::Config;
+use crate::domain::egress::Policy;
 use crate::ops::{Origin, setup};
 use crate::telemetry;
 use crate::transport::tls::Certificate;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How often the certificate's files are looked at.
 const CERTIFICATE_TICK: Duration = Duration::from_secs(10);
@@ -39,8 +41,11 @@ pub fn run(context: &Context) -> Outcome {
     let listen = network.local_addr()?;
     let transport = decide(&config.server, listen, &Machine::read()).map_err(Failure::usage)?;
     let certificate = load_certificate(&config, &transport)?;
+    // The settings table is not open yet; what it adds is put in force before the first workspace starts.
+    let egress = watch::Sender::new(Arc::new(config.runtime(&BTreeMap::new()).egress));
     let parts = Parts {
-        cluster: Some(local_cluster(&config)?),
+        cluster: Some(local_cluster(&config, egress.subscribe())?),
+        egress,
         config: Arc::new(config),
         transport,
         clock: Arc::new(SystemClock),
@@ -106,9 +111,10 @@ fn load_certificate(config: &Config, transport: &Transport) -> Result<Option<Arc
     }
 }
 
-fn local_cluster(config: &Config) -> Result<Arc<dyn Cluster>, Failure> {
+fn local_cluster(config: &Config, egress: watch::Receiver<Arc<Policy>>) -> Result<Arc<dyn Cluster>, Failure> {
     let mut options = LocalOptions::new(config.data.dir.clone(), config.run_dir.clone(), Arc::new(SystemClock));
     options.allow_unconfined = config.allow_unconfined;
+    options.egress = egress;
     let started = LocalCluster::start(options);
     let cluster = started
         .map_err(|error| Failure::failed(format!("The local runtime cannot be started in {}: {error}.", config.run_dir.display())))?;

@@ -173,6 +173,7 @@ impl FakeCluster {
             issuer: trust.issuer.clone(),
             is_alone: false,
             grace_milliseconds: 0,
+            egress_port: None,
         };
         // Tests of the reconciler alone pass no keys; their workspaces run, but nobody can connect.
         workspace.agent = Agent::new(&order, Box::new(EchoPrograms), Arc::clone(&self.clock)).ok();
@@ -392,7 +393,13 @@ impl ClusterView for FakeCluster {
     fn health(&self) -> BoxFuture<'_, ClusterHealth> {
         Box::pin(async move {
             let healthy = !self.state().faults.unreachable;
-            ClusterHealth { healthy, kind: "local", summary: "a cluster in memory".to_owned(), ..ClusterHealth::default() }
+            ClusterHealth {
+                healthy,
+                kind: "local",
+                summary: "a cluster in memory".to_owned(),
+                governs_egress: true,
+                ..ClusterHealth::default()
+            }
         })
     }
 }

@@ -217,6 +217,8 @@ pub struct ClusterHealth {
     pub warnings: Vec<String>,
     /// The escape checks of the sandbox self-test, where there is one: name, and whether it was blocked.
     pub checks: Vec<(String, bool)>,
+    /// Whether what workspaces reach outside goes through this server, and so is judged and counted.
+    pub governs_egress: bool,
 }
 
 /// A connection to a workspace's agent.

@@ -10,6 +10,7 @@ pub mod control;
 pub mod cookies;
 pub mod dashboard;
 pub mod edge;
+pub mod egress;
 pub mod events;
 pub mod fields;
 pub mod groups;

@@ -9,8 +9,8 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, audit, auth, control, dashboard, events, groups, health, jwks, logs, members, openapi, own_git, own_profile, own_sessions,
-    search, setup, templates, terminal, users, whoami, workspaces,
+    access, audit, auth, control, dashboard, egress, events, groups, health, jwks, logs, members, openapi, own_git, own_profile,
+    own_sessions, search, setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -385,6 +385,9 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/workspaces/{workspace}/metrics", Access::Action(A::ViewWorkspaceMetrics), to!(workspaces::usage))
         .says("What it uses now.")
         .gives(200, AnswerDoc::Json(schema_of::<InUseView>)),
+    Route::get("/api/workspaces/{workspace}/egress", Access::Action(A::ViewWorkspaceEgress), to!(egress::show))
+        .says("What it may reach outside, what it reached, and what it was refused.")
+        .gives(200, AnswerDoc::Json(schema_of::<egress::EgressView>)),
     Route::get("/api/workspaces/{workspace}/logs", Access::Action(A::ViewWorkspaceLogs), to!(logs::read))
         .says("Its log: each line a time and a text.")
         .asks(LOGS)

@@ -18,7 +18,7 @@ pub use crate::store::workspaces::Workspace;
 use crate::store::{Page, Read, Tx, actors, pool};
 
 /// What can be done to a workspace, in the order in which `can` lists it.
-pub const ACTIONS: [Action; 9] = [
+pub const ACTIONS: [Action; 10] = [
     Action::ViewWorkspace,
     Action::StartWorkspace,
     Action::StopWorkspace,
@@ -28,6 +28,7 @@ pub const ACTIONS: [Action; 9] = [
     Action::OpenTerminal,
     Action::ViewWorkspaceLogs,
     Action::ViewWorkspaceMetrics,
+    Action::ViewWorkspaceEgress,
 ];
 
 /// A workspace in a list, with the actions that the caller may take on it.

@@ -28,7 +28,7 @@ actions! {
     // Templates and workspaces
     ListTemplates, ListOwnWorkspaces, ListGroupWorkspaces, ListAllWorkspaces, CreateWorkspace, ViewWorkspace,
     StartWorkspace, StopWorkspace, RestartWorkspace, UpdateWorkspace, DeleteWorkspace, AdminDeleteWorkspace,
-    SyncWorkspace, ViewWorkspaceLogs, ViewWorkspaceMetrics, OpenTerminal,
+    SyncWorkspace, ViewWorkspaceLogs, ViewWorkspaceMetrics, ViewWorkspaceEgress, OpenTerminal,
     // The platform
     ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, UpdateSystemSettings, ViewClusterCapacity,
     UpdatePricing, ViewDetailedHealth, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,

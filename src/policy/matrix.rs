@@ -274,6 +274,12 @@ pub const fn row(action: Action) -> Row {
             reason: ReasonRule::Never,
             ..workspace("view_workspace_metrics", "see the metrics of this workspace", Share::Read)
         },
+        // Where somebody's programs go tells as much as their log.
+        A::ViewWorkspaceEgress => Row {
+            platform: MONITOR,
+            reason: ReasonRule::Never,
+            ..workspace("view_workspace_egress", "see what this workspace reaches", Share::Use)
+        },
         // D5: looking is not entering. Group admins see and stop; only the owner and those it is shared with go in.
         A::OpenTerminal => Row {
             platform: &[],

@@ -161,6 +161,7 @@ impl Harness {
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
             cluster: Some(cluster.clone() as Arc<dyn Cluster>),
+            egress: tokio::sync::watch::Sender::default(),
             lock: None,
         })
         .unwrap();

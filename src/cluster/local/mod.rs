@@ -5,11 +5,13 @@
 //! otherwise. Workspaces end with the server, whatever ends it, and come back by reconciliation with their files.
 //!
 //! One long-lived thread starts and watches everything: the kernel ties a launcher's life to the thread that started
-//! it. The server never opens a socket, log or file that a workspace can replace. Deliberately absent: images (there
-//! is nothing here to run them), and outbound network (the sandbox has a network namespace with loopback only).
+//! it. The server never opens a socket, log or file that a workspace can replace. In tier `full` the sandbox has a network
+//! namespace with loopback only, and what goes out goes through a proxy of the agent to the server (`gateway::egress`).
+//! Deliberately absent: images, because there is nothing here to run them.
 
 mod control;
 mod control_group;
+mod egress;
 mod enter;
 mod home;
 mod kernel;
@@ -34,6 +36,7 @@ use crate::clock::Clock;
 use crate::cluster::local::home::{Folders, folder};
 use crate::cluster::local::state::{Shared, Target};
 use crate::cluster::local::supervise::supervise;
+use crate::domain::egress::Policy;
 use crate::domain::id::WorkspaceId;
 use std::io;
 use std::path::PathBuf;
@@ -62,6 +65,9 @@ pub struct LocalOptions {
     pub tools: Vec<PathBuf>,
     /// How long programs have between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// What workspaces may reach. Where the network is the host's own nobody can hold them to it, so anything but
+    /// `open` ends and refuses them there.
+    pub egress: watch::Receiver<Arc<Policy>>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -76,6 +82,7 @@ impl LocalOptions {
             only_tier: None,
             tools: Vec::new(),
             grace: Duration::from_secs(5),
+            egress: watch::channel(Arc::default()).1,
             clock,
         }
     }

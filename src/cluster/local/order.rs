@@ -3,11 +3,12 @@
 
 use crate::cluster::Recipe;
 use crate::cluster::local::control_group::Groups;
+use crate::cluster::local::egress;
 use crate::cluster::local::root::{HOME, RUNTIME_DIR};
 use crate::cluster::local::self_test::{Verdict, process_limits};
 use crate::cluster::local::spec::{Inside, Order, SandboxSpec, Tier};
 use crate::cluster::local::state::{Shared, Start};
-use crate::domain::agent::AgentOrder;
+use crate::domain::agent::{AgentOrder, EGRESS_PORT};
 use crate::domain::id::WorkspaceId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,7 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
         issuer: start.trust.issuer.clone(),
         is_alone: tier == Tier::Full || uid.is_some(),
         grace_milliseconds: u64::try_from(shared.options.grace.as_millis()).unwrap_or(5_000),
+        egress_port: (tier == Tier::Full).then_some(EGRESS_PORT),
     };
     Order::Enter(Box::new(SandboxSpec {
         tier,
@@ -67,6 +69,9 @@ fn environment(start: &Start, home: &Path, tmp: &Path, shell: &str, tier: Tier) 
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let defaults = [("PATH", PATH), ("LANG", "C.UTF-8"), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("SHELL", shell)];
     let mut env: BTreeMap<String, String> = defaults.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if tier == Tier::Full {
+        env.extend(egress::variables());
+    }
     env.extend(start.spec.env.clone());
     // These describe the sandbox itself, so a template cannot change them.
     let runtime = if tier == Tier::Full { RUNTIME_DIR.to_owned() } else { text(tmp) };

@@ -7,11 +7,13 @@
 use crate::cluster::Size;
 use crate::cluster::local::LocalOptions;
 use crate::cluster::local::control_group::Host;
+use crate::cluster::local::egress;
 use crate::cluster::local::home::folder;
 use crate::cluster::local::probe::FULL_ONLY;
 use crate::cluster::local::spawn::{Voices, launch};
 use crate::cluster::local::spec::{Inside, Limits, Order, ProbeResult, Probes, SandboxSpec, Tier};
 use crate::domain::agent::StartEvent;
+use crate::domain::egress::Mode;
 use rustix::fs::{AtFlags, CWD};
 use rustix::process::{Gid, Uid};
 use std::fs;
@@ -186,7 +188,7 @@ impl Verdict {
     }
 
     /// What is limited or not isolated, one sentence each, with the remedy.
-    pub fn warnings(&self, is_root: bool) -> Vec<String> {
+    pub fn warnings(&self, is_root: bool, mode: Mode) -> Vec<String> {
         let mut warnings = self.refused.clone();
         match self.tier {
             Some(Tier::Full) => {}
@@ -200,6 +202,7 @@ impl Verdict {
                 "Run the server as root or allow user namespaces; on a throw-away machine for one person, set workspaces.allow_unconfined.".to_owned(),
             ),
         }
+        warnings.extend(self.tier.and_then(|tier| egress::warning(tier, mode)));
         if !self.limits.limits("memory") {
             warnings.push("Memory limits are best effort: usage is watched every second, and each process has a heap limit. Give the server a control group of its own (systemd: Delegate=yes) for exact limits.".to_owned());
         }

@@ -1,6 +1,7 @@
 //! One task per workspace that brings it where it should be: starts it, watches it, stops it, removes it.
 
 use crate::cluster::agent_client;
+use crate::cluster::local::egress;
 use crate::cluster::local::order;
 use crate::cluster::local::process_table;
 use crate::cluster::local::self_test::Verdict;
@@ -92,6 +93,9 @@ async fn run(shared: &Arc<Shared>, start: &Arc<Start>, target: &mut watch::Recei
         shared.fail(id, run, reason("sandbox_unavailable", words.trim(), Some(remedy)));
         return;
     };
+    if let Some(why) = egress::ungoverned(shared, tier) {
+        return shared.fail(id, run, why);
+    }
     match begin(shared, start, tier, &verdict).await {
         Ok((live, launched, voices)) => watch(Run { shared, start, live, launched, voices }, target).await,
         Err(why) => shared.fail(id, run, why),
@@ -199,7 +203,10 @@ async fn watch(mut run: Run<'_>, target: &mut watch::Receiver<Target>) {
                 }
             },
             () = until(progress.deadline) => overdue(&run, &mut progress),
-            _ = ticks.tick() => check_memory(&run, &mut progress).await,
+            _ = ticks.tick() => {
+                check_egress(&run, &mut progress);
+                check_memory(&run, &mut progress).await;
+            }
         }
     };
     let again = progress.is_stopping;
@@ -293,6 +300,17 @@ fn overdue(run: &Run<'_>, progress: &mut Progress) {
 fn kill(run: &Run<'_>) {
     run.live.groups.kill();
     run.launched.signal(Signal::KILL);
+}
+
+/// A policy that came later holds for what runs already.
+fn check_egress(run: &Run<'_>, progress: &mut Progress) {
+    if let Some(why) = egress::ungoverned(run.shared, run.live.tier)
+        && progress.why.is_none()
+        && !progress.is_stopping
+    {
+        progress.why = Some(why);
+        kill(run);
+    }
 }
 
 async fn check_memory(run: &Run<'_>, progress: &mut Progress) {

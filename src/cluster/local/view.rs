@@ -1,7 +1,9 @@
 //! The reading half of the trait: logs, numbers, connections, and how the walls stand.
 
 use crate::clock::SECOND;
+use crate::cluster::local::egress;
 use crate::cluster::local::home::used_bytes;
+use crate::cluster::local::spec::Tier;
 use crate::cluster::local::state::{Live, Shared};
 use crate::cluster::local::{LocalCluster, process_table};
 use crate::cluster::{
@@ -141,12 +143,14 @@ impl ClusterView for LocalCluster {
             let Some(verdict) = verdict else {
                 return ClusterHealth { healthy: true, kind: "local", summary: super::TESTING.to_owned(), ..ClusterHealth::default() };
             };
+            let mode = self.shared.options.egress.borrow().mode;
             ClusterHealth {
-                healthy: verdict.tier.is_some(),
+                healthy: verdict.tier.is_some_and(|tier| egress::can_hold(tier, mode)),
                 kind: "local",
                 summary: verdict.summary(self.shared.is_root),
-                warnings: verdict.warnings(self.shared.is_root),
+                warnings: verdict.warnings(self.shared.is_root, mode),
                 checks: verdict.checks.clone(),
+                governs_egress: verdict.tier == Some(Tier::Full),
             }
         })
     }
