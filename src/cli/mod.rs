@@ -6,6 +6,7 @@
 
 pub mod agent;
 mod announce;
+mod apps;
 pub mod arguments;
 mod audit;
 mod backup;
@@ -73,6 +74,7 @@ fn dispatch(parsed: Arguments, surroundings: Surroundings, output: &mut Output<'
         Some(Command::Config(command)) => config::run(&command, &context, output),
         Some(Command::Completions { shell }) => completions::run(shell, output),
         Some(Command::Openapi) => openapi::run(output),
+        Some(Command::Apps(command)) => apps::run(&command, &context, output),
         Some(Command::Doctor) => doctor::run(&context, output),
         Some(Command::Healthcheck) => healthcheck::run(&context, output),
         Some(Command::SetupCode) => setup_code::run(&context.application(Presence::MayBeNew)?, output),

@@ -61,10 +61,11 @@ pub struct FrozenSpec {
     pub apps: Vec<App>,
 }
 
-/// A template that every installation is born with.
+/// A template that every installation has. A newer program brings newer versions of them; workspaces keep theirs.
 pub struct Builtin {
-    /// The word in the `builtin` column.
-    pub word: &'static str,
+    /// The word in the `builtin` column, for the two that the program itself refers to.
+    pub word: Option<&'static str>,
+    /// Unique among all templates. A name that begins with `local:` is also what the API takes in place of an image.
     pub name: &'static str,
     pub display_name: &'static str,
     pub description: &'static str,
@@ -74,10 +75,10 @@ pub struct Builtin {
     pub recipe: &'static str,
 }
 
-/// The local shell, and the bare image.
-pub const BUILTIN: [Builtin; 2] = [
+/// The local shell, the bare image, and the editors.
+pub const BUILTIN: [Builtin; 4] = [
     Builtin {
-        word: "shell",
+        word: Some("shell"),
         name: LOCAL_SHELL,
         display_name: "Shell",
         description: "A terminal with the programs of this server, in a sandbox with its own files.",
@@ -85,25 +86,55 @@ pub const BUILTIN: [Builtin; 2] = [
         recipe: r#"{"recipe":{"kind":"local","argv":["bash","-l"]},"defaultSize":{"cpuMilli":2000,"memoryBytes":4294967296,"diskBytes":21474836480}}"#,
     },
     Builtin {
-        word: "image",
+        word: Some("image"),
         name: "image",
         display_name: "Container image",
         description: "Any container image. It needs a cluster that runs containers.",
         icon: "layers",
         recipe: r#"{"recipe":null,"defaultSize":{"cpuMilli":2000,"memoryBytes":4294967296,"diskBytes":21474836480}}"#,
     },
+    Builtin {
+        word: None,
+        name: "local:code-server",
+        display_name: "VS Code in the browser",
+        description: "The editor with its own terminal, search and extensions (code-server), and a shell beside it.",
+        icon: "code",
+        recipe: include_str!("builtin/code-server.json"),
+    },
+    Builtin {
+        word: None,
+        name: "local:jupyterlab",
+        display_name: "JupyterLab",
+        description: "Notebooks with Python, and a shell beside them.",
+        icon: "notebook-pen",
+        recipe: include_str!("builtin/jupyterlab.json"),
+    },
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::app::check_all;
 
     #[test]
-    fn the_built_in_recipes_can_be_read() {
+    fn the_built_in_recipes_keep_the_rules() {
         for builtin in BUILTIN {
             let recipe: TemplateRecipe = serde_json::from_str(builtin.recipe).unwrap();
-            assert_eq!(recipe.recipe.is_some(), builtin.word == "shell");
+            assert_eq!(recipe.recipe.is_some(), builtin.name.starts_with("local:"), "{}", builtin.name);
             assert_eq!(recipe.default_size.cpu_milli, 2_000);
+            assert_eq!(check_all(&recipe.apps), Ok(()), "{}", builtin.name);
+            assert!(recipe.apps.iter().all(|app| app.requires.is_some() && !app.hint.is_empty()));
+        }
+    }
+
+    #[test]
+    fn files_that_an_app_brings_are_what_their_readers_understand() {
+        for builtin in BUILTIN {
+            let recipe: TemplateRecipe = serde_json::from_str(builtin.recipe).unwrap();
+            for file in recipe.apps.iter().flat_map(|app| &app.files).filter(|file| !file.path.ends_with(".yaml")) {
+                let settings: serde_json::Value = serde_json::from_str(&file.text).unwrap();
+                assert!(settings.is_object(), "{}", file.path);
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What only the command line may ask for, on the control socket or in process: set-up codes, keys, backups, and the
-//! audit log as a file. On the network these routes do not exist.
+//! What only the command line may ask for, on the control socket or in process: set-up codes, keys, backups, the
+//! record of installed apps, and the audit log as a file. On the network these routes do not exist.
 
 use super::auth::secret;
 use super::fields::{boolean, raw_text, text};
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::identity::password::PASSWORD_BYTES_MAX;
 use crate::ops::audit_file::{self, Format};
 use crate::ops::backup::{self, Places};
+use crate::ops::installed_apps::{self, AppVersion};
 use crate::ops::shell::{self, NewAccount};
 use crate::ops::signing_keys;
 use bytes::Bytes;
@@ -99,6 +100,28 @@ pub async fn create_backup(request: Request) -> Result<Reply> {
     let folder = places.backups();
     let (name, manifest) = backup::take(&app.ops, &request.caller, places, with_keys, Arc::clone(&app.clock)).await?;
     Reply::created(&json!({"name": name, "path": folder.join(&name).to_string_lossy(), "manifest": manifest}))
+}
+
+/// `POST /control/apps/installed {name, version, digest}`: before the files take their place.
+pub async fn installed(request: Request) -> Result<Reply> {
+    let app = app_version(&request)?;
+    installed_apps::installed(&request.app.ops, &request.caller, app).await?;
+    Ok(Reply::none())
+}
+
+/// `POST /control/apps/removed {name, version, digest}`: before the files are removed.
+pub async fn removed(request: Request) -> Result<Reply> {
+    let app = app_version(&request)?;
+    installed_apps::removed(&request.app.ops, &request.caller, app).await?;
+    Ok(Reply::none())
+}
+
+fn app_version(request: &Request) -> Result<AppVersion> {
+    let mut fields = request.fields()?;
+    let name = fields.required("name", raw_text(32));
+    let version = fields.required("version", raw_text(64));
+    let digest = fields.required("digest", raw_text(64));
+    fields.build(|| Some(AppVersion { name: name?, version: version?, digest: digest? }))
 }
 
 /// `POST /control/restored {createdAt, upTo}`: after a backup was put in place, before anybody is served from it.

@@ -337,6 +337,12 @@ pub const ROUTES: &[Route] = &[
     Route::post("/control/backups", Access::CommandLine(A::CreateBackup), to!(control::create_backup))
         .says("A backup.")
         .gives(201, AnswerDoc::Nothing),
+    Route::post("/control/apps/installed", Access::CommandLine(A::InstallApp), to!(control::installed))
+        .says("A workspace app is put in place.")
+        .gives(204, AnswerDoc::Nothing),
+    Route::post("/control/apps/removed", Access::CommandLine(A::RemoveApp), to!(control::removed))
+        .says("A workspace app is removed.")
+        .gives(204, AnswerDoc::Nothing),
     Route::post("/control/restored", Access::CommandLine(A::RestoreBackup), to!(control::restored)).says("A backup was put in place."),
     Route::post("/control/audit/export", Access::CommandLine(A::ViewAuditLog), to!(control::export_audit)).says("The audit log as a file."),
     Route::get("/api/templates", Access::Action(A::ListTemplates), to!(templates::list))

@@ -18,6 +18,7 @@ pub mod group_state;
 pub mod groups;
 pub mod health;
 pub mod idempotency;
+pub mod installed_apps;
 pub mod invitation;
 pub mod members;
 pub mod new_session;

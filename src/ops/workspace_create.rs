@@ -107,7 +107,7 @@ fn draft(read: &Read<'_>, principal: &Principal, rules: &Rules, new: &NewWorkspa
         return Err(Error::Taken(Taken::WorkspaceName));
     }
     let row_size = resolve(&new.resources, new.tier, Some(template.default_size()));
-    let image = recipe.image();
+    let image = shown(&template, &recipe);
     let spec = FrozenSpec { recipe, env: template.recipe.env.clone(), apps: template.recipe.apps.clone() };
     Ok(Draft { permit, home, owner, template, spec, image, row_size })
 }
@@ -140,11 +140,16 @@ fn recipe(read: &Read<'_>, rules: &Rules, new: &NewWorkspace) -> Result<(Templat
     }
     match (template.recipe.recipe.clone(), image) {
         (Some(recipe), None) => Ok((template, recipe)),
-        (Some(recipe), Some(image)) if recipe.image() == image => Ok((template, recipe)),
+        (Some(recipe), Some(image)) if shown(&template, &recipe) == image => Ok((template, recipe)),
         (Some(_), Some(_)) => Err(Error::field("image", "conflict", "This template brings its own image; leave the field out.")),
         (None, Some(reference)) => Ok((template, Recipe::Image { reference })),
         (None, None) => Err(Error::field("image", "required", "This template needs an image.")),
     }
+}
+
+/// What the API shows as the image: programs of the host have the name of their built-in template.
+fn shown(template: &Template, recipe: &Recipe) -> String {
+    if template.is_local() && template.name.starts_with("local:") { template.name.clone() } else { recipe.image() }
 }
 
 fn nothing_named() -> Error {

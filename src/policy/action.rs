@@ -32,6 +32,7 @@ actions! {
     // The platform
     ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, UpdateSystemSettings, ViewClusterCapacity,
     UpdatePricing, ViewDetailedHealth, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,
+    InstallApp, RemoveApp,
     // The server's own work
     RecordGroupState, RecordWorkspaceState, UseSshKey, UseGitCredential,
 }

@@ -311,6 +311,8 @@ pub const fn row(action: Action) -> Row {
         A::RotateKeys => Row { step_up: true, system: true, ..system("rotate_keys", "rotate signing keys", SYSTEM) },
         A::CreateBackup => Row { step_up: true, system: true, ..system("create_backup", "make a backup", SYSTEM) },
         A::RestoreBackup => Row { system: true, ..system("restore_backup", "restore a backup", &[]) },
+        A::InstallApp => Row { system: true, ..system("install_app", "install workspace apps", &[]) },
+        A::RemoveApp => Row { system: true, ..system("remove_app", "remove workspace apps", &[]) },
         A::UpgradeSchema => Row { system: true, ..system("upgrade_schema", "upgrade the database", &[]) },
 
         A::RecordGroupState => {

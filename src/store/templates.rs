@@ -15,7 +15,7 @@ pub struct Template {
     pub display_name: String,
     pub description: String,
     pub icon: String,
-    /// `shell` or `image` for the two that every installation is born with.
+    /// `shell` or `image` for the two that the program itself refers to.
     pub builtin: Option<String>,
     pub deprecation_message: Option<String>,
     pub version_id: TemplateVersionId,
@@ -76,7 +76,7 @@ pub fn find_builtin(read: &Read<'_>, word: &str) -> Result<Option<Template>> {
     read.row(&format!("{SELECT} WHERE t.builtin = ?1"), [word], template)?.map(whole).transpose()
 }
 
-/// The built-in template of this name (`local:shell`).
+/// The built-in template of this name (`local:shell`). No other template may have a name that begins like this.
 pub fn find_builtin_named(read: &Read<'_>, name: &str) -> Result<Option<Template>> {
-    read.row(&format!("{SELECT} WHERE t.builtin IS NOT NULL AND t.name = ?1"), [name], template)?.map(whole).transpose()
+    read.row(&format!("{SELECT} WHERE t.name GLOB 'local:*' AND t.name = ?1"), [name], template)?.map(whole).transpose()
 }

@@ -6,8 +6,9 @@
 use super::open::APPLICATION_ID;
 use crate::clock::{Clock, Entropy};
 use crate::domain::id::{OrganizationId, TemplateId, TemplateVersionId};
+use crate::domain::template::{BUILTIN, Builtin};
 use crate::error::{Error, Result};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::Path;
 
 /// The schema in words and SQL.
@@ -71,6 +72,7 @@ pub fn upgrade(connection: &mut Connection, path: &Path, clock: &dyn Clock, entr
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
     if version == 0 && tables == 0 {
         create(connection, clock, entropy)?;
+        furnish(connection, clock, entropy)?;
         return Ok(true);
     }
     if application != APPLICATION_ID {
@@ -85,6 +87,7 @@ pub fn upgrade(connection: &mut Connection, path: &Path, clock: &dyn Clock, entr
     if version < VERSION {
         run_steps(connection, path, version, clock, STEPS)?;
     }
+    furnish(connection, clock, entropy)?;
     Ok(false)
 }
 
@@ -115,7 +118,7 @@ fn create(connection: &mut Connection, clock: &dyn Clock, entropy: &dyn Entropy)
     Ok(())
 }
 
-/// The rows of a new installation: its identity, the first organization, the built-in templates.
+/// The rows of a new installation: its identity and the first organization.
 fn born_with(connection: &Connection, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<()> {
     let now = clock.now();
     let mut bytes = [0_u8; 16];
@@ -128,17 +131,49 @@ fn born_with(connection: &Connection, clock: &dyn Clock, entropy: &dyn Entropy) 
         "INSERT INTO organization (id, parent_id, name, display_name, path, created_at) VALUES (?1, NULL, 'default', 'Default', 'default', ?2)",
         params![organization.as_str(), now.0],
     )?;
-    for builtin in crate::domain::template::BUILTIN {
-        let (template, version) = (TemplateId::fresh(now, entropy), TemplateVersionId::fresh(now, entropy));
-        connection.execute(
-            "INSERT INTO template (id, organization_id, name, display_name, description, icon, builtin, active_version_id, created_at, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
-            params![template.as_str(), organization.as_str(), builtin.name, builtin.display_name, builtin.description, builtin.icon, builtin.word, version.as_str(), now.0],
-        )?;
-        connection.execute(
-            "INSERT INTO template_version (id, template_id, number, recipe, created_at) VALUES (?1, ?2, 1, ?3, ?4)",
-            params![version.as_str(), template.as_str(), builtin.recipe, now.0],
-        )?;
+    Ok(())
+}
+
+/// Brings the built-in templates to what this program knows: those that are missing are added, and one whose recipe
+/// has changed gets another version. Old versions stay, because workspaces were made from them.
+fn furnish(connection: &mut Connection, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for builtin in BUILTIN {
+        let found = |r: &Row<'_>| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?, r.get::<_, String>(2)?));
+        let known = transaction.query_row(FIND_BUILTIN, params![builtin.name], found).optional()?;
+        match known {
+            None => add(&transaction, &builtin, clock, entropy)?,
+            Some((_, _, recipe)) if recipe == builtin.recipe => {}
+            Some((template, number, _)) => renew(&transaction, &builtin, &template, number, clock, entropy)?,
+        }
     }
+    transaction.commit()?;
+    Ok(())
+}
+
+const FIND_BUILTIN: &str = "SELECT t.id, (SELECT max(number) FROM template_version WHERE template_id = t.id), v.recipe \
+     FROM template t JOIN template_version v ON v.id = t.active_version_id WHERE t.name = ?1 ORDER BY t.created_at LIMIT 1";
+const ADD_BUILTIN: &str = "INSERT INTO template (id, organization_id, name, display_name, description, icon, builtin, active_version_id, \
+     created_at, updated_at) SELECT ?1, id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8 FROM organization WHERE parent_id IS NULL ORDER BY created_at LIMIT 1";
+const ADD_VERSION: &str = "INSERT INTO template_version (id, template_id, number, recipe, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+const RENEW_BUILTIN: &str = "UPDATE template SET display_name = ?2, description = ?3, icon = ?4, active_version_id = ?5, updated_at = ?6, \
+     revision = revision + 1 WHERE id = ?1";
+
+fn add(connection: &Connection, builtin: &Builtin, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<()> {
+    let now = clock.now();
+    let (template, version) = (TemplateId::fresh(now, entropy), TemplateVersionId::fresh(now, entropy));
+    let Builtin { word, name, display_name, description, icon, recipe } = builtin;
+    let (template, version) = (template.as_str(), version.as_str());
+    connection.execute(ADD_BUILTIN, params![template, name, display_name, description, icon, word, version, now.0])?;
+    connection.execute(ADD_VERSION, params![version, template, 1, recipe, now.0])?;
+    Ok(())
+}
+
+fn renew(connection: &Connection, builtin: &Builtin, template: &str, number: i64, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<()> {
+    let now = clock.now();
+    let version = TemplateVersionId::fresh(now, entropy);
+    let Builtin { display_name, description, icon, recipe, .. } = builtin;
+    connection.execute(ADD_VERSION, params![version.as_str(), template, number + 1, recipe, now.0])?;
+    connection.execute(RENEW_BUILTIN, params![template, display_name, description, icon, version.as_str(), now.0])?;
     Ok(())
 }

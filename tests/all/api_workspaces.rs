@@ -407,11 +407,15 @@ async fn the_built_in_templates_are_offered_with_their_sizes() {
     let list = site.harness.stranger().get("/api/templates").await.expect(200).json;
     let kinds: Vec<(&str, &str)> =
         list.as_array().unwrap().iter().map(|t| (t["name"].as_str().unwrap(), t["kind"].as_str().unwrap())).collect();
-    assert_eq!(kinds, [("local:shell", "local"), ("image", "image")]);
+    let expected = [("local:shell", "local"), ("image", "image"), ("local:jupyterlab", "local"), ("local:code-server", "local")];
+    assert_eq!(kinds, expected);
     assert_eq!((&list[0]["sizes"][0]["name"], &list[0]["defaultSize"]["cpu"]), (&json!("single-user"), &json!("2")));
     let anna = site.harness.member("team");
     let body = json!({ "name": "bare", "groupId": "team", "templateId": list[1]["id"] });
     assert_eq!(anna.post("/api/workspaces", body).await.expect(400).fields(), ["image:required"]);
+    // An editor is named like an image, and its workspace says so.
+    let made = site.make(&anna, "team", "editor", json!({ "image": "local:code-server" })).await;
+    assert_eq!((&made["image"], &made["templateId"]), (&json!("local:code-server"), &list[3]["id"]));
 }
 
 /// Makes the person an admin of the group afterwards.

@@ -162,6 +162,10 @@ pub const ALL: &[Sample] = &[
     post("/control/keys/rotate", |_| json!({"compromised": true}), "rotate_keys").by(Kind::CommandLine, Place::Near),
     row(Method::Post, "/control/backups", |_| json!({"withKeys": false}), Audit::Two("create_backup", "begun, and made or failed"))
         .by(Kind::CommandLine, Place::Near),
+    post("/control/apps/installed", |_| json!({"name": "code-server", "version": "4.139.1", "digest": "00"}), "install_app")
+        .by(Kind::CommandLine, Place::Near),
+    post("/control/apps/removed", |_| json!({"name": "code-server", "version": "4.139.1", "digest": "00"}), "remove_app")
+        .by(Kind::CommandLine, Place::Near),
     post("/control/restored", |_| json!({"createdAt": "2026-01-01T00:00:00Z", "upTo": 1}), "restore_backup")
         .by(Kind::CommandLine, Place::Near),
     post("/control/audit/export", nothing, "view_audit_log").by(Kind::CommandLine, Place::Near),

@@ -110,3 +110,23 @@ fn a_file_of_another_program_or_of_a_newer_version_is_not_touched() {
     connection.pragma_update(None, "application_id", 7).unwrap();
     assert!(upgrade(&mut connection, &path, &SystemClock, &SystemEntropy).is_err());
 }
+
+#[test]
+fn a_newer_program_brings_what_is_new_of_its_templates_and_keeps_what_workspaces_were_made_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = opened(dir.path());
+    let versions = "SELECT group_concat(v.number || ':' || (v.id = t.active_version_id)) FROM template t \
+         JOIN template_version v ON v.template_id = t.id WHERE t.name = 'local:code-server' ORDER BY v.number";
+    // As an older program left it: one template less, and another with an older recipe.
+    first.execute_batch("DELETE FROM template WHERE name = 'local:jupyterlab'; DROP TRIGGER template_version_frozen;").unwrap();
+    let old = "UPDATE template_version SET recipe = '{}' WHERE template_id = (SELECT id FROM template WHERE name = 'local:code-server')";
+    first.execute(old, []).unwrap();
+    drop(first);
+    let again = opened(dir.path());
+    let one = |sql: &str| again.query_row(sql, [], |r| r.get::<_, String>(0)).unwrap();
+    assert_eq!(one("SELECT name FROM template WHERE name = 'local:jupyterlab'"), "local:jupyterlab");
+    assert_eq!(one(versions), "1:0,2:1");
+    drop(again);
+    let third = opened(dir.path());
+    assert_eq!(third.query_row(versions, [], |r| r.get::<_, String>(0)).unwrap(), "1:0,2:1", "nothing new, nothing added");
+}

@@ -25,6 +25,7 @@ mod spawn;
 mod spec;
 mod state;
 mod supervise;
+pub mod tools;
 mod view;
 mod walls;
 

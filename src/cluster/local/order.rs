@@ -1,13 +1,14 @@
 //! Writes the launcher's order for one workspace: what its programs find inside. Pure but for looking which shells the
-//! host has.
+//! host has, and which apps are installed.
 
 use crate::cluster::Recipe;
 use crate::cluster::local::control_group::Groups;
 use crate::cluster::local::egress;
 use crate::cluster::local::root::{HOME, RUNTIME_DIR};
 use crate::cluster::local::self_test::{Verdict, process_limits};
-use crate::cluster::local::spec::{Inside, Order, SandboxSpec, Tier};
+use crate::cluster::local::spec::{Bound, Inside, Order, SandboxSpec, Tier};
 use crate::cluster::local::state::{Shared, Start};
+use crate::cluster::local::tools;
 use crate::domain::agent::{AgentOrder, EGRESS_PORT};
 use crate::domain::id::WorkspaceId;
 use std::collections::BTreeMap;
@@ -35,13 +36,14 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
     let shell = shell(&argv);
     let home = if tier == Tier::Full { PathBuf::from(HOME) } else { folders.home() };
     let tmp = if tier == Tier::Full { PathBuf::from("/tmp") } else { folders.tmp() };
+    let apps = installed(shared, tier);
     let agent = AgentOrder {
         workspace: spec.id.clone(),
         run: spec.run,
-        env: environment(start, &home, &tmp, &shell, tier),
+        env: with_programs(environment(start, &home, &tmp, &shell, tier), &apps),
         apps: start.spec.apps.clone(),
-        tools: BTreeMap::new(),
-        home: home.to_string_lossy().into_owned(),
+        tools: apps.iter().map(|(name, bound)| (name.clone(), text(&bound.inside))).collect(),
+        home: text(&home),
         argv,
         jwks: start.trust.jwks.clone(),
         issuer: start.trust.issuer.clone(),
@@ -59,14 +61,37 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
         hostname: hostname(&spec.name),
         shell,
         tools: shared.options.tools.clone(),
+        apps: apps.into_values().collect(),
         cgroups: groups.entrances(),
         limits: process_limits(&verdict.limits, &spec.size, uid.is_some()),
         inside: Inside::Agent(Box::new(agent)),
     }))
 }
 
+/// The newest version of each installed app, by name.
+fn installed(shared: &Shared, tier: Tier) -> BTreeMap<String, Bound> {
+    let found = tools::newest(&tools::apps_dir(&shared.options.data_dir));
+    let bound = found.into_iter().map(|app| {
+        let name = app.manifest.name;
+        let inside = if tier == Tier::Full { Path::new(tools::INSIDE).join(&name) } else { app.folder.clone() };
+        (name, Bound { host: app.folder, inside })
+    });
+    bound.collect()
+}
+
+/// The environment in which installed programs are found first: somebody chose them.
+fn with_programs(mut env: BTreeMap<String, String>, apps: &BTreeMap<String, Bound>) -> BTreeMap<String, String> {
+    let own = apps.values().map(|app| text(&app.inside.join("bin")));
+    let path = own.chain(env.remove("PATH")).collect::<Vec<_>>().join(":");
+    env.insert("PATH".to_owned(), path);
+    env
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
 fn environment(start: &Start, home: &Path, tmp: &Path, shell: &str, tier: Tier) -> BTreeMap<String, String> {
-    let text = |path: &Path| path.to_string_lossy().into_owned();
     let defaults = [("PATH", PATH), ("LANG", "C.UTF-8"), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("SHELL", shell)];
     let mut env: BTreeMap<String, String> = defaults.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     if tier == Tier::Full {

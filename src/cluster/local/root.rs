@@ -148,7 +148,9 @@ fn bound(spec: &SandboxSpec) -> Result<Vec<(PathBuf, OwnedFd)>, Stuck> {
     let system = SYSTEM.iter().map(PathBuf::from);
     let tools = spec.tools.iter().filter(|t| !SYSTEM.iter().any(|s| t.starts_with(s))).cloned();
     let wanted = system.chain(etc).chain(tools).filter(|p| p.exists() && !is_link(p));
-    wanted.map(|path| detached(&path, READ_ONLY | PLAIN).map(|tree| (path, tree))).collect()
+    let apps = spec.apps.iter().map(|app| (app.host.clone(), app.inside.clone()));
+    let all = wanted.map(|path| (path.clone(), path)).chain(apps);
+    all.map(|(host, inside)| detached(&host, READ_ONLY | PLAIN).map(|tree| (inside, tree))).collect()
 }
 
 /// What is a link on the host is the same link inside: `/bin -> usr/bin`, `/etc/localtime -> /usr/share/…`.

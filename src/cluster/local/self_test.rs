@@ -141,6 +141,7 @@ async fn attempt(options: &LocalOptions, is_root: bool, tier: Tier) -> Result<Ve
         hostname: "self-test".to_owned(),
         shell: "/bin/sh".to_owned(),
         tools: options.tools.clone(),
+        apps: Vec::new(),
         cgroups: Vec::new(),
         limits: Limits { open_files: 256, tmp_bytes: 1024 * 1024, ..Limits::default() },
         inside: Inside::SelfTest(Box::new(decoys.probes.clone())),

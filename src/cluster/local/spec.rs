@@ -63,10 +63,21 @@ pub struct SandboxSpec {
     pub shell: String,
     /// Directories of the host that are readable inside, beside the system's own.
     pub tools: Vec<PathBuf>,
+    /// Installed apps.
+    #[serde(default)]
+    pub apps: Vec<Bound>,
     /// `cgroup.procs` files to enter.
     pub cgroups: Vec<PathBuf>,
     pub limits: Limits,
     pub inside: Inside,
+}
+
+/// A directory of the host and where it is seen inside, readable. Without a private root that is the same path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bound {
+    pub host: PathBuf,
+    pub inside: PathBuf,
 }
 
 /// Limits that hold for each process, or that the private root has.

@@ -40,7 +40,14 @@ fn own_root() -> Vec<PathBuf> {
 
 fn shared_readable(spec: &SandboxSpec) -> Vec<PathBuf> {
     let etc = ETC.iter().chain(HOST_FILES).map(|name| Path::new("/etc").join(name));
-    SYSTEM.iter().map(PathBuf::from).chain(etc).chain(spec.tools.iter().cloned()).chain([PathBuf::from("/proc")]).collect()
+    SYSTEM
+        .iter()
+        .map(PathBuf::from)
+        .chain(etc)
+        .chain(spec.tools.iter().cloned())
+        .chain(spec.apps.iter().map(|app| app.host.clone()))
+        .chain([PathBuf::from("/proc")])
+        .collect()
 }
 
 fn shared_writable(spec: &SandboxSpec) -> Vec<PathBuf> {
