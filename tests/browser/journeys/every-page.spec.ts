@@ -32,6 +32,7 @@ const pages = (): [string, string][] => [
   ["new workspace", "/workspaces/new"],
   ["workspace", `/workspaces/${running.id}`],
   ["terminal", `/workspaces/${running.id}/terminal`],
+  ["network", `/workspaces/${running.id}/network`],
   ["logs", `/workspaces/${running.id}/logs`],
   ["timeline", `/workspaces/${running.id}/timeline`],
   ["workspace settings", `/workspaces/${running.id}/settings`],
