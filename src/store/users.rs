@@ -1,9 +1,10 @@
 //! People and service accounts: the rows of `user`, one by one and as a list.
 //!
-//! The list has two orders. Without a search it is by user name, along an index. A search of three characters or more
-//! goes through the trigram index in the order in which people were created; a shorter one walks the prefix indexes of
-//! user name, name and e-mail one after the other. Every page starts where the last one ended ([`After`]), so the
-//! thousandth page costs what the first does. Deleted people are not listed: their rows stay for the audit only.
+//! Without a search the list is by user name, along an index. A search of three characters or more shows first whose
+//! user name begins like that, along the same index, and then goes through the trigram index in the order in which people
+//! were created; a shorter one walks the prefix indexes of user name, name and e-mail one after the other. Every page
+//! starts where the last one ended ([`After`]), so the thousandth page costs what the first does. Deleted people are not
+//! listed: their rows stay for the audit only.
 
 use super::sql::{Page, fts_query, id_list, is_short, prefix_end};
 use super::tx::{Read, Tx, Unaudited};
@@ -84,7 +85,8 @@ const LIST_DISABLED: &str =
     select!("FROM user u INDEXED BY user_disabled WHERE u.status = 'disabled' AND u.username > ?1 ORDER BY u.username LIMIT ?2");
 const SEARCH: &str = select!(
     "FROM search s JOIN user u ON u.id = s.id WHERE s.search MATCH ?1 AND s.rowid > ?2 \
-     AND u.status IN ('active', 'disabled') AND (?3 IS NULL OR u.status = ?3) ORDER BY s.rowid LIMIT ?4"
+     AND u.status IN ('active', 'disabled') AND (?3 IS NULL OR u.status = ?3) AND NOT (u.username >= ?4 AND u.username < ?5) \
+     ORDER BY s.rowid LIMIT ?6"
 );
 const SEARCH_ROW: &str = "SELECT row_id FROM search_row WHERE kind = 'user' AND id = ?1";
 const BY_USERNAME: &str = select!(
@@ -194,15 +196,36 @@ fn by_username(read: &Read<'_>, filter: &Filter, after: &After, limit: usize) ->
     read.rows(LIST, params![filter.status.map(UserStatus::as_str), after.key, wanted(limit)], with_row)
 }
 
-fn by_substring(read: &Read<'_>, filter: &Filter, after: &After, limit: usize) -> Result<(Page<User>, Option<After>)> {
-    let phrase = fts_query("user", &filter.search);
-    let rows = read.rows(SEARCH, params![phrase, after.row, filter.status.map(UserStatus::as_str), wanted(limit)], user)?;
-    let page = Page::cut(rows, limit);
+/// User names that begin with the text, then everything else that holds it. The trigram index alone would do, but what
+/// is typed is mostly a beginning, and then a million people cost what a thousand do.
+fn by_substring(read: &Read<'_>, filter: &Filter, start: &After, limit: usize) -> Result<(Page<User>, Option<After>)> {
+    let mut found = match start.part {
+        0 => one_part(read, filter, start, limit + 1)?,
+        _ => Vec::new(),
+    };
+    if found.len() <= limit {
+        let from = if start.part == 0 { 0 } else { start.row };
+        found.extend(by_trigrams(read, filter, from, limit + 1 - found.len())?);
+    }
+    let page = Page::cut(found, limit);
     let next = match page.items.last() {
-        Some(last) if page.more => Some(After { row: read.one(SEARCH_ROW, [last.id.as_str()], |r| r.get(0))?, ..After::default() }),
+        Some((after, last)) if page.more && after.part > 0 => Some(After { row: search_row(read, last)?, ..after.clone() }),
+        Some((after, _)) if page.more => Some(after.clone()),
         _ => None,
     };
-    Ok((page, next))
+    Ok((page.map(|(_, u)| u), next))
+}
+
+fn by_trigrams(read: &Read<'_>, filter: &Filter, from: i64, limit: usize) -> Result<Vec<(After, User)>> {
+    let (prefix, status) = (filter.search.to_lowercase(), filter.status.map(UserStatus::as_str));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values = params![fts_query("user", &filter.search), from, status, prefix, prefix_end(&prefix), limit];
+    let rows = read.rows(SEARCH, values, user)?;
+    Ok(rows.into_iter().map(|u| (After { part: 1, ..After::default() }, u)).collect())
+}
+
+fn search_row(read: &Read<'_>, user: &User) -> Result<i64> {
+    read.one(SEARCH_ROW, [user.id.as_str()], |r| r.get(0))
 }
 
 /// The parts of a short search, in the order in which they are walked.

@@ -1,12 +1,13 @@
 //! Lists of workspaces: by key, newest first.
 //!
 //! What one may see is a [`Scope`], chosen by `ops` with policy's answers; it becomes SQL here, put together from
-//! constants.
+//! constants. A search among all walks the trigram index, newest entry first; a search among few asks that index about
+//! each of them. Either stops as soon as the page is full.
 
 use super::sql::{Page, fts_query};
 use super::tx::Read;
 use super::workspace_status::status_sql;
-use super::workspaces::{FROM, SELECT, Workspace, workspace};
+use super::workspaces::{JOINS, SELECT, Workspace, workspace};
 use crate::clock::Millis;
 use crate::domain::id::{GroupId, OrganizationId, UserId, WorkspaceId};
 use crate::domain::workspace::Status;
@@ -52,15 +53,23 @@ const VISIBLE: &str = "w.id IN (SELECT o.id FROM workspace o WHERE o.owner_id = 
      AND x.object_kind = 'workspace' WHERE m.user_id = :user AND (m.expires_at IS NULL OR m.expires_at > :now) \
      AND (x.expires_at IS NULL OR x.expires_at > :now))";
 
+const HOLDS: &str = "EXISTS (SELECT 1 FROM search_row r CROSS JOIN search f ON f.rowid = r.row_id \
+     WHERE r.kind = 'workspace' AND r.id = w.id AND f.search MATCH :search)";
+/// Entries older than that of the last workspace; where that is gone by now, than that of the next older one.
+const OLDER_ENTRY: &str = "f.rowid < coalesce((SELECT row_id FROM search_row WHERE kind = 'workspace' AND id = :before), \
+     (SELECT row_id + 1 FROM search_row WHERE kind = 'workspace' AND id < :before ORDER BY id DESC LIMIT 1), 0)";
+
 /// Conditions and their values, put together from the constants above.
 struct Question {
+    /// The trigram index `f` is what is walked, and not the workspaces.
+    walks_index: bool,
     conditions: Vec<&'static str>,
     values: Vec<(&'static str, Box<dyn ToSql>)>,
 }
 
 impl Question {
     fn new() -> Self {
-        Self { conditions: Vec::new(), values: Vec::new() }
+        Self { walks_index: false, conditions: Vec::new(), values: Vec::new() }
     }
 
     fn only(&mut self, condition: &'static str) {
@@ -115,7 +124,8 @@ impl Question {
                 self.bind(":search", text.clone());
             }
             Some(text) => {
-                self.only("w.id IN (SELECT f.id FROM search f WHERE f.search MATCH :search)");
+                self.walks_index = matches!(filter.scope, Scope::All);
+                self.only(if self.walks_index { "f.search MATCH :search" } else { HOLDS });
                 self.bind(":search", fts_query("workspace", text));
             }
             None => {}
@@ -129,8 +139,25 @@ impl Question {
         }
     }
 
+    fn from(&self) -> &'static str {
+        if self.walks_index { " FROM search f CROSS JOIN workspace w ON w.id = f.id" } else { " FROM workspace w" }
+    }
+
+    fn order(&self) -> &'static str {
+        if self.walks_index { "f.rowid" } else { "w.id" }
+    }
+
+    fn after(&mut self, before: &WorkspaceId) {
+        self.only(if self.walks_index { OLDER_ENTRY } else { "w.id < :before" });
+        self.bind(":before", before.to_string());
+    }
+
     fn condition(&self) -> String {
         if self.conditions.is_empty() { String::new() } else { format!(" WHERE {}", self.conditions.join(" AND ")) }
+    }
+
+    fn page(&self) -> String {
+        format!("{SELECT}{}{JOINS}{} ORDER BY {} DESC LIMIT :limit", self.from(), self.condition(), self.order())
     }
 
     fn params(&self) -> Vec<(&str, &dyn ToSql)> {
@@ -143,18 +170,18 @@ pub fn list(read: &Read<'_>, filter: &Filter) -> Result<Page<Workspace>> {
     let mut question = Question::of(filter, read.now());
     question.asks_shares(filter.caller.as_ref(), read.now());
     if let Some(before) = &filter.before {
-        question.only("w.id < :before");
-        question.bind(":before", before.to_string());
+        question.after(before);
     }
     question.bind(":limit", i64::try_from(filter.limit + 1).unwrap_or(i64::MAX));
-    let sql = format!("{SELECT}{FROM}{} ORDER BY w.id DESC LIMIT :limit", question.condition());
+    let sql = question.page();
     Ok(Page::cut(read.rows(&sql, question.params().as_slice(), workspace)?, filter.limit))
 }
 
 /// How many there are on all pages.
 pub fn count(read: &Read<'_>, filter: &Filter) -> Result<i64> {
     let question = Question::of(filter, read.now());
-    let sql = format!("SELECT count(*) FROM workspace w JOIN workspace_status s ON s.workspace_id = w.id{}", question.condition());
+    let status = " CROSS JOIN workspace_status s ON s.workspace_id = w.id";
+    let sql = format!("SELECT count(*){}{status}{}", question.from(), question.condition());
     read.one(&sql, question.params().as_slice(), |r| r.get(0))
 }
 
@@ -296,15 +323,67 @@ mod tests {
     fn a_search_finds_parts_of_names_and_no_operator_works_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path());
-        furnish(&db);
-        let found = |text: &str| {
-            let wanted = Filter { search: Some(text.into()), limit: 100, ..filter(Scope::All) };
-            db.read_blocking(|read| list(read, &wanted)).unwrap().items.len()
-        };
-        assert_eq!(found("ws"), 54);
-        assert_eq!(found("00035"), 1);
-        assert_eq!(found("ws OR 1"), 0);
-        assert_eq!(found("\"*"), 0);
+        let (group, _) = furnish(&db);
+        for scope in [Scope::All, Scope::Group(group)] {
+            let found = |text: &str| {
+                let wanted = Filter { search: Some(text.into()), limit: 100, ..filter(scope.clone()) };
+                let items = db.read_blocking(|read| list(read, &wanted)).unwrap().items.len();
+                assert_eq!(usize::try_from(db.read_blocking(|read| count(read, &wanted)).unwrap()).unwrap(), items, "{text}");
+                items
+            };
+            assert_eq!(found("ws"), 54);
+            assert_eq!(found("00035"), 1);
+            assert_eq!(found("WS_0"), 54, "letters of either case are the same");
+            assert_eq!(found("ws OR 1"), 0);
+            assert_eq!(found("\"*"), 0);
+        }
+    }
+
+    #[test]
+    fn pages_of_a_search_follow_each_other_also_when_the_last_one_seen_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(dir.path());
+        let (_, made) = furnish(&db);
+        let mut wanted = Filter { search: Some("ws_".into()), ..filter(Scope::All) };
+        let (mut seen, mut more) = (Vec::new(), true);
+        while more {
+            let page = db.read_blocking(|read| list(read, &wanted)).unwrap();
+            seen.extend(page.items.iter().map(|w| w.row.id.clone()));
+            (more, wanted.before) = (page.more, seen.last().cloned());
+            let last = seen.last().unwrap().to_string();
+            db.write_blocking(Origin::default(), move |tx| Ok(tx.connection().execute("DELETE FROM workspace WHERE id = ?1", [last])?))
+                .unwrap();
+        }
+        assert_eq!(seen, made.iter().rev().map(|(id, _)| id.clone()).collect::<Vec<_>>());
+    }
+
+    fn plan_of(db: &Db, wanted: &Filter) -> Vec<String> {
+        db.read_blocking(|read| {
+            let mut question = Question::of(wanted, read.now());
+            question.asks_shares(None, read.now());
+            question.after(&WorkspaceId::trusted("ws_~".into()));
+            question.bind(":limit", 10);
+            read.rows(&format!("EXPLAIN QUERY PLAN {}", question.page()), question.params().as_slice(), |r| r.get::<_, String>(3))
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_search_among_all_streams_from_the_trigram_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = plan_of(&open(dir.path()), &Filter { search: Some("space".into()), ..filter(Scope::All) });
+        assert!(plan[0].starts_with("SCAN f VIRTUAL TABLE"), "{plan:#?}");
+        assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE") || line.contains("LIST SUBQUERY")), "{plan:#?}");
+    }
+
+    #[test]
+    fn a_search_among_few_asks_the_index_about_each_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let scope = Scope::Owner(UserId::trusted("usr_a".into()));
+        let plan = plan_of(&open(dir.path()), &Filter { search: Some("space".into()), ..filter(scope) });
+        assert!(plan[0].starts_with("SEARCH w USING INDEX"), "{plan:#?}");
+        assert!(plan.iter().any(|line| line.contains("CORRELATED")), "{plan:#?}");
+        assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{plan:#?}");
     }
 
     #[test]
@@ -312,17 +391,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path());
         for scope in [Scope::All, Scope::Owner(UserId::trusted("usr_a".into())), Scope::Group(GroupId::trusted("grp_a".into()))] {
-            let plan = db
-                .read_blocking(|read| {
-                    let mut question = Question::of(&filter(scope.clone()), read.now());
-                    question.asks_shares(None, read.now());
-                    question.only("w.id < :before");
-                    question.bind(":before", "ws_~");
-                    question.bind(":limit", 10);
-                    let sql = format!("EXPLAIN QUERY PLAN {SELECT}{FROM}{} ORDER BY w.id DESC LIMIT :limit", question.condition());
-                    read.rows(&sql, question.params().as_slice(), |r| r.get::<_, String>(3))
-                })
-                .unwrap();
+            let plan = plan_of(&db, &filter(scope.clone()));
             assert!(plan.iter().any(|line| line.starts_with("SEARCH w USING INDEX")), "{scope:?} {plan:#?}");
             assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE") || line.starts_with("SCAN")), "{scope:?} {plan:#?}");
         }

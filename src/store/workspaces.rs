@@ -109,10 +109,11 @@ pub(super) const SELECT: &str = concat!(
     " AS share, ",
     status_columns!()
 );
-/// `CROSS JOIN` keeps the workspaces outermost, so that they come in the order of their index.
-pub(super) const FROM: &str = " FROM workspace w CROSS JOIN \"group\" g ON g.id = w.group_id CROSS JOIN user u ON u.id = w.owner_id \
+/// What is joined to `workspace w`. `CROSS JOIN` keeps what is named first outermost, so that rows come in its order.
+pub(super) const JOINS: &str = " CROSS JOIN \"group\" g ON g.id = w.group_id CROSS JOIN user u ON u.id = w.owner_id \
      CROSS JOIN template_version v ON v.id = w.template_version_id CROSS JOIN workspace_status s ON s.workspace_id = w.id \
      LEFT JOIN workspace_activity a ON a.workspace_id = w.id";
+
 fn share_level(number: Option<i64>) -> Option<Share> {
     Some(match number? {
         1 => Share::Read,
@@ -182,13 +183,17 @@ pub(super) fn workspace(r: &Row<'_>) -> rusqlite::Result<Workspace> {
 pub fn find(read: &Read<'_>, id: &WorkspaceId, caller: Option<&UserId>) -> Result<Option<Workspace>> {
     let (me, now) = (caller.map(UserId::as_str), read.now().0);
     let values = named_params! { ":me": me, ":now": now, ":id": id.as_str() };
-    read.row(&format!("{SELECT}{FROM} WHERE w.id = :id"), values, workspace)
+    read.row(&format!("{SELECT} FROM workspace w{JOINS} WHERE w.id = :id"), values, workspace)
 }
 
 /// Those of the workspaces that exist, by id, for the reconciler: what should be, beside what was last seen.
 pub fn find_many<'a>(read: &Read<'_>, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<Workspace>> {
     let values = named_params! { ":me": None::<&str>, ":now": read.now().0, ":ids": id_list(ids) };
-    read.rows(&format!("{SELECT}{FROM} WHERE w.id IN (SELECT value FROM json_each(:ids)) ORDER BY w.id"), values, workspace)
+    read.rows(
+        &format!("{SELECT} FROM workspace w{JOINS} WHERE w.id IN (SELECT value FROM json_each(:ids)) ORDER BY w.id"),
+        values,
+        workspace,
+    )
 }
 
 /// Whether the owner has another workspace of this name.

@@ -142,6 +142,19 @@ async fn the_list_searches_the_whole_table_and_pages_without_gaps() {
         }
         assert_eq!(names, (0..25).map(|n| format!("zoo-{n:02}")).collect::<Vec<_>>(), "{search}");
     }
+    // Who begins like that comes first, each person once, whichever page they fall on.
+    for n in 0..3 {
+        harness.create_user(&format!("a-zoo-{n}"), false);
+    }
+    let (mut mixed, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = admin.get(&format!("/api/admin/users?search=ZOO&limit=9{token}")).await.expect(200).json;
+        mixed.extend(page["items"].as_array().unwrap().iter().map(|u| u["username"].as_str().unwrap().to_owned()));
+        let Some(next) = page["nextToken"].as_str() else { break };
+        token = format!("&nextToken={next}");
+    }
+    names.extend((0..3).map(|n| format!("a-zoo-{n}")));
+    assert_eq!(mixed, names);
     let part = admin.get("/api/admin/users?search=OO-07").await.expect(200).json;
     assert_eq!(part["items"][0]["username"], "zoo-07");
     let hostile = admin.get("/api/admin/users?search=%22%20OR%20%2A%20NEAR%28").await.expect(200).json;

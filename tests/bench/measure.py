@@ -323,6 +323,7 @@ LISTS = [
     ("groups", "/api/groups?limit=20"),
     ("groups by title", "/api/groups?limit=20&sort=displayName"),
     ("workspaces", "/api/admin/workspaces?limit=20"),
+    ("workspaces, search", "/api/admin/workspaces?limit=20&search=space"),
     ("audit log", "/api/admin/audit-logs?limit=20"),
     ("audit log of one person", "/api/admin/audit-logs?limit=20&userId=usr_00000000000000000000000000000001"),
     ("audit log of one action", "/api/admin/audit-logs?limit=20&action=create_user"),
