@@ -127,6 +127,9 @@ pub enum Error {
     MethodNotAllowed { allow: String },
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
+    /// A range that begins behind the end of a file of this length.
+    #[error("the file ends before that")]
+    RangeNotSatisfiable { length: u64 },
     #[error("unsupported media type")]
     UnsupportedMediaType,
     #[error("unknown host")]
@@ -159,6 +162,7 @@ pub struct Description {
     pub details: Option<Value>,
     pub retry_after_seconds: Option<u64>,
     pub allow: Option<String>,
+    pub content_range: Option<String>,
 }
 
 impl Description {
@@ -172,6 +176,7 @@ impl Description {
             details: None,
             retry_after_seconds: None,
             allow: None,
+            content_range: None,
         }
     }
 
@@ -235,6 +240,11 @@ impl Error {
                 d
             }
             Self::TooLarge { limit } => D::plain(413, "TOO_LARGE", format!("The body may have at most {limit} bytes.")),
+            Self::RangeNotSatisfiable { length } => {
+                let mut d = D::plain(416, "RANGE_NOT_SATISFIABLE", format!("The file has {length} bytes and ends before that."));
+                d.content_range = Some(format!("bytes */{length}"));
+                d
+            }
             Self::UnsupportedMediaType => {
                 D::plain(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be JSON, sent with Content-Type: application/json.")
             }

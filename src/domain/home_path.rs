@@ -5,6 +5,7 @@
 //! `%252e` can never mean another folder at one end than at the other. Links are the agent's business.
 
 use crate::domain::field::FieldRule;
+use crate::domain::text::{Bounds, clean};
 
 /// The longest path in bytes: what the kernel takes, with its closing NUL.
 const LONGEST: usize = 4_095;
@@ -29,12 +30,11 @@ impl HomePath {
         Self::of_names(names.ok_or_else(|| FieldRule::new("invalid", "The path is not percent-encoded properly."))?)
     }
 
-    /// Reads a path that was written as text, as in `notes/new name.txt`.
+    /// Reads a path that was written as text, as in `notes/new name.txt`. Characters that nobody sees are refused here:
+    /// whoever means them writes the path as an address does.
     pub fn of_text(text: &str) -> Result<Self, FieldRule> {
         let text = text.strip_suffix('/').unwrap_or(text);
-        if text.chars().any(char::is_control) {
-            return Err(FieldRule::new("characters", "Control characters are not allowed here; write the path as encodedTo instead."));
-        }
+        clean(text, Bounds { min: 0, max: LONGEST, lines: false })?;
         if text.is_empty() {
             return Ok(Self::default());
         }
@@ -80,6 +80,15 @@ impl HomePath {
             Some(at) => (&self.bytes[..at], &self.bytes[at + 1..]),
             None => (&[], &self.bytes),
         })
+    }
+
+    /// Reads a path that an address or a body carries in its encoded form, which is plain ASCII.
+    pub fn of_encoded(text: &str) -> Result<Self, FieldRule> {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/".contains(&b);
+        if text.bytes().all(is_plain) {
+            return Self::of_address(text);
+        }
+        Err(FieldRule::new("invalid", "Write everything but letters, digits and a few signs as %XX."))
     }
 
     /// As an address writes it.
@@ -146,6 +155,18 @@ mod tests {
         assert_eq!(HomePath::of_address("caf%E9/a%20b+c").unwrap().as_bytes(), b"caf\xe9/a b+c");
         assert_eq!(HomePath::of_address("docs/").unwrap().as_bytes(), b"docs");
         assert!(HomePath::of_address("").unwrap().is_home() && HomePath::of_address("/").unwrap().is_home());
+    }
+
+    #[test]
+    fn a_path_in_a_body_is_text_or_plain_ascii() {
+        assert_eq!(HomePath::of_text("Zoë/a b%20").unwrap().as_bytes(), "Zoë/a b%20".as_bytes());
+        for text in ["a\u{200b}b", "a\u{202e}b", "\u{feff}a"] {
+            assert!(HomePath::of_text(text).is_err(), "{text:?}");
+        }
+        assert_eq!(HomePath::of_encoded("a%0Ab/%E2%80%8B").unwrap().as_bytes(), "a\nb/\u{200b}".as_bytes());
+        for text in ["a b", "é", "<a>", "a\u{0}", "..", "%2e%2e"] {
+            assert!(HomePath::of_encoded(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

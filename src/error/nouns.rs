@@ -15,6 +15,7 @@ pub enum Missing {
     Session,
     Member,
     Terminal,
+    File,
 }
 
 impl Missing {
@@ -32,6 +33,7 @@ impl Missing {
             Self::Session => "No such session",
             Self::Member => "No such member of this group",
             Self::Terminal => "No such terminal session",
+            Self::File => "No such file or folder",
         }
     }
 
@@ -43,7 +45,7 @@ impl Missing {
             Self::Field => Some((50030, "No such custom field")),
             Self::Resource | Self::Workspace | Self::Template => Some((50040, "No such resource")),
             Self::ResourceType => Some((50050, "No such resource type")),
-            Self::Route | Self::Session | Self::Terminal => None,
+            Self::Route | Self::Session | Self::Terminal | Self::File => None,
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod agents;
 mod bridge;
 pub mod egress;
+pub mod files;
 pub mod git;
 mod git_ledger;
 pub mod logs;

@@ -1,7 +1,7 @@
 //! Around every call, in this order: the route, the host, same-origin proof, who is calling, how often, may they ever,
 //! the body, the handler. Independent of how the call arrived.
 
-use super::handler::{RawExchange, Reply, ReplyBody, Request};
+use super::handler::{BodyStream, RawExchange, Reply, ReplyBody, Request};
 use super::route::{Access, BodyRule, Match, Route};
 use super::{assets, origin_check, reply};
 use crate::app::App;
@@ -11,7 +11,7 @@ use crate::identity::caller::{Door, SESSION_COOKIE, Shown, Visitor, identify};
 use crate::ops::idempotency::{self, IdempotencyKey, Remembered};
 use crate::ops::{Caller, Origin, Principal};
 use crate::policy::Actor;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -48,14 +48,16 @@ impl Call {
     }
 }
 
-/// The most that is read of a body for this call.
-pub fn body_limit(app: &App, method: &str, path: &str) -> usize {
+/// What is done with the body of this call; limits are those of the configuration where that has smaller ones.
+pub fn body_rule(app: &App, method: &str, path: &str) -> BodyRule {
+    let most = app.config.server.body_limit;
     match app.router.find(method, path) {
         Match::Found(route, _) => match route.body {
-            BodyRule::Json(limit) | BodyRule::OptionalJson(limit) => limit.min(app.config.server.body_limit),
-            BodyRule::None => 0,
+            BodyRule::Json(limit) => BodyRule::Json(limit.min(most)),
+            BodyRule::OptionalJson(limit) => BodyRule::OptionalJson(limit.min(most)),
+            rule => rule,
         },
-        _ => 0,
+        _ => BodyRule::None,
     }
 }
 
@@ -75,8 +77,10 @@ pub async fn serve(app: Arc<App>, call: Call) -> Reply {
 }
 
 fn standard_headers(app: &App, reply: Reply, call_id: String) -> Reply {
+    // What a workspace holds is sent with a stricter one.
+    let has_policy = reply.headers.iter().any(|(n, _)| *n == "content-security-policy");
+    let reply = if has_policy { reply } else { reply.header("content-security-policy", assets::CONTENT_SECURITY_POLICY) };
     let reply = reply
-        .header("content-security-policy", assets::CONTENT_SECURITY_POLICY)
         .header("x-content-type-options", "nosniff")
         .header("referrer-policy", "no-referrer")
         .header("cross-origin-opener-policy", "same-origin")
@@ -109,8 +113,10 @@ async fn answer(app: Arc<App>, mut call: Call, call_id: String) -> Result<Reply>
         origin_check::check(&app.transport, &call.headers, by_cookie)?;
     }
     app.limiter.check(&caller)?;
-    let body = decode_body(route, std::mem::replace(&mut call.body, Ok(bytes::Bytes::new()))?, call.header("content-type"))?;
-    let request = Request { app, caller, actor, path, query: call.query, body, headers: call.headers, raw: call.raw };
+    let body = std::mem::replace(&mut call.body, Ok(bytes::Bytes::new()))?;
+    let stream = (route.body == BodyRule::Streamed).then(|| body_stream(&mut call.raw, body.clone()));
+    let body = decode_body(route, body, call.header("content-type"))?;
+    let request = Request { app, caller, actor, path, query: call.query, body, headers: call.headers, raw: call.raw, stream };
     if route.idempotent && request.header("idempotency-key").is_some() {
         return once(route, request).await;
     }
@@ -173,9 +179,17 @@ fn named(path: &[(&'static str, String)]) -> String {
     first.map_or_else(|| "system".to_owned(), |(kind, id)| format!("{kind}:{id}"))
 }
 
+/// The body as it comes from the network, or the one that a call in this process has.
+fn body_stream(raw: &mut Option<RawExchange>, body: bytes::Bytes) -> BodyStream {
+    match raw.take() {
+        Some(raw) => raw.payload.map_err(|error| std::io::Error::other(error.to_string())).boxed_local(),
+        None => futures_util::stream::once(std::future::ready(Ok(body))).boxed_local(),
+    }
+}
+
 fn decode_body(route: &Route, body: bytes::Bytes, content_type: Option<&str>) -> Result<Option<Value>> {
     match route.body {
-        BodyRule::None => Ok(None),
+        BodyRule::None | BodyRule::Streamed => Ok(None),
         BodyRule::OptionalJson(_) if body.is_empty() => Ok(Some(Value::Object(serde_json::Map::new()))),
         BodyRule::OptionalJson(_) | BodyRule::Json(_) => {
             let is_json =

@@ -32,7 +32,12 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The raw exchange, for sockets; absent when the call did not come over a network connection.
     pub raw: Option<RawExchange>,
+    /// The body of a route that takes a stream, to be taken once.
+    pub stream: Option<BodyStream>,
 }
+
+/// Bytes as they come, or how they broke off.
+pub type BodyStream = LocalBoxStream<'static, std::io::Result<bytes::Bytes>>;
 
 /// What a socket needs of the web framework.
 pub struct RawExchange {
@@ -87,7 +92,9 @@ pub enum ReplyBody {
     /// A file, whole.
     Bytes(bytes::Bytes),
     /// Sent as it comes, never compressed.
-    Stream(LocalBoxStream<'static, std::io::Result<bytes::Bytes>>),
+    Stream(BodyStream),
+    /// The same, of a length that is known; one that ends early breaks the connection.
+    Sized(u64, BodyStream),
     /// An upgraded connection.
     Upgraded(Box<actix_web::HttpResponse>),
 }
@@ -130,8 +137,13 @@ impl Reply {
     }
 
     /// A stream with its content type.
-    pub fn stream(content_type: &str, stream: LocalBoxStream<'static, std::io::Result<bytes::Bytes>>) -> Self {
+    pub fn stream(content_type: &str, stream: BodyStream) -> Self {
         Self::with(200, ReplyBody::Stream(stream)).header("content-type", content_type)
+    }
+
+    /// A stream of a known length.
+    pub fn sized(status: u16, length: u64, stream: BodyStream) -> Self {
+        Self::with(status, ReplyBody::Sized(length, stream))
     }
 
     pub fn upgraded(response: actix_web::HttpResponse) -> Self {

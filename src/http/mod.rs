@@ -13,6 +13,8 @@ pub mod edge;
 pub mod egress;
 pub mod events;
 pub mod fields;
+pub mod file_view;
+pub mod files;
 pub mod groups;
 pub mod handler;
 pub mod health;

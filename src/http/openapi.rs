@@ -72,7 +72,9 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
             operation["x-action"] = json!(action.code());
         }
     }
-    if route.body != BodyRule::None
+    if route.body == BodyRule::Streamed {
+        operation["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {}}});
+    } else if route.body != BodyRule::None
         && let Some(of) = route.request
     {
         let schema = add_schema(schemas, of);
@@ -122,6 +124,10 @@ fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
             json!({"description": "The list.", "content": {"application/json": {"schema": {"type": "array", "items": add_schema(schemas, of)}}}})
         }
         AnswerDoc::Text => json!({"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}}),
+        AnswerDoc::File(of) => {
+            let content = json!({"application/octet-stream": {}, "application/json": {"schema": add_schema(schemas, of)}});
+            json!({"description": "The bytes of the file, or what was asked about it.", "content": content})
+        }
         AnswerDoc::Stream(kind) => json!({"description": "A stream.", "content": {kind: {}}}),
         AnswerDoc::Socket => json!({"description": "The connection becomes a WebSocket."}),
     };

@@ -65,6 +65,9 @@ pub fn refusal(error: &Error, call_id: &str, now: Millis) -> Reply {
     if let Some(allow) = d.allow {
         reply = reply.header("allow", allow);
     }
+    if let Some(range) = d.content_range {
+        reply = reply.header("content-range", range);
+    }
     if d.status == 401 {
         reply = reply.header("www-authenticate", "Bearer");
     }

@@ -69,6 +69,8 @@ pub enum BodyRule {
     Json(usize),
     /// JSON if there is one: an empty body is an empty object.
     OptionalJson(usize),
+    /// Bytes of any number, which the handler takes as they come: [`super::handler::Request::stream`].
+    Streamed,
 }
 
 /// A schema with its name, and the schemas that it refers to.
@@ -93,6 +95,8 @@ pub enum AnswerDoc {
     List(SchemaOf),
     Text,
     Stream(&'static str),
+    /// The bytes of a file, or what is known of it as JSON.
+    File(SchemaOf),
     Socket,
 }
 
@@ -118,6 +122,8 @@ pub struct Route {
     pub method: Method,
     /// Segments; `{name}` is a parameter.
     pub path: &'static str,
+    /// The last parameter is the whole rest of the path, however many segments that has, still encoded.
+    pub tail: bool,
     pub access: Access,
     pub body: BodyRule,
     /// Accepts `Idempotency-Key`.
@@ -140,6 +146,7 @@ impl Route {
         Self {
             method,
             path,
+            tail: false,
             access,
             body: BodyRule::None,
             idempotent: false,
@@ -218,6 +225,18 @@ impl Route {
     }
 
     #[must_use]
+    pub const fn with_tail(mut self) -> Self {
+        self.tail = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn takes_a_stream(mut self) -> Self {
+        self.body = BodyRule::Streamed;
+        self
+    }
+
+    #[must_use]
     pub const fn with_etag(mut self) -> Self {
         self.etag = true;
         self
@@ -250,6 +269,8 @@ type Shape = (Vec<Segment>, Vec<&'static Route>);
 /// The routes, ready to be matched: those with the same shape share an entry.
 pub struct Router {
     by_length: HashMap<usize, Vec<Shape>>,
+    /// Shapes whose last segment stands for the rest of the path. They come second.
+    tails: Vec<Shape>,
 }
 
 /// What a method and a path lead to.
@@ -263,9 +284,10 @@ pub enum Match {
 impl Router {
     pub fn new(routes: &'static [Route]) -> Self {
         let mut by_length: HashMap<usize, Vec<Shape>> = HashMap::new();
+        let mut tails = Vec::new();
         for route in routes {
             let segments: Vec<Segment> = route.path.split('/').skip(1).map(segment).collect();
-            let shapes = by_length.entry(segments.len()).or_default();
+            let shapes = if route.tail { &mut tails } else { by_length.entry(segments.len()).or_default() };
             match shapes.iter_mut().find(|(known, _)| same_shape(known, &segments)) {
                 Some((_, routes)) => routes.push(route),
                 None => shapes.push((segments, vec![route])),
@@ -275,14 +297,18 @@ impl Router {
         for shapes in by_length.values_mut() {
             shapes.sort_by_key(|(segments, _)| segments.iter().map(|s| u8::from(matches!(s, Segment::Parameter(_)))).collect::<Vec<_>>());
         }
-        Self { by_length }
+        Self { by_length, tails }
     }
 
     /// Finds the route of a raw path.
     pub fn find(&self, method: &str, path: &str) -> Match {
-        let Some(segments) = path.split('/').skip(1).map(decode_segment).collect::<Option<Vec<String>>>() else { return Match::Nothing };
-        let shapes = self.by_length.get(&segments.len()).map_or(&[][..], Vec::as_slice);
-        let Some((shape, routes)) = shapes.iter().find(|(shape, _)| fits(shape, &segments)) else { return Match::Nothing };
+        let raw: Vec<&str> = path.split('/').skip(1).collect();
+        let whole = raw.iter().copied().map(decode_segment).collect::<Option<Vec<String>>>().and_then(|segments| {
+            let shapes = self.by_length.get(&segments.len())?;
+            shapes.iter().find(|(shape, _)| fits(shape, &segments)).map(|shape| (shape, segments))
+        });
+        let found = whole.or_else(|| self.tails.iter().find_map(|shape| Some((shape, with_tail(&shape.0, &raw)?))));
+        let Some(((shape, routes), segments)) = found else { return Match::Nothing };
         let wanted = Method::parse(method);
         if let Some(route) = routes.iter().find(|r| Some(r.method) == wanted) {
             return Match::Found(route, parameters(shape, segments));
@@ -291,6 +317,17 @@ impl Router {
         allowed.sort_unstable();
         Match::WrongMethod(allowed.join(", "))
     }
+}
+
+/// The segments before the tail, decoded, and the tail as it was sent; it may be empty or missing.
+fn with_tail(shape: &[Segment], raw: &[&str]) -> Option<Vec<String>> {
+    let before = shape.len().checked_sub(1).filter(|before| raw.len() >= *before)?;
+    let mut segments = raw[..before].iter().copied().map(decode_segment).collect::<Option<Vec<String>>>()?;
+    if !fits(&shape[..before], &segments) {
+        return None;
+    }
+    segments.push(raw[before..].join("/"));
+    Some(segments)
 }
 
 fn segment(text: &'static str) -> Segment {
@@ -324,4 +361,35 @@ fn parameters(shape: &[Segment], segments: Vec<String>) -> Vec<(&'static str, St
             Segment::Fixed(_) => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::routes::ROUTES;
+    use super::*;
+
+    fn tail(path: &str) -> Option<String> {
+        match Router::new(ROUTES).find("GET", path) {
+            Match::Found(route, mut parameters) if route.tail => parameters.pop().map(|(_, tail)| tail),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_tail_is_handed_over_as_it_was_sent() {
+        for raw in ["", "a", "a/b", "a%2fb", "..", "%2e%2e/x", "a//b", "%ff", "a/", "%zz"] {
+            assert_eq!(tail(&format!("/api/workspaces/ws_1/files/{raw}")).as_deref(), Some(raw));
+        }
+        assert_eq!(tail("/api/workspaces/ws_1/files").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn nothing_before_a_tail_is_taken_loosely() {
+        for path in
+            ["/api/workspaces/%zz/files/a", "/api/workspaces//files/a", "/api/workspaces/a%2fb/files/x", "/api//workspaces/x/files/a"]
+        {
+            assert_eq!(tail(path), None, "{path}");
+        }
+        assert_eq!(tail("/api/workspaces/ws_1/fileset/a"), None);
+    }
 }

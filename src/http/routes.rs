@@ -3,13 +3,14 @@
 //! Each row says who may call it: the action that policy is asked for, or the reason why anybody may. The edge wires
 //! the rows, and the OpenAPI document is built from them. This file is a table and may be longer than other files.
 
+use super::file_view::{FileEntryView, FolderView, UploadView};
 use super::route::{Access, AnswerDoc, Parameter, ParameterKind, Route, schema_of};
 use super::templates::TemplateView;
 use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, audit, auth, control, dashboard, egress, events, groups, health, jwks, logs, members, openapi, own_git, own_profile,
+    access, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, members, openapi, own_git, own_profile,
     own_sessions, search, setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
@@ -45,6 +46,19 @@ const WORKSPACES: &[Parameter] = &[
     asked("limit", ParameterKind::Integer, "At most so many, up to 1000."),
     asked("cursor", ParameterKind::Text, "From the Link header of the page before."),
     asked("count", ParameterKind::Flag, "Also say how many there are in all (X-Total-Count)."),
+];
+const READ_FILES: &[Parameter] = &[
+    asked("list", ParameterKind::Flag, "The entries of the folder."),
+    asked("download", ParameterKind::Flag, "Also tell the browser the name to save it under."),
+    asked("archive", ParameterKind::Text, "tar.gz or zip: the folder as one file."),
+    asked("upload", ParameterKind::Text, "How far the upload with this id is."),
+    asked("reason", ParameterKind::Text, "Told to the owner when it is somebody else's."),
+];
+const WRITE_FILE: &[Parameter] = &[
+    asked("upload", ParameterKind::Text, "The client's own id of an upload in pieces: letters, digits, - and _."),
+    asked("offset", ParameterKind::Integer, "Bytes that have arrived before these."),
+    asked("total", ParameterKind::Integer, "Bytes that the whole file has; the piece that reaches it completes the file."),
+    asked("reason", ParameterKind::Text, "Told to the owner when it is somebody else's."),
 ];
 const LOGS: &[Parameter] = &[
     asked("lines", ParameterKind::Integer, "At most so many of the newest lines, up to 10000."),
@@ -411,6 +425,28 @@ pub const ROUTES: &[Route] = &[
         .gives(200, AnswerDoc::List(schema_of::<TerminalView>)),
     Route::delete("/api/workspaces/{workspace}/terminals/{session}", Access::Action(A::OpenTerminal), to!(terminal::end))
         .says("Ends a terminal and the program in it.")
+        .gives(204, AnswerDoc::Nothing),
+    Route::get("/api/workspaces/{workspace}/files/{path}", Access::Action(A::ReadWorkspaceFiles), to!(files::get))
+        .with_tail()
+        .says("A file of the home, or with list a folder; an empty path is the home itself. Heeds Range and If-Range.")
+        .asks(READ_FILES)
+        .gives(200, AnswerDoc::File(schema_of::<FolderView>)),
+    Route::put("/api/workspaces/{workspace}/files/{path}", Access::Action(A::WriteWorkspaceFiles), to!(files::put))
+        .with_tail()
+        .takes_a_stream()
+        .says("Writes a file, whole or not at all, or in pieces that can go on later. Heeds If-Match and If-None-Match.")
+        .asks(WRITE_FILE)
+        .gives(200, AnswerDoc::Json(schema_of::<UploadView>)),
+    Route::post("/api/workspaces/{workspace}/files/{path}", Access::Action(A::WriteWorkspaceFiles), to!(files::change))
+        .with_tail()
+        .says("Makes a folder, or gives a file or folder another name.")
+        .takes(schema_of::<files::FileChangeBody>)
+        .asks(REASON)
+        .gives(200, AnswerDoc::Json(schema_of::<FileEntryView>)),
+    Route::delete("/api/workspaces/{workspace}/files/{path}", Access::Action(A::WriteWorkspaceFiles), to!(files::delete))
+        .with_tail()
+        .says("Deletes a file, or a folder with all in it; links are not followed.")
+        .asks(REASON)
         .gives(204, AnswerDoc::Nothing),
     Route::get("/api/admin/workspaces", Access::Action(A::ListAllWorkspaces), to!(workspaces::list_all))
         .says("All workspaces, newest first.")

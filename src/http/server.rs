@@ -1,11 +1,13 @@
 //! The listener: from actix to [`super::edge`] and back.
 
-use super::edge::{Call, Channel, body_limit, serve};
+use super::edge::{Call, Channel, body_rule, serve};
 use super::handler::{RawExchange, Reply, ReplyBody};
+use super::route::BodyRule;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::identity::address::{ForwardedHeaders, client_address};
 use crate::transport::Encryption;
+use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -40,8 +42,13 @@ async fn answer(app: Arc<App>, kind: ListenerKind, request: HttpRequest, mut pay
     let headers: Vec<(String, String)> =
         request.headers().iter().map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
-    let socket = request.headers().contains_key("upgrade");
-    let body = if socket { Ok(Bytes::new()) } else { read_body(&mut payload, &headers, body_limit(&app, &method, &path)).await };
+    let body = match body_rule(&app, &method, &path) {
+        // The handler takes it as it comes.
+        BodyRule::Streamed => Ok(Bytes::new()),
+        _ if request.headers().contains_key("upgrade") => Ok(Bytes::new()),
+        BodyRule::Json(limit) | BodyRule::OptionalJson(limit) => read_body(&mut payload, &headers, limit).await,
+        BodyRule::None => read_body(&mut payload, &headers, 0).await,
+    };
     let channel = channel(&app, &kind, &request, &headers);
     let call = match channel {
         Ok(channel) => Call {
@@ -114,6 +121,7 @@ fn respond(reply: Reply) -> HttpResponse {
         ReplyBody::Text(text) => HttpResponseBuilder::new(status).content_type("text/plain; charset=utf-8").body(text),
         ReplyBody::Bytes(bytes) => HttpResponseBuilder::new(status).body(bytes),
         ReplyBody::Stream(stream) => HttpResponseBuilder::new(status).streaming(stream),
+        ReplyBody::Sized(length, stream) => HttpResponseBuilder::new(status).body(SizedStream::new(length, stream)),
     };
     for (name, value) in headers {
         let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) else {

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod dashboard;
 pub mod doors;
 pub mod egress;
+pub mod files;
 pub mod git_credentials;
 pub mod git_requests;
 pub mod group_create;

@@ -145,7 +145,7 @@ pub async fn enter(ops: &Ops, caller: &Caller, id: WorkspaceId, reason: Option<S
     ops.db.write(caller.origin.clone(), job).await
 }
 
-fn entrance(read: &Read<'_>, principal: &Principal, workspace: &Workspace) -> Result<Entrance> {
+pub(super) fn entrance(read: &Read<'_>, principal: &Principal, workspace: &Workspace) -> Result<Entrance> {
     let Principal::User { id: user, credential, .. } = principal else {
         return Err(Error::Unauthenticated(Unauthenticated::NoToken));
     };

@@ -18,7 +18,7 @@ pub use crate::store::workspaces::Workspace;
 use crate::store::{Page, Read, Tx, actors, pool};
 
 /// What can be done to a workspace, in the order in which `can` lists it.
-pub const ACTIONS: [Action; 10] = [
+pub const ACTIONS: [Action; 12] = [
     Action::ViewWorkspace,
     Action::StartWorkspace,
     Action::StopWorkspace,
@@ -26,10 +26,15 @@ pub const ACTIONS: [Action; 10] = [
     Action::UpdateWorkspace,
     Action::DeleteWorkspace,
     Action::OpenTerminal,
+    Action::ReadWorkspaceFiles,
+    Action::WriteWorkspaceFiles,
     Action::ViewWorkspaceLogs,
     Action::ViewWorkspaceMetrics,
     Action::ViewWorkspaceEgress,
 ];
+
+/// What goes into a workspace: needs one that runs, and opens to platform admins with a written reason.
+const ENTERING: [Action; 3] = [Action::OpenTerminal, Action::ReadWorkspaceFiles, Action::WriteWorkspaceFiles];
 
 /// A workspace in a list, with the actions that the caller may take on it.
 #[derive(Debug, Clone)]
@@ -213,7 +218,7 @@ fn hindrance(
     let explained = explain(actor, action, Target::Workspace(facts), context);
     if !explained.allowed {
         let with_reason = Context { reason: Some("?"), ..context };
-        let door = action == Action::OpenTerminal && explain(actor, action, Target::Workspace(facts), with_reason).allowed;
+        let door = ENTERING.contains(&action) && explain(actor, action, Target::Workspace(facts), with_reason).allowed;
         return Ok(Some(if door { reason_needed() } else { Hindrance { code: "AUTHORIZATION_ERROR", message: explained.words } }));
     }
     let status = workspace.status_word();
@@ -221,7 +226,7 @@ fn hindrance(
         Action::StartWorkspace => workspace::Action::Start,
         Action::StopWorkspace => workspace::Action::Stop,
         Action::RestartWorkspace => workspace::Action::Restart,
-        Action::OpenTerminal if status != Status::Running => return Ok(Some(wrong_state(not_running(status)))),
+        action if ENTERING.contains(&action) && status != Status::Running => return Ok(Some(wrong_state(not_running(status)))),
         Action::UpdateWorkspace | Action::DeleteWorkspace if status == Status::Deleting => {
             return Ok(Some(wrong_state("It is being deleted.")));
         }

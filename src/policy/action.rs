@@ -29,6 +29,7 @@ actions! {
     ListTemplates, ListOwnWorkspaces, ListGroupWorkspaces, ListAllWorkspaces, CreateWorkspace, ViewWorkspace,
     StartWorkspace, StopWorkspace, RestartWorkspace, UpdateWorkspace, DeleteWorkspace, AdminDeleteWorkspace,
     SyncWorkspace, ViewWorkspaceLogs, ViewWorkspaceMetrics, ViewWorkspaceEgress, OpenTerminal,
+    ReadWorkspaceFiles, WriteWorkspaceFiles,
     // The platform
     ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, UpdateSystemSettings, ViewClusterCapacity,
     UpdatePricing, ViewDetailedHealth, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,

@@ -288,6 +288,20 @@ pub const fn row(action: Action) -> Row {
             break_glass: true,
             ..workspace("open_terminal", "enter this workspace", Share::Use)
         },
+        A::ReadWorkspaceFiles => Row {
+            platform: &[],
+            group_admin: false,
+            organization: false,
+            break_glass: true,
+            ..workspace("read_workspace_files", "read the files of this workspace", Share::Use)
+        },
+        A::WriteWorkspaceFiles => Row {
+            platform: &[],
+            group_admin: false,
+            organization: false,
+            break_glass: true,
+            ..workspace("write_workspace_files", "change the files of this workspace", Share::Use)
+        },
 
         A::ViewDashboard => Row { everyone: Everyone::SignedIn, ..system("view_dashboard", "see your dashboard", &[]) },
         A::ViewPlatformStats => system("view_platform_stats", "see platform statistics", MONITOR),

@@ -48,6 +48,7 @@ fn all() -> Vec<(&'static str, Error)> {
         ("stale", Error::Stale),
         ("method", Error::MethodNotAllowed { allow: "GET".into() }),
         ("too large", Error::TooLarge { limit: 65_536 }),
+        ("range", Error::RangeNotSatisfiable { length: 10 }),
         ("media type", Error::UnsupportedMediaType),
         ("unknown host", Error::UnknownHost),
         ("rate", Error::RateLimited { retry_after_seconds: 3, message: "Too many requests.".into() }),
@@ -80,6 +81,7 @@ fn all() -> Vec<(&'static str, Error)> {
         Missing::Session,
         Missing::Member,
         Missing::Terminal,
+        Missing::File,
     ] {
         errors.push(("missing", Error::NotFound(what)));
     }

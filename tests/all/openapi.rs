@@ -155,6 +155,7 @@ fn line(route: &Route) -> String {
         AnswerDoc::List(_) => "list",
         AnswerDoc::Text => "text",
         AnswerDoc::Stream(_) => "stream",
+        AnswerDoc::File(_) => "file",
         AnswerDoc::Socket => "socket",
     };
     let body = match route.body {
@@ -162,6 +163,7 @@ fn line(route: &Route) -> String {
         BodyRule::OptionalJson(_) if route.request.is_none() => "",
         BodyRule::OptionalJson(_) => " body?",
         BodyRule::Json(_) => " body",
+        BodyRule::Streamed => " bytes",
     };
     let flags = [(route.idempotent, " idempotency-key"), (route.etag, " etag"), (route.before_password_change, " before-password-change")];
     let flags: String = flags.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();

@@ -149,6 +149,14 @@ pub const ALL: &[Sample] = &[
     .by(Kind::Member, Place::Own)
     .given(RUNS),
     row(Method::Delete, "/api/workspaces/{workspace}/terminals/{session}", nothing, Audit::Elsewhere("needs a running workspace")),
+    row(Method::Put, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace: api_files.rs")),
+    row(
+        Method::Post,
+        "/api/workspaces/{workspace}/files/{path}",
+        |_| json!({"type": "directory"}),
+        Audit::Elsewhere("needs a running workspace: api_files.rs"),
+    ),
+    row(Method::Delete, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace: api_files.rs")),
     delete("/api/admin/workspaces/{workspace}", "admin_delete_workspace"),
     row(Method::Post, "/control/setup-code", nothing, Audit::None("a code is not yet an account; using it is recorded as set_up"))
         .by(Kind::CommandLine, Place::Near)

@@ -410,6 +410,7 @@ pub fn fill(route: &Route, scene: &Scene) -> Option<String> {
                 "workspaces" => scene.workspace.as_str(),
                 "sessions" => scene.session.as_str(),
                 "terminals" => "main",
+                "files" => "notes.txt",
                 "git-credentials" => "git.example.org",
                 _ => return None,
             });

@@ -191,7 +191,7 @@ impl Answer {
             ReplyBody::Empty | ReplyBody::Upgraded(_) => String::new(),
             ReplyBody::Json(text) | ReplyBody::Text(text) => text,
             ReplyBody::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            ReplyBody::Stream(mut stream) => {
+            ReplyBody::Stream(mut stream) | ReplyBody::Sized(_, mut stream) => {
                 let mut bytes = Vec::new();
                 while let Ok(Some(Ok(part))) = tokio::time::timeout(std::time::Duration::from_millis(200), stream.next()).await {
                     bytes.extend_from_slice(&part);
