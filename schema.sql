@@ -473,19 +473,22 @@ CREATE TABLE throttle (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_session (
+  -- The cookie of one app's origin; it ends with the sign-in from which it was handed off. Unaudited: opening is.
   hash         BLOB    PRIMARY KEY,
   session_id   TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
   workspace_id TEXT    NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
-  app          TEXT    NOT NULL,
-  host         TEXT    NOT NULL,
+  app          TEXT    NOT NULL,                    -- a slug, or a port in digits
+  host         TEXT    NOT NULL,                    -- the one origin that may show it
+  reason       TEXT    NOT NULL DEFAULT '',         -- written by whoever entered by breaking the glass
   created_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX app_session_session ON app_session (session_id);
 CREATE INDEX app_session_workspace ON app_session (workspace_id);
 
 CREATE TABLE app_port (
+  -- Which app has which port where apps have no names of their own. A port whose workspace is gone is given again last.
   port         INTEGER PRIMARY KEY,
-  workspace_id TEXT    NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+  workspace_id TEXT    REFERENCES workspace (id) ON DELETE SET NULL,
   app          TEXT    NOT NULL,
   given_at     INTEGER NOT NULL,
   UNIQUE (workspace_id, app)

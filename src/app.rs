@@ -15,6 +15,7 @@ use crate::domain::egress::Policy;
 use crate::error::{Error, Result};
 use crate::events::{Bus, Cut, CutReason};
 use crate::gateway::Gateway;
+use crate::gateway::apps::Apps;
 use crate::gateway::egress::Egress;
 use crate::http::edge::{self, Call, Channel};
 use crate::http::handler::Reply;
@@ -189,7 +190,8 @@ impl Application {
             Some(cluster) => Arc::clone(cluster) as _,
             None => Arc::new(crate::cluster::absent::AbsentCluster),
         };
-        let gateway = Gateway::new(ops.clone(), Arc::clone(&view), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy));
+        let apps = Apps::new(&config, &transport);
+        let gateway = Gateway::new(ops.clone(), Arc::clone(&view), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy), apps);
         let app = App {
             gateway,
             egress: Arc::new(Egress::new(egress::parts(rules, &config, &clock, &ops))),

@@ -2,6 +2,7 @@
 
 use super::{Application, Stage};
 use crate::error::{Error, Result};
+use crate::gateway::ports;
 use crate::http::server::{ControlPeer, ListenerKind, configure};
 use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::{App as WebApp, HttpServer};
@@ -50,6 +51,7 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(GRACE)
         .disable_signals();
+    let (address, tls) = (listeners.network.local_addr().map_err(fault)?.ip(), listeners.tls.clone());
     let server = match listeners.tls {
         Some(tls) => server.listen_rustls_0_23(listeners.network, tls).map_err(fault)?,
         None => server.listen(listeners.network).map_err(fault)?,
@@ -65,6 +67,7 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
     let (server, shells) = (server.run(), shells.run());
     let handles = [server.handle(), shells.handle()];
     let running = [actix_web::rt::spawn(server), actix_web::rt::spawn(shells)];
+    let opening = actix_web::rt::spawn(ports::keep(app.gateway.clone(), address, tls));
     let background = super::background::start(&application);
     app.enter(Stage::Serving);
     ready();
@@ -82,6 +85,7 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
     background.stop().await;
     app.ops.bus.cut(&crate::events::Cut::All, crate::events::CutReason::Restarting);
     stop(handles).await;
+    opening.abort();
     for task in running {
         let _ = task.await;
     }

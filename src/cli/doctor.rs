@@ -11,6 +11,7 @@ use crate::clock::{Clock, Millis, SystemClock};
 use crate::cluster::ClusterView;
 use crate::cluster::local::{LocalCluster, LocalOptions, TESTING};
 use crate::config::Config;
+use crate::gateway::names;
 use crate::identity::master_key;
 use crate::ops::backup::Places;
 use crate::store::backup;
@@ -212,7 +213,7 @@ fn addresses(config: &Config, runs: bool) -> Vec<Check> {
         Ok(transport) => transport,
         Err(refusal) => return vec![Check::bad("address", refusal, "change the settings as one of these lines says")],
     };
-    let mut checks = vec![Check::good("address", address_line(&transport))];
+    let mut checks = vec![Check::good("address", address_line(&transport)), gateway_names(config, &transport, runs)];
     if let Some((chain, key)) = &config.server.certificate {
         checks.push(match Certificate::load(chain, key) {
             Ok(certificate) => Check::good("certificate", format!("SHA-256 {}", certificate.fingerprint())),
@@ -228,6 +229,23 @@ fn addresses(config: &Config, runs: bool) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// Where apps are shown. Names are not looked up: only a browser's own resolver knows what it will find.
+fn gateway_names(config: &Config, transport: &Transport, runs: bool) -> Check {
+    const NAME: &str = "gateway names";
+    let names = names::decide(&config.gateway, transport);
+    let taken = |port: &u16| TcpListener::bind((config.server.listen.ip(), *port)).is_err();
+    let taken = names.ports().filter(|_| !runs).and_then(|(first, last)| (first..=last).find(taken));
+    match (taken, names.advice(&transport.public_url)) {
+        (Some(port), _) => Check::warning(
+            NAME,
+            format!("{}; port {port} is used by another program", names.summary()),
+            "move gateway.port_range, or stop what uses the port",
+        ),
+        (None, Some(advice)) => Check::warning(NAME, names.summary(), advice),
+        (None, None) => Check::good(NAME, names.summary()),
+    }
 }
 
 fn address_line(transport: &Transport) -> String {

@@ -16,6 +16,7 @@ use crate::cluster::Cluster;
 use crate::cluster::local::{LocalCluster, LocalOptions};
 use crate::config::Config;
 use crate::domain::egress::Policy;
+use crate::gateway::names;
 use crate::ops::{Origin, setup};
 use crate::telemetry;
 use crate::transport::tls::Certificate;
@@ -101,7 +102,9 @@ fn load_certificate(config: &Config, transport: &Transport) -> Result<Option<Arc
         (Encryption::SelfSigned, _) => {
             let mut serial = [0; 16];
             SystemEntropy.fill(&mut serial);
-            let (files, new) = certificate::ensure(&config.data.dir.join("tls"), &transport.known_hosts, SystemClock.now(), serial)?;
+            let mut hosts = transport.known_hosts.clone();
+            hosts.insert(names::decide(&config.gateway, transport).certificate_host());
+            let (files, new) = certificate::ensure(&config.data.dir.join("tls"), &hosts, SystemClock.now(), serial)?;
             if new {
                 tracing::info!(file = %files.certificate.display(), "a self-signed certificate was made");
             }

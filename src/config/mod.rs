@@ -6,12 +6,14 @@
 //! a parameter ([`Surroundings`]); nothing here asks the process for it, and nothing else in the program reads a
 //! variable.
 
+pub mod gateway;
 pub mod layers;
 pub mod network;
 pub mod print;
 pub mod registry;
 pub mod value;
 
+pub use gateway::Gateway;
 pub use layers::{Problem, Source};
 pub use network::Network;
 
@@ -132,6 +134,7 @@ pub struct Config {
     pub server: Server,
     pub data: Data,
     pub limits: Limits,
+    pub gateway: Gateway,
     pub allow_unconfined: bool,
     pub egress_proxy: Option<Upstream>,
     /// What is reached without the proxy.
@@ -189,6 +192,12 @@ impl Config {
             },
             data: Data { synchronous_full: get.text("data.synchronous") != "normal", readers: get.count("data.readers"), dir: dir.clone() },
             limits: Limits { rate: get.on("limits.rate"), requests_per_second: get.count("limits.requests_per_second") },
+            gateway: Gateway::read(
+                get.text("gateway.mode"),
+                get.text("gateway.apps_domain"),
+                get.text("gateway.apps_host"),
+                get.text("gateway.port_range"),
+            ),
             allow_unconfined: get.on("workspaces.allow_unconfined"),
             egress_proxy: Upstream::parse(get.text("workspaces.egress_proxy")).ok(),
             egress_direct: get.targets("workspaces.egress_direct"),
@@ -359,6 +368,7 @@ fn default_of(key: &Key, surroundings: &Surroundings, data_dir: &Path) -> Option
 fn check_together(config: &Config, problems: &mut Vec<Problem>) {
     let set = |path: &str| config.setting(path).is_some_and(|setting| setting.value.is_some());
     let place = |path: &str| config.setting(path).map(|setting| setting.source.to_string()).unwrap_or_default();
+    config.gateway.check(&config.server, place, problems);
     match (set("server.cert"), set("server.key")) {
         (true, false) => {
             problems.push(Problem::new(place("server.cert"), "server.cert: set server.key too, the private key of this certificate"));

@@ -83,7 +83,7 @@ const fn secret(key: Key) -> Key {
 }
 
 use DefaultValue::{Machine, Text, Unset};
-use Kind::{Address, Bool, Count, Networks, Origin, Path, Proxy, Targets, Word};
+use Kind::{Address, Bool, Count, Host, Networks, Origin, Path, Ports, Proxy, Targets, Word};
 
 /// THE TABLE, in the order in which it is shown.
 #[rustfmt::skip]
@@ -114,6 +114,15 @@ pub static KEYS: &[Key] = &[
 
     start("cluster", "kind", Word(&["local"]), Text("local"),
         "Where workspaces run. local: as sandboxed processes on this machine."),
+
+    start("gateway", "mode", Word(&["auto", "hosts", "ports"]), Text("auto"),
+        "How apps of workspaces get origins of their own. hosts: a name each. ports: a port each, for their owner only. auto: hosts where it can."),
+    example(start("gateway", "apps_domain", Host, Unset,
+        "The domain whose names all lead here (wildcard DNS and certificate); neither parent nor child of the UI's. localhost where the UI is there."), "apps.example.net"),
+    example(start("gateway", "apps_host", Host, Unset,
+        "The host of apps in mode ports: a name or address of this server other than the UI's."), "192.0.2.10"),
+    start("gateway", "port_range", Ports, Text("8100-8199"),
+        "The ports of apps in mode ports, on the address of server.listen."),
 
     runtime("workspaces", "default_image", Kind::Text { max: 255 }, Text("local:shell"),
         "What a workspace is made from when neither template nor image is given: local:NAME is a built-in template."),

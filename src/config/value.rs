@@ -6,7 +6,7 @@
 
 use super::network::Network;
 use crate::domain::egress::{Entry, Upstream};
-use crate::transport::Origin;
+use crate::transport::{Host, Origin};
 use serde_json::Value as Json;
 
 /// What may be written as the value of a setting.
@@ -22,6 +22,10 @@ pub enum Kind {
     Address,
     /// `https://host[:port]`.
     Origin,
+    /// A host name or an address, without a port.
+    Host,
+    /// Two ports, `8100-8199`, both included.
+    Ports,
     /// A file or directory name; made absolute.
     Path,
     /// Addresses and networks (`10.0.0.0/8`), in a list or separated by commas.
@@ -53,6 +57,8 @@ impl Kind {
             Self::Word(words) => words.join(" or "),
             Self::Address => "an address and a port, like 127.0.0.1:8080 or [::1]:8080".into(),
             Self::Origin => "an address without a path, like https://codex.example.org".into(),
+            Self::Host => "a host name or an address without a port, like apps.example.net".into(),
+            Self::Ports => "two ports with a hyphen, like 8100-8199, at most 1000 apart".into(),
             Self::Path => "a path".into(),
             Self::Networks => "addresses or networks, like 127.0.0.1 or 10.0.0.0/24".into(),
             Self::Targets => "names, *.names, addresses or networks, each with :port or without".into(),
@@ -118,6 +124,8 @@ impl Kind {
         let good = match self {
             Self::Word(words) => words.contains(&text),
             Self::Address => text.parse::<std::net::SocketAddr>().is_ok(),
+            Self::Host => return Host::parse(text).map(|host| Value::Text(host.to_string())).ok_or_else(|| self.expected(text)),
+            Self::Ports => super::gateway::ports(text).is_some(),
             Self::Origin => return Origin::parse(text).map(|origin| Value::Text(origin.to_string())),
             Self::Proxy => return Upstream::parse(text).map(|_| Value::Text(text.to_owned())),
             Self::Path => !text.is_empty() && !text.contains('\0'),

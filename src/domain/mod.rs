@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod app_target;
 pub mod egress;
 pub mod email;
 pub mod field;

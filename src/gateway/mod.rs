@@ -4,17 +4,30 @@
 //! ticket of its own, for one run of one workspace and one purpose.
 
 pub mod agents;
+pub mod apps;
 mod bridge;
+pub mod client;
 pub mod egress;
+pub mod entry;
 pub mod files;
 pub mod git;
 mod git_ledger;
+mod handoff;
+mod headers;
 pub mod logs;
 pub mod metrics;
+pub mod names;
+pub mod open;
+mod pages;
+pub mod ports;
+mod proxy;
 pub mod terminal;
+mod tunnel;
 pub mod uplink;
+mod visits;
 
 use self::agents::Agents;
+use self::apps::Apps;
 use crate::clock::{Clock, Entropy};
 use crate::cluster::agent_client::AgentError;
 use crate::cluster::{ByteStream, ClusterError, ClusterView, WorkspaceRef};
@@ -40,6 +53,8 @@ pub struct Gateway {
     pub entropy: Arc<dyn Entropy>,
     /// Kept connections to agents.
     pub agents: Arc<Agents>,
+    /// The origins of apps, and who is there.
+    pub apps: Arc<Apps>,
 }
 
 /// A fresh stream to an agent, and the ticket that it must open with.
@@ -49,9 +64,16 @@ struct Opened {
 }
 
 impl Gateway {
-    pub fn new(ops: Ops, view: Arc<dyn ClusterView>, keys: Arc<Keys>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(
+        ops: Ops,
+        view: Arc<dyn ClusterView>,
+        keys: Arc<Keys>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        apps: Arc<Apps>,
+    ) -> Self {
         let agents = Agents::new(Arc::clone(&view), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&ops.bus));
-        Self { ops, view, keys, clock, entropy, agents }
+        Self { ops, view, keys, clock, entropy, agents, apps }
     }
 
     async fn open(&self, entrance: &Entrance) -> Result<Opened> {

@@ -22,6 +22,7 @@ pub mod jwks;
 pub mod limiter;
 pub mod logs;
 pub mod members;
+pub mod open;
 pub mod openapi;
 pub mod origin_check;
 pub mod own_git;

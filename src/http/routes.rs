@@ -4,14 +4,15 @@
 //! the rows, and the OpenAPI document is built from them. This file is a table and may be longer than other files.
 
 use super::file_view::{FileEntryView, FolderView, UploadView};
+use super::open::{OpenBody, OpenView};
 use super::route::{Access, AnswerDoc, Parameter, ParameterKind, Route, schema_of};
 use super::templates::TemplateView;
 use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, members, openapi, own_git, own_profile,
-    own_sessions, search, setup, templates, terminal, users, whoami, workspaces,
+    access, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, members, open, openapi, own_git,
+    own_profile, own_sessions, search, setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -448,6 +449,10 @@ pub const ROUTES: &[Route] = &[
         .says("Deletes a file, or a folder with all in it; links are not followed.")
         .asks(REASON)
         .gives(204, AnswerDoc::Nothing),
+    Route::post("/api/workspaces/{workspace}/open", Access::Action(A::OpenApp), to!(open::open))
+        .says("The way to an app's own origin; with the browser's nonce, the address that lets it in.")
+        .takes(schema_of::<OpenBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<OpenView>)),
     Route::get("/api/admin/workspaces", Access::Action(A::ListAllWorkspaces), to!(workspaces::list_all))
         .says("All workspaces, newest first.")
         .asks(WORKSPACES)

@@ -5,8 +5,7 @@ use super::handler::{RawExchange, Reply, ReplyBody};
 use super::route::BodyRule;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::identity::address::{ForwardedHeaders, client_address};
-use crate::transport::Encryption;
+use crate::gateway::{client, entry};
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -39,6 +38,12 @@ pub fn configure(app: Arc<App>, kind: ListenerKind) -> impl Fn(&mut web::Service
 }
 
 async fn answer(app: Arc<App>, kind: ListenerKind, request: HttpRequest, mut payload: web::Payload) -> HttpResponse {
+    // An app's own origin never meets the routes of the UI, whatever is asked for there.
+    if let (ListenerKind::Network, Some(authority)) = (&kind, client::authority(&request))
+        && let Some(place) = app.gateway.apps.names.place(authority)
+    {
+        return entry::serve(app.gateway.clone(), place, request, payload).await;
+    }
     let headers: Vec<(String, String)> =
         request.headers().iter().map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
@@ -49,7 +54,7 @@ async fn answer(app: Arc<App>, kind: ListenerKind, request: HttpRequest, mut pay
         BodyRule::Json(limit) | BodyRule::OptionalJson(limit) => read_body(&mut payload, &headers, limit).await,
         BodyRule::None => read_body(&mut payload, &headers, 0).await,
     };
-    let channel = channel(&app, &kind, &request, &headers);
+    let channel = channel(&app, &kind, &request);
     let call = match channel {
         Ok(channel) => Call {
             method,
@@ -65,21 +70,10 @@ async fn answer(app: Arc<App>, kind: ListenerKind, request: HttpRequest, mut pay
     respond(serve(app, call).await)
 }
 
-fn channel(app: &App, kind: &ListenerKind, request: &HttpRequest, headers: &[(String, String)]) -> Result<Channel> {
+fn channel(app: &App, kind: &ListenerKind, request: &HttpRequest) -> Result<Channel> {
     match kind {
         ListenerKind::Control => Ok(Channel::CommandLine(control_user(request))),
-        ListenerKind::Network => {
-            let peer = request.peer_addr().map_or(std::net::IpAddr::from([0, 0, 0, 0]), |a| a.ip());
-            let trusted = &app.config.server.trusted_proxies;
-            // Where a proxy encrypts, plain requests from anybody else would carry passwords in the clear.
-            if app.transport.encryption == Encryption::Proxy && !peer.is_loopback() && !trusted.iter().any(|t| t.contains(peer)) {
-                return Err(Error::CrossSite("This server answers its own proxy only. Use the address that it printed when it started."));
-            }
-            let all = |name: &str| headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect::<Vec<_>>();
-            let (forwarded, x_forwarded_for) = (all("forwarded"), all("x-forwarded-for"));
-            let forwarded = ForwardedHeaders { forwarded: &forwarded, x_forwarded_for: &x_forwarded_for };
-            client_address(peer, &forwarded, trusted).map(Channel::Network)
-        }
+        ListenerKind::Network => client::address(&app.transport, &app.config.server.trusted_proxies, request).map(Channel::Network),
     }
 }
 

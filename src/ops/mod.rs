@@ -23,6 +23,7 @@ pub mod installed_apps;
 pub mod invitation;
 pub mod members;
 pub mod new_session;
+pub mod open;
 pub mod own_account;
 pub mod own_password;
 pub mod own_sessions;

@@ -58,10 +58,11 @@ pub struct Entrance {
 }
 
 /// The workspace and the permit to enter it, with the setting for break glass applied.
-fn enter_permit(
+pub(super) fn enter_permit(
     read: &Read<'_>,
     principal: &Principal,
     id: &WorkspaceId,
+    action: Action,
     reason: Option<&str>,
     glass: bool,
 ) -> Result<(Workspace, Permit)> {
@@ -72,7 +73,7 @@ fn enter_permit(
     }
     let workspace = workspaces::find(read, id, actor.user_id())?.ok_or(Error::NotFound(Missing::Workspace))?;
     let context = Context { now: read.now(), reason, break_glass: glass };
-    let permit = read.authorize_with(&actor, Action::OpenTerminal, Target::Workspace(&workspace.facts()), context)?;
+    let permit = read.authorize_with(&actor, action, Target::Workspace(&workspace.facts()), context)?;
     Ok((workspace, permit))
 }
 
@@ -80,7 +81,7 @@ fn enter_permit(
 pub async fn ticket(ops: &Ops, caller: &Caller, id: WorkspaceId, reason: Option<String>) -> Result<Ticket> {
     let (principal, glass) = (caller.principal.clone(), ops.rules.break_glass);
     let job = move |tx: &Tx<'_>| {
-        enter_permit(tx, &principal, &id, reason.as_deref(), glass)?;
+        enter_permit(tx, &principal, &id, Action::OpenTerminal, reason.as_deref(), glass)?;
         let Principal::User { id: user, credential, signed_in_at } = &principal else {
             return Err(Error::Unauthenticated(Unauthenticated::NoToken));
         };
@@ -131,7 +132,7 @@ pub async fn redeem(ops: &Ops, origin: Origin, id: WorkspaceId, secret: &str) ->
 pub async fn enter(ops: &Ops, caller: &Caller, id: WorkspaceId, reason: Option<String>) -> Result<Entrance> {
     let (principal, glass) = (caller.principal.clone(), ops.rules.break_glass);
     let job = move |tx: &Tx<'_>| {
-        let (workspace, permit) = enter_permit(tx, &principal, &id, reason.as_deref(), glass)?;
+        let (workspace, permit) = enter_permit(tx, &principal, &id, Action::OpenTerminal, reason.as_deref(), glass)?;
         let entrance = entrance(tx, &principal, &workspace)?;
         if !entrance.own {
             tx.audit(&permit, Change::of(json!({ "run": entrance.run, "breakGlass": permit.is_break_glass() })))?;
@@ -175,7 +176,7 @@ pub(super) fn entrance(read: &Read<'_>, principal: &Principal, workspace: &Works
 pub async fn recheck(ops: &Ops, caller: &Caller, entrance: &Entrance, reason: Option<String>) -> Result<()> {
     let (principal, glass, entrance) = (caller.principal.clone(), ops.rules.break_glass, entrance.clone());
     let job = move |read: &Read<'_>| {
-        let (workspace, _) = enter_permit(read, &principal, &entrance.workspace, reason.as_deref(), glass)?;
+        let (workspace, _) = enter_permit(read, &principal, &entrance.workspace, Action::OpenTerminal, reason.as_deref(), glass)?;
         let now = self::entrance(read, &principal, &workspace)?;
         if now.run == entrance.run { Ok(()) } else { Err(Error::WrongState("It was restarted.".to_owned())) }
     };

@@ -18,7 +18,7 @@ pub use crate::store::workspaces::Workspace;
 use crate::store::{Page, Read, Tx, actors, pool};
 
 /// What can be done to a workspace, in the order in which `can` lists it.
-pub const ACTIONS: [Action; 12] = [
+pub const ACTIONS: [Action; 13] = [
     Action::ViewWorkspace,
     Action::StartWorkspace,
     Action::StopWorkspace,
@@ -28,13 +28,14 @@ pub const ACTIONS: [Action; 12] = [
     Action::OpenTerminal,
     Action::ReadWorkspaceFiles,
     Action::WriteWorkspaceFiles,
+    Action::OpenApp,
     Action::ViewWorkspaceLogs,
     Action::ViewWorkspaceMetrics,
     Action::ViewWorkspaceEgress,
 ];
 
 /// What goes into a workspace: needs one that runs, and opens to platform admins with a written reason.
-const ENTERING: [Action; 3] = [Action::OpenTerminal, Action::ReadWorkspaceFiles, Action::WriteWorkspaceFiles];
+const ENTERING: [Action; 4] = [Action::OpenTerminal, Action::OpenApp, Action::ReadWorkspaceFiles, Action::WriteWorkspaceFiles];
 
 /// A workspace in a list, with the actions that the caller may take on it.
 #[derive(Debug, Clone)]

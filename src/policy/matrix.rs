@@ -288,6 +288,13 @@ pub const fn row(action: Action) -> Row {
             break_glass: true,
             ..workspace("open_terminal", "enter this workspace", Share::Use)
         },
+        A::OpenApp => Row {
+            platform: &[],
+            group_admin: false,
+            organization: false,
+            break_glass: true,
+            ..workspace("open_app", "open the apps of this workspace", Share::Use)
+        },
         A::ReadWorkspaceFiles => Row {
             platform: &[],
             group_admin: false,

@@ -1,4 +1,4 @@
-//! One-time codes: set-up, invitation, reset, socket tickets. The purpose is part of the key.
+//! One-time codes: set-up, invitation, reset, socket tickets, hand-offs to apps. The purpose is part of the key.
 
 use super::tx::{Read, Tx, Unaudited};
 use crate::clock::Millis;
@@ -12,6 +12,7 @@ pub enum Purpose {
     Invite,
     Reset,
     Socket,
+    HandOff,
 }
 
 impl Purpose {
@@ -21,6 +22,7 @@ impl Purpose {
             Self::Invite => "invite",
             Self::Reset => "reset",
             Self::Socket => "socket",
+            Self::HandOff => "handoff",
         }
     }
 }
@@ -35,6 +37,8 @@ pub struct CodeRow {
 const INSERT: &str = "INSERT INTO one_time_code (purpose, hash, user_id, subject, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const REDEEM: &str = "UPDATE one_time_code SET used_at = ?3 WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3 RETURNING user_id, subject";
 const FIND: &str = "SELECT user_id, subject FROM one_time_code WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3";
+const FIND_SPENT: &str =
+    "SELECT user_id, subject FROM one_time_code WHERE purpose = ?1 AND hash = ?2 AND (used_at IS NOT NULL OR expires_at <= ?3)";
 const DROP: &str = "DELETE FROM one_time_code WHERE purpose = ?1";
 const DROP_OF_USER: &str = "DELETE FROM one_time_code WHERE purpose = ?1 AND user_id = ?2";
 const SWEEP: &str = "DELETE FROM one_time_code WHERE expires_at < ?1";
@@ -55,6 +59,13 @@ pub fn redeem(tx: &Tx<'_>, purpose: Purpose, hash: &[u8]) -> Result<Option<CodeR
 /// What a code would open, without using it up.
 pub fn find(read: &Read<'_>, purpose: Purpose, hash: &[u8]) -> Result<Option<CodeRow>> {
     read.row(FIND, params![purpose.as_str(), hash, read.now().0], |r| {
+        Ok(CodeRow { user_id: r.get::<_, Option<String>>(0)?.map(UserId::trusted), subject: r.get(1)? })
+    })
+}
+
+/// What a code opened that was used up or came too late: who tried, for the audit log.
+pub fn find_spent(read: &Read<'_>, purpose: Purpose, hash: &[u8]) -> Result<Option<CodeRow>> {
+    read.row(FIND_SPENT, params![purpose.as_str(), hash, read.now().0], |r| {
         Ok(CodeRow { user_id: r.get::<_, Option<String>>(0)?.map(UserId::trusted), subject: r.get(1)? })
     })
 }

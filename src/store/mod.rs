@@ -6,6 +6,8 @@
 
 pub mod activity;
 pub mod actors;
+pub mod app_ports;
+pub mod app_sessions;
 pub mod audit;
 pub mod audit_chain;
 pub mod audit_export;

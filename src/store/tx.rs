@@ -44,6 +44,8 @@ pub enum Unaudited {
     Inbox,
     /// Delivery of mail and webhooks.
     Outbox,
+    /// App sessions and ports of apps: they stand for a sign-in and an opening that were recorded.
+    AppDoors,
     /// Signed heads of the chain.
     Checkpoint,
     /// Tries of the reconciler.

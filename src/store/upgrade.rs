@@ -21,10 +21,10 @@ pub struct Step {
 }
 
 /// All steps, oldest first. Never edited once released.
-pub const STEPS: &[Step] = &[Step { to: 2, sql: WHAT_IS_DUE }];
+pub const STEPS: &[Step] = &[Step { to: 2, sql: WHAT_IS_DUE }, Step { to: 3, sql: APPS }];
 
 /// The version that `schema.sql` describes.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// The reconciler reads what is not settled instead of everything.
 const WHAT_IS_DUE: &str = r#"
@@ -61,6 +61,33 @@ CREATE TRIGGER workspace_due_seen AFTER UPDATE ON workspace_status BEGIN
 END;
 INSERT INTO workspace_due (workspace_id, due) SELECT id, due FROM workspace_unsettled;
 "#;
+
+/// The tables of workspace apps, which nothing used before.
+const APPS: &str = "\
+DROP TABLE app_session;
+DROP TABLE app_port;
+CREATE TABLE app_session (
+  -- The cookie of one app's origin; it ends with the sign-in from which it was handed off. Unaudited: opening is.
+  hash         BLOB    PRIMARY KEY,
+  session_id   TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+  workspace_id TEXT    NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+  app          TEXT    NOT NULL,                    -- a slug, or a port in digits
+  host         TEXT    NOT NULL,                    -- the one origin that may show it
+  reason       TEXT    NOT NULL DEFAULT '',         -- written by whoever entered by breaking the glass
+  created_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX app_session_session ON app_session (session_id);
+CREATE INDEX app_session_workspace ON app_session (workspace_id);
+
+CREATE TABLE app_port (
+  -- Which app has which port where apps have no names of their own. A port whose workspace is gone is given again last.
+  port         INTEGER PRIMARY KEY,
+  workspace_id TEXT    REFERENCES workspace (id) ON DELETE SET NULL,
+  app          TEXT    NOT NULL,
+  given_at     INTEGER NOT NULL,
+  UNIQUE (workspace_id, app)
+) STRICT;
+";
 
 /// The first uid of workspaces below the local runtime.
 const FIRST_LOCAL_UID: i64 = 200_000;

@@ -17,7 +17,9 @@ pub const SESSION_PREFIX: &str = "cxs_";
 pub const REFRESH_PREFIX: &str = "cxr_";
 /// Of an API token or a service account's token.
 pub const API_TOKEN_PREFIX: &str = "cxp_";
-/// Of one-time codes: set-up, invitation, reset, second factor pending, socket tickets.
+/// Of an app session, in a cookie of the app's origin.
+pub const APP_SESSION_PREFIX: &str = "cxa_";
+/// Of one-time codes: set-up, invitation, reset, second factor pending, socket tickets, hand-offs.
 pub const CODE_PREFIX: &str = "cxc_";
 
 /// Random bytes of a token.

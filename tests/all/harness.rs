@@ -122,6 +122,14 @@ impl Harness {
         harness
     }
 
+    /// As [`Harness::listening`], with settings in the form of the environment.
+    pub fn listening_with(settings: &[(&str, &str)]) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut harness = Self::build(tempfile::tempdir().unwrap(), Arc::default(), settings, listener.local_addr().unwrap());
+        harness.wire = Some(Wire::serve(Arc::clone(&harness.app), listener));
+        harness
+    }
+
     /// Answers in this process from a data directory that another harness left.
     pub fn on(dir: tempfile::TempDir) -> Self {
         Self::build(dir, Arc::default(), &[], SocketAddr::from(([127, 0, 0, 1], 8080)))

@@ -17,6 +17,7 @@ mod api_sign_in;
 mod api_terminal;
 mod api_users;
 mod api_workspaces;
+mod app_browser;
 mod audit_of_routes;
 mod bad_input;
 mod cli;
@@ -26,6 +27,8 @@ mod crash;
 mod echo_app;
 mod errors;
 mod gateway_agents;
+mod gateway_apps;
+mod gateway_ports;
 mod git_desk;
 mod golden;
 // What one test does not use, another one does.

@@ -148,6 +148,14 @@ pub const ALL: &[Sample] = &[
     )
     .by(Kind::Member, Place::Own)
     .given(RUNS),
+    row(
+        Method::Post,
+        "/api/workspaces/{workspace}/open",
+        |_| json!({"port": 3000}),
+        Audit::None("opening is recorded when it is somebody else's: gateway_apps.rs"),
+    )
+    .by(Kind::Member, Place::Own)
+    .given(RUNS),
     row(Method::Delete, "/api/workspaces/{workspace}/terminals/{session}", nothing, Audit::Elsewhere("needs a running workspace")),
     row(Method::Put, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace: api_files.rs")),
     row(

@@ -38,7 +38,12 @@ impl Site {
 
     /// On a real port, with the installation's own keys, so that terminals can be opened.
     pub async fn listening() -> Self {
-        let harness = Harness::listening();
+        Self::listening_with(&[]).await
+    }
+
+    /// As [`Site::listening`], with settings in the form of the environment.
+    pub async fn listening_with(settings: &[(&str, &str)]) -> Self {
+        let harness = Harness::listening_with(settings);
         let app = Arc::clone(&harness.app);
         let made = tokio::task::spawn_blocking(move || app.keys.complete(&app.ops.db, app.clock.as_ref(), app.entropy.as_ref()));
         made.await.unwrap().unwrap();
