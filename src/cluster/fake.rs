@@ -393,13 +393,7 @@ impl ClusterView for FakeCluster {
     fn health(&self) -> BoxFuture<'_, ClusterHealth> {
         Box::pin(async move {
             let healthy = !self.state().faults.unreachable;
-            ClusterHealth {
-                healthy,
-                kind: "local",
-                summary: "a cluster in memory".to_owned(),
-                governs_egress: true,
-                ..ClusterHealth::default()
-            }
+            ClusterHealth { healthy, kind: "local", summary: "a cluster in memory".into(), governs_egress: true, ..Default::default() }
         })
     }
 }

@@ -1,6 +1,9 @@
 //! Which addresses lead back into the operator's own network, or nowhere: the special-purpose registries of IANA
 //! (RFC 6890 and its successors) and the addresses at which clouds hand out credentials.
 //!
+//! The ranges for documentation and benchmarks (TEST-NET and their like) lead nowhere by themselves and are no operator's
+//! network; sites whose resolver gives them out for names that a gateway then carries are common enough, so they pass.
+//!
 //! For IPv6 the rule is turned round: only global unicast addresses (2000::/3) are public at all, less what is special
 //! there. An address that embeds another is judged by the one inside, where the network would really go there (mapped
 //! addresses, NAT64), and refused where only long abandoned tunnels would (6to4, Teredo, IPv4-compatible).
@@ -21,7 +24,7 @@ pub enum Class {
     Multicast,
     /// An IPv4 address inside an IPv6 one, for a tunnel.
     Tunnel,
-    /// Documentation, benchmarks, future use.
+    /// Protocol assignments, abandoned relays, future use.
     Reserved,
     /// This server itself; found by its list of addresses and not by the number.
     OwnServer,
@@ -96,10 +99,8 @@ fn class_v4(address: Ipv4Addr) -> Option<Class> {
         // 169.254.169.253 and its neighbours are name servers and clocks of a cloud.
         [169, 254, ..] => Some(Class::LinkLocal),
         [224..=239, ..] => Some(Class::Multicast),
-        // Own network, protocol assignments, documentation, 6to4 relays, benchmarks, future use.
-        [0 | 240..=255, ..] | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18..=19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => {
-            Some(Class::Reserved)
-        }
+        // Own network, protocol assignments, 6to4 relays, future use.
+        [0 | 240..=255, ..] | [192, 0, 0, _] | [192, 88, 99, _] => Some(Class::Reserved),
         _ => None,
     }
 }
@@ -121,8 +122,8 @@ fn class_v6(address: Ipv6Addr) -> Option<Class> {
         // Site-local, abandoned but still routed in places.
         [0xfec0..=0xfeff, ..] => Some(Class::Private),
         [0xff00..=0xffff, ..] => Some(Class::Multicast),
-        // Protocol assignments and documentation.
-        [0x2001, 1..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Some(Class::Reserved),
+        // Protocol assignments.
+        [0x2001, 1..=0x1ff, ..] => Some(Class::Reserved),
         [0x2000..=0x3fff, ..] => None,
         _ => Some(Class::Reserved),
     }
