@@ -15,7 +15,8 @@
 //! * **I7** Time, randomness, environment and arguments enter through parameters.
 //! * **I8** Tokens carry identity, never authority.
 //! * **I9** A panic in one request, one write or one reconcile step fails that one only.
-//! * **I10** The server opens no outbound connection that the operator did not configure.
+//! * **I10** The server opens no outbound connection that the operator did not configure (what workspaces may reach is
+//!   `workspaces.egress`).
 //!
 //! # The map
 //!

@@ -30,10 +30,10 @@ struct Names(SystemResolver);
 
 impl Resolver for Names {
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
-        match name.ends_with(".test") {
-            true => Box::pin(async { Ok(vec![ADDRESS.parse().unwrap()]) }),
-            false => self.0.resolve(name),
+        if name.ends_with(".test") {
+            return Box::pin(async { Ok(vec![ADDRESS.parse().unwrap()]) });
         }
+        self.0.resolve(name)
     }
 }
 
@@ -464,6 +464,72 @@ async fn apt_reads_a_list_and_downloads_a_package() {
         server.port
     );
     inside.succeeds(&script).await;
+}
+
+#[tokio::test]
+async fn without_a_network_of_its_own_a_workspace_runs_only_where_everything_is_open() {
+    let folder = passable_folder();
+    let rules = watch::Sender::new(Arc::new(policy(Mode::Open, &[])));
+    let mut options = options(folder.path(), Tier::UidLandlock);
+    options.egress = rules.subscribe();
+    let cluster = LocalCluster::start(options).unwrap();
+    if tested(&cluster, Tier::UidLandlock).await.is_none() {
+        return;
+    }
+    let spec = spec(&["sh"]);
+    start(&*cluster, &spec).await;
+    let mut terminal = Terminal::open(&*cluster, &spec, "env", None).await;
+    terminal.expect("$ ").await;
+    terminal.send("echo proxy=[$http_proxy$HTTPS_PROXY] EN''D\r").await;
+    assert!(terminal.expect("END").await.contains("proxy=[] "), "it was promised a proxy that is not there");
+    drop(terminal);
+    let health = cluster.health().await;
+    assert!(!health.governs_egress && health.warnings.iter().any(|words| words.contains("neither limited nor counted")), "{health:?}");
+    rules.send_replace(Arc::new(policy(Mode::Allowlist, &["example.org"])));
+    let failed = until(&*cluster, &spec, Phase::Failed).await.reason.unwrap();
+    assert_eq!(failed.code, "egress_ungoverned");
+    assert!(failed.message.contains("workspaces.egress = allowlist"), "{}", failed.message);
+    let mut again = spec.clone();
+    again.run += 1;
+    cluster.apply_workspace(&again, &trust()).await.unwrap();
+    assert_eq!(until(&*cluster, &again, Phase::Failed).await.reason.unwrap().code, "egress_ungoverned");
+    assert!(!cluster.health().await.healthy);
+}
+
+/// Scripts that ask the registry that a client is configured with, in the folder `$D`.
+const PIP: &str = "/usr/bin/pip3 --isolated download -q --no-deps -d \"$D\" six && ls \"$D\" | grep six";
+const CARGO: &str = "mkdir -p \"$D/src\" && cd \"$D\" && echo 'fn main() {}' >src/main.rs && \
+    printf '[package]\\nname = \"p\"\\nversion = \"0.1.0\"\\nedition = \"2021\"\\n[dependencies]\\nitoa = \"1\"\\n' >Cargo.toml && \
+    CARGO_HOME=\"$D/home\" cargo fetch";
+const APT: &str = "mkdir -p \"$D/etc\" \"$D/lists/partial\" \"$D/cache/archives/partial\" && cd \"$D\" && : >status && tar xf \"$SOURCES\" -C etc && \
+    O=\"-o Dir::Etc=$D/etc -o Dir::State::lists=$D/lists -o Dir::State::status=$D/status -o Dir::Cache=$D/cache -o APT::Sandbox::User=\" && \
+    apt-get -q $O update && apt-get -q $O download hello && ls hello_*.deb";
+
+#[tokio::test]
+async fn the_registries_of_pip_cargo_and_apt_answer_through_it_where_they_are_reachable() {
+    let tools = toolchain();
+    let Some(place) = Place::new(policy(Mode::Open, &[]), tools.as_slice()).await else { return };
+    let inside = place.workspace().await;
+    let sources = inside.home().join("sources.tar");
+    let packed = Command::new("tar").args(["cf", &sources.to_string_lossy(), "-C", "/etc/apt", "."]).output();
+    let programs = tools.as_ref().map(|folder| folder.join("bin").to_string_lossy().into_owned()).unwrap_or_default();
+    for (name, script) in [("pip", PIP), ("cargo", CARGO), ("apt", APT)] {
+        if (name == "apt" && packed.is_err()) || (name == "cargo" && tools.is_none()) {
+            eprintln!("SKIPPED: there is no {name} on this host");
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let outside = format!("export PATH={programs}:$PATH D={} SOURCES={}; {script}", folder.path().display(), sources.display());
+        if !Command::new("sh").args(["-c", &outside]).output().is_ok_and(|out| out.status.success()) {
+            eprintln!("SKIPPED: the registry of {name} is not reachable from this host, or {name} is not there");
+            continue;
+        }
+        let before = inside.settled().await;
+        inside.succeeds(&format!("export PATH={programs}:$PATH D=$HOME/{name} SOURCES=$HOME/sources.tar; mkdir -p $D; {script}")).await;
+        let after = inside.settled().await;
+        eprintln!("{name}: {} bytes in, {} out", after.bytes_in - before.bytes_in, after.bytes_out - before.bytes_out);
+        assert!(after.bytes_in > before.bytes_in, "{name} went another way");
+    }
 }
 
 /// The address that a client of this host is configured with, and the host name in it.

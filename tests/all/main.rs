@@ -7,6 +7,7 @@
 
 mod api_audit;
 mod api_credentials;
+mod api_egress;
 mod api_files;
 mod api_git_access;
 mod api_groups;
