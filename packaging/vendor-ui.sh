@@ -16,7 +16,7 @@ preact=11.2.0 htm=3.1.1 signals=2.11.4 signals_core=1.14.5 xterm=6.0.0 fit=0.11.
 fonttools=4.60.1
 
 # Those that the home page shows at once, and those that are fetched after it: the first page is weighed.
-icons="book-open box boxes chevron-down circle-check circle-stop code-xml coffee container cpu database ellipsis
+icons="book-open box boxes chevron-down circle-check circle-stop code coffee container cpu database ellipsis
 file-text hexagon house layers layout-grid list list-checks menu notebook-pen play plus rotate-cw
 scroll-text search shield-check square-terminal terminal user-round users wifi-off"
 more_icons="activity app-window archive arrow-big-up arrow-down arrow-down-to-line arrow-up arrow-up-from-line ban check

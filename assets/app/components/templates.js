@@ -1,7 +1,7 @@
 /** The templates, and the icon of one. */
 import { useQuery } from '../lib/query.js';
 
-const SHIPPED = new Set(['square-terminal', 'terminal', 'box', 'container', 'database', 'coffee', 'hexagon', 'notebook-pen', 'book-open', 'cpu', 'layers']);
+const SHIPPED = new Set(['square-terminal', 'terminal', 'box', 'container', 'database', 'coffee', 'hexagon', 'notebook-pen', 'book-open', 'cpu', 'layers', 'code']);
 
 /** @param {string | undefined} name the template's own word for its icon @param {string} [kind] */
 export const templateIcon = (name, kind) => (name && SHIPPED.has(name) ? name : kind === 'image' ? 'container' : 'square-terminal');

@@ -80,7 +80,20 @@
  * @property {string} updatedAt
  * @property {string | null} [lastAccessedAt]
  * @property {number} [run]
+ * @property {App[]} [apps]
  * @property {Can} can
+ *
+ * @typedef {object} App a program of the workspace that is used in the browser
+ * @property {string} slug
+ * @property {string} name
+ * @property {string} icon
+ * @property {'stopped' | 'starting' | 'running' | 'failed' | 'missing'} status
+ * @property {string | null} [message]
+ * @property {string | null} [hint] what to type when it is missing
+ * @property {string | null} [url] where it is opened; a page of ours, to be bookmarked
+ * @property {string | null} [since]
+ * @property {number} [restarts]
+ * @property {number | null} [lastExit] exit code
  *
  * @typedef {object} TimelineEntry
  * @property {string | number} id
@@ -102,6 +115,7 @@
  * @property {Size} defaultSize
  * @property {({name: string} & Size)[]} sizes
  * @property {string | boolean | null} [deprecated]
+ * @property {Pick<App, 'slug' | 'name' | 'icon'>[]} [apps]
  *
  * @typedef {object} Check
  * @property {boolean} ok

@@ -15,7 +15,8 @@ import { Overview } from '../components/workspace-overview.js';
 /** @typedef {import('../lib/types.js').Workspace} Workspace */
 
 const PARTS = /** @type {Record<string, {word: string, load: () => Promise<any>}>} */ ({
-  terminal: { word: 'Terminal', load: () => import('../components/terminal.js') }, network: { word: 'Network', load: () => import('../components/network.js') },
+  terminal: { word: 'Terminal', load: () => import('../components/terminal.js') }, files: { word: 'Files', load: () => import('../components/files.js') },
+  network: { word: 'Network', load: () => import('../components/network.js') },
   logs: { word: 'Logs', load: () => import('../components/logs.js') },
   timeline: { word: 'Timeline', load: () => import('../components/timeline.js') }, settings: { word: 'Settings', load: () => import('../components/workspace-settings.js') },
 });
