@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 #[derive(RustEmbed)]
 #[folder = "assets/"]
 #[exclude = "*.map"]
+#[exclude = "*.d.mts"]
 struct Assets;
 
 /// Everything the page may do; the same for every answer of the server.

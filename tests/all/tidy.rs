@@ -203,7 +203,7 @@ fn only_the_reconciler_changes_the_cluster() {
 }
 
 /// Backups and upgrades copy files, outside any transaction of a person.
-const FILE_WORK: &[&str] = &["ops/backup.rs", "store/backup.rs", "store/upgrade.rs"];
+const FILE_WORK: &[&str] = &["ops/backup/", "store/backup.rs", "store/upgrade.rs"];
 
 #[test]
 fn a_write_job_is_plain_code_that_cannot_wait() {
@@ -211,7 +211,7 @@ fn a_write_job_is_plain_code_that_cannot_wait() {
     let slow = ["std::thread::sleep", "block_on(", "std::fs::", "TcpStream", "UnixStream", "hash_password"];
     let found = sources()
         .iter()
-        .filter(|s| (s.path.starts_with("ops/") || s.path.starts_with("store/")) && !FILE_WORK.contains(&s.path.as_str()))
+        .filter(|s| (s.path.starts_with("ops/") || s.path.starts_with("store/")) && !FILE_WORK.iter().any(|home| s.path.starts_with(home)))
         .flat_map(|s| {
             code_lines(s).filter(|l| slow.iter().any(|w| l.contains(w))).map(|l| format!("{}: {}", s.path, l.trim())).collect::<Vec<_>>()
         })
