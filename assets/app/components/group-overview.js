@@ -28,8 +28,10 @@ export function GroupOverview({ group }) {
 
 /** @param {any[]} list */
 function count(list) {
-  const running = list.filter(({ status }) => status === 'running' || status === 'starting').length;
-  return `${running} running, ${list.length - running} stopped`;
+  const of = (/** @type {string[]} */ ...words) => list.filter(({ status }) => words.includes(status)).length;
+  const [running, failed, waiting] = [of('running', 'starting'), of('error'), of('pending')];
+  const rest = list.length - running - failed - waiting;
+  return [`${running} running`, failed && `${failed} failed`, waiting && `${waiting} waiting`, `${rest} stopped`].filter(Boolean).join(', ');
 }
 
 /** One sentence about the quota that is nearest to its end. @param {{group: Group}} props */

@@ -45,8 +45,8 @@ function Matched({ text, part }) {
   return at < 0 ? html`<span class="name">${text}</span>` : html`<span class="name">${text.slice(0, at)}<em>${text.slice(at, at + part.length)}</em>${text.slice(at + part.length)}</span>`;
 }
 
-/** @param {{done: () => void}} props */
-export function Palette({ done }) {
+/** @param {{typed?: {take: () => string}, done: () => void}} props typed: the keys that were pressed before it was there */
+export function Palette({ typed, done }) {
   const [text, setText] = useState('');
   const [{ hits, asked }, setFound] = useState(/** @type {{hits: any[], asked: string}} */ ({ hits: [], asked: '' }));
   const waiting = useRef(false); // Enter was pressed before the answer came
@@ -55,6 +55,8 @@ export function Palette({ done }) {
   const recent = useQuery('/api/workspaces?mine=true&limit=8', ['workspace']).data || [];
   const onlyActions = text.startsWith('>');
   const part = (onlyActions ? text.slice(1) : text).trim();
+
+  useEffect(() => { if (typed) setText(typed.take()); }, []);
 
   useEffect(() => {
     waiting.current = false;

@@ -67,7 +67,31 @@ function Account() {
     { text: 'Sign out', icon: 'log-out', line: true, run: () => { signOut(); } }]} />`;
 }
 
-export const openPalette = async () => { const { Palette } = await import('./palette.js'); if (!document.querySelector('dialog.palette')) openDialog(Palette); };
+let opening = false;
+
+/** What is typed while the palette is on its way is kept for it. */
+export async function openPalette() {
+  if (opening || document.querySelector('dialog.palette')) return;
+  opening = true;
+  const typed = keep();
+  try { openDialog((await import('./palette.js')).Palette, { typed }); } catch (error) { typed.take(); throw error; } finally { opening = false; }
+}
+
+/** Keeps the keys until somebody takes them. */
+function keep() {
+  let text = '';
+  const key = (/** @type {KeyboardEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key.length === 1) text += event.key;
+    else if (event.key === 'Backspace') text = text.slice(0, -1);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  document.addEventListener('keydown', key, true);
+  return { take: () => { document.removeEventListener('keydown', key, true); return text; } };
+}
+
 export const openKeys = async () => { openDialog((await import('./shell-dialogs.js')).Keys); };
 const openDrawer = async () => { openDialog((await import('./shell-dialogs.js')).Drawer); };
 

@@ -4,7 +4,7 @@ import { may } from '../lib/can.js';
 import { called, showBytes, showDate, showDuration } from '../lib/format.js';
 import { useQuery } from '../lib/query.js';
 import { byRun, stepsOf } from '../lib/starts.js';
-import { act, reasons } from '../lib/workspace-actions.js';
+import { act, reasons, startOff } from '../lib/workspace-actions.js';
 import { stateOf } from '../lib/words.js';
 import { Badge, Button, Icon, Id, Time } from './basics.js';
 import { Gauge } from './gauge.js';
@@ -26,10 +26,22 @@ function Start({ workspace }) {
   if (!timeline.data) return html`<${Card} title="Start">${timeline.error ? html`<${Failed} what="The timeline could not be read" error=${timeline.error} again=${timeline.reload} />` : html`<${Skeleton} lines=${4} height=${32} />`}<//>`;
   const runs = byRun(timeline.data).map(({ run, list }) => ({ run, ...stepsOf(list, workspace, run === workspace.run) })).filter(({ steps }) => steps.length > 0);
   const last = runs[0];
-  if (shape === 'stopped' || !last) return html`<${Card}><${Empty} icon=${shape === 'stopped' ? 'moon' : 'play'} title=${shape === 'stopped' ? 'Stopped' : stateOf(workspace).word} text=${shape === 'stopped' ? `Its files are kept, ${showBytes(workspace.resources.storage)} of them at most. A start takes a few seconds.` : stateOf(workspace).fact} action=${shape === 'stopped' && html`<${Button} kind="primary" icon="play" refused=${no.start} onClick=${() => act(workspace, 'start')}>Start<//>`} /><//>${last && html`<${Card} title="Last start" right=${html`<${When} run=${last} />`}><div class="card-body"><${Steps} steps=${last.steps} /></div><//>`}`;
+  if (shape === 'stopped' || !last) return html`<${Card}><${Resting} workspace=${workspace} /><//>${last && html`<${Card} title="Last start" right=${html`<${When} run=${last} />`}><div class="card-body"><${Steps} steps=${last.steps} /></div><//>`}`;
   const going = shape === 'starting' || shape === 'pending';
   return html`<${Card} title=${going ? 'This start' : last.failed ? 'This start failed' : 'Last start'} right=${html`<${When} run=${last} />`}><div class="card-body"><${Steps} steps=${last.steps} /></div>
     ${shape === 'running' && html`<div class="card-foot"><${Button} size="s" kind="primary" icon="terminal" href=${`/workspaces/${workspace.id}/terminal`} refused=${no.terminal}>Open terminal<//><span class="t12 fg2">${no.terminal || 'A shell in this page; it goes on when you close the tab.'}</span></div>`}<//>`;
+}
+
+/** What stands where no start is to be seen; why it failed or waits is said above. @param {{workspace: Workspace}} props */
+function Resting({ workspace }) {
+  const { shape, word, fact } = stateOf(workspace);
+  const off = startOff(workspace);
+  const [icon, text] = /** @type {Record<string, [string, string]>} */ ({
+    stopped: ['moon', `Its files are kept, ${showBytes(workspace.resources.storage)} of them at most. A start takes a few seconds.`],
+    error: ['rotate-cw', 'Nothing of it runs. Another try begins a new start.'], pending: ['play', 'It goes on by itself as soon as it can.'],
+  })[shape] || ['play', fact];
+  const again = shape === 'error' ? ['rotate-cw', 'Try again'] : shape === 'stopped' ? ['play', 'Start'] : null;
+  return html`<${Empty} icon=${icon} title=${word} text=${text} action=${again && html`<${Button} kind="primary" icon=${again[0]} refused=${reasons(workspace).start} onClick=${() => act(workspace, 'start')}>${again[1]}<//>${off && html`<p class="t12">${off}</p>`}`} />`;
 }
 
 /** @param {{run: {begin: any, total: number, ready: boolean}}} props */

@@ -58,6 +58,12 @@ export function reasons(workspace) {
   };
 }
 
+/** Why its Start is off, as a line beside the button; a role that never starts it needs none. @param {Workspace} workspace */
+export function startOff(workspace) {
+  const told = ['stopped', 'error'].includes(workspace.status) && !Array.isArray(workspace.can) && reasons(workspace).start;
+  return told ? `Start is off: ${told}` : '';
+}
+
 /** The items of its menu. @param {Workspace} workspace @param {{link?: boolean, removed?: () => void}} [options] */
 export function menuItems(workspace, { link = true, removed } = {}) {
   const no = reasons(workspace);

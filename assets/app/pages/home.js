@@ -9,9 +9,10 @@ import { Segments } from '../components/segments.js';
 import { Gauges } from '../components/gauge.js';
 import { Late } from '../components/late.js';
 import { Card, Empty, Failed, Loaded, PageHead, Skeleton, usePage } from '../components/places.js';
-import { WorkspaceCard } from '../components/workspace-card.js';
 
 const VIEW = 'codex-home-view';
+// On the first day there is none.
+const card = () => import('../components/workspace-card.js');
 const first = () => import('../components/first-steps.js');
 const lines = () => import('../components/workspace-lines.js');
 
@@ -47,7 +48,7 @@ function Mine({ query, groups }) {
   return html`<section><div class="section-head"><h2>My workspaces</h2>${list?.length > 0 && html`<span class="hint">${list.length}</span><span class="right"><${Segments} label="View" value=${view} onPick=${pick} options=${[['cards', 'Cards', 'layout-grid'], ['list', 'List', 'list']]} /></span>`}</div>
     ${!list ? (query.error ? html`<div class="card"><${Failed} what="Your workspaces could not be read" error=${query.error} again=${query.reload} /></div>` : html`<div class="cards"><div class="card"><${Skeleton} lines=${4} height=${42} /></div><div class="card"><${Skeleton} lines=${4} height=${42} /></div></div>`)
     : list.length === 0 ? html`<div class="card">${none ? html`<${Empty} icon="users" title="You are in no group yet" text="A workspace belongs to a group. Ask an administrator to add you to one." />` : html`<${Empty} icon="square-terminal" title="No workspaces yet" text="A workspace is a machine of your own in the browser. It takes a few seconds." action=${html`<${Button} kind="primary" icon="plus" href="/workspaces/new">New workspace<//>`} />`}</div>`
-    : view === 'list' ? html`<${Late} load=${lines} part="WorkspaceLines" list=${list} />` : html`<div class="cards">${list.map((/** @type {any} */ workspace) => html`<${WorkspaceCard} key=${workspace.id} workspace=${workspace} />`)}</div>`}</section>`;
+    : view === 'list' ? html`<${Late} load=${lines} part="WorkspaceLines" list=${list} />` : html`<div class="cards">${list.map((/** @type {any} */ workspace) => html`<${Late} load=${card} part="WorkspaceCard" meanwhile=${html`<div class="card"><${Skeleton} lines=${4} height=${42} /></div>`} key=${workspace.id} workspace=${workspace} />`)}</div>`}</section>`;
 }
 
 /** @param {{query: any, own: any[] | undefined}} props */

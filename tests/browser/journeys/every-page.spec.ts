@@ -239,15 +239,17 @@ test("no page is wider than the window at 360, 768, 1200 and 1440, nor at 200 % 
   }
 });
 
-test("narrow pages are accessible too", async ({ as, world }) => {
-  test.setTimeout(300_000);
-  const page = await as(world.admin, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
-  for (const [name, path] of pages()) {
-    await test.step(name, async () => {
-      await page.goto(path);
-      await settled(page, name);
-      await picture(page, `${name}-light-390`);
-      await expectAccessible(page, `${name} at 390`);
-    });
-  }
-});
+for (const theme of ["light", "dark"] as const) {
+  test(`narrow pages are accessible in ${theme} too`, async ({ as, world }) => {
+    test.setTimeout(300_000);
+    const page = await as(world.admin, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: theme });
+    for (const [name, path] of pages()) {
+      await test.step(name, async () => {
+        await page.goto(path);
+        await settled(page, name);
+        await picture(page, `${name}-${theme}-390`);
+        await expectAccessible(page, `${name} at 390 in ${theme}`);
+      });
+    }
+  });
+}

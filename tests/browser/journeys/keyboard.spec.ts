@@ -164,3 +164,21 @@ test("on every page each stop of Tab is seen, none is covered, and none is a tra
     await page.close();
   }
 });
+
+test("what is typed while the palette is still on its way is in it", async ({ as, world }) => {
+  const person = await world.person("lea.haas", "Lea Haas");
+  await world.group("quick", "Quick hands", [person]);
+  const page = await as(person, { at: "/" });
+  await expect(page.getByRole("heading", { name: "Home", level: 1 })).toBeVisible();
+  let sent = (): void => undefined;
+  const held = new Promise<void>((done) => { sent = done; });
+  await page.route("**/components/palette.js", async (route) => { await held; await route.continue(); });
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("quixk");
+  for (let n = 0; n < 2; n += 1) await page.keyboard.press("Backspace");
+  await page.keyboard.type("ck");
+  sent();
+  await expect(page.getByRole("combobox", { name: "Search or jump to" })).toHaveValue("quick");
+  await page.keyboard.type(" h");
+  await expect(page.getByRole("option", { name: /^Quick hands/ })).toBeVisible();
+});

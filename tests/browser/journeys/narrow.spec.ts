@@ -78,3 +78,16 @@ for (const width of [390, 360]) {
     });
   });
 }
+
+test("390 wide: groups are made from the bottom, and their numbers have words", async ({ as, world }) => {
+  const page = await as(world.admin, { at: "/admin/groups", viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true });
+  const row = page.getByRole("row", { name: /Handheld devices/ });
+  await expect(row).toContainText(/\d+\smembers?/, { useInnerText: true });
+  await expect(row).toContainText(/\d+\sworkspaces?/, { useInnerText: true });
+  await expect(row).not.toContainText("%", { useInnerText: true });
+  for (const path of ["/admin/groups", "/groups"]) {
+    await page.goto(path);
+    await expect(page.locator(".bar-bottom").getByRole("link", { name: "New group" })).toBeInViewport({ ratio: 1 });
+    await expect(page.getByRole("link", { name: "New group" }).locator("visible=true")).toHaveCount(1);
+  }
+});

@@ -44,11 +44,16 @@ test("what does not fit is said before it is tried, with numbers and a size that
     const start = page.getByRole("main").getByRole("button", { name: "Start", exact: true }).first();
     await expect(start).toHaveAttribute("aria-disabled", "true");
     await expect(start).toHaveAccessibleDescription(/risk.*cores?/i);
+    await expect(page.getByText(/^Start is off: risk has .*it needs/i)).toBeVisible();
     await page.goto("/");
+    const off = page.getByRole("article", { name: "waiting" });
+    await expect(off.getByText(/^Start is off: risk has .*it needs/i)).toBeVisible();
+    await expect(off.getByRole("button", { name: "Start" })).toHaveAttribute("aria-disabled", "true");
     const steady = page.getByRole("article", { name: "steady" });
     await steady.getByRole("button", { name: "Stop" }).click();
     await expect(steady.locator(".status")).toHaveText(/Stopped/);
     const card = page.getByRole("article", { name: "waiting" });
+    await expect(card.getByText(/^Start is off/)).toBeHidden();
     await card.getByRole("button", { name: "Start" }).click();
     await expect(card.locator(".status")).toHaveText(/Running/);
   });
