@@ -210,6 +210,10 @@ pub const ROUTES: &[Route] = &[
         .says("Ends every sign-in and connection of a user, and lets nobody sign in as them.")
         .may_take(schema_of::<users::ReasonBody>)
         .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post("/api/admin/users/{user}/sign-out", Access::Action(A::SignOutUser), to!(users::sign_out))
+        .says("Ends every sign-in and connection of a user, who may sign in again.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
     Route::post("/api/admin/users/{user}/promote", Access::Action(A::PromoteUserToAdmin), to!(users::promote))
         .says("Makes a user a platform admin.")
         .may_take(schema_of::<users::ReasonBody>)

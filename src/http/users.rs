@@ -324,6 +324,11 @@ pub async fn disable(request: Request) -> Result<Reply> {
     told(&outcome, "is disabled and signed out everywhere", "is disabled already")
 }
 
+pub async fn sign_out(request: Request) -> Result<Reply> {
+    let outcome = user_state::sign_out(&request.app.ops, &request.caller, user_id(&request)?, reason(&request)?).await?;
+    told(&outcome, "is signed out everywhere", "is signed out everywhere")
+}
+
 pub async fn promote(request: Request) -> Result<Reply> {
     let outcome = user_state::promote(&request.app.ops, &request.caller, user_id(&request)?, reason(&request)?).await?;
     told(&outcome, "is a platform admin now", "is a platform admin already")

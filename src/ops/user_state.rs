@@ -1,4 +1,5 @@
-//! What becomes of an account: enabled and disabled, platform admin or not, a new password, an unlocked sign-in.
+//! What becomes of an account: enabled and disabled, signed out, platform admin or not, a new password, an unlocked
+//! sign-in.
 //!
 //! Disabling ends every sign-in and every live connection in the same commit. Asking for what is already so changes
 //! nothing and is no error, as clients of the seed expect.
@@ -47,10 +48,11 @@ fn record(tx: &Tx<'_>, permit: &Permit, user: &User, details: Value, personal: V
 }
 
 /// Ends everything that shows who this is: sign-ins in the database, and connections that are open now.
-fn end_sign_ins(tx: &Tx<'_>, permit: &Permit, id: &UserId) -> Result<()> {
-    sessions::revoke_all(tx, permit, id, None)?;
+/// The answer is how many sign-ins there were.
+fn end_sign_ins(tx: &Tx<'_>, permit: &Permit, id: &UserId) -> Result<usize> {
+    let ended = sessions::revoke_all(tx, permit, id, None)?;
     tx.after_commit(Effect::Cut(Cut::User(id.clone()), CutReason::Revoked));
-    Ok(())
+    Ok(ended)
 }
 
 /// Lets the account be used again. Its old sign-ins stay ended.
@@ -75,6 +77,16 @@ pub async fn disable(ops: &Ops, caller: &Caller, id: UserId, reason: Option<Reas
         users::set_status(tx, permit, &user.id, UserStatus::Disabled)?;
         end_sign_ins(tx, permit, &user.id)?;
         record(tx, permit, user, json!({ "status": { "before": "active", "after": "disabled" } }), Value::Null)?;
+        Ok(true)
+    })
+    .await
+}
+
+/// Ends every sign-in of somebody who may sign in again at once: a device was lost, or left open.
+pub async fn sign_out(ops: &Ops, caller: &Caller, id: UserId, reason: Option<Reason>) -> Result<Outcome> {
+    change(ops, caller, id, Action::SignOutUser, reason, |tx, permit, user, _| {
+        let ended = end_sign_ins(tx, permit, &user.id)?;
+        record(tx, permit, user, json!({ "endedSessions": ended }), Value::Null)?;
         Ok(true)
     })
     .await

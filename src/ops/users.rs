@@ -21,7 +21,7 @@ use crate::store::{Change, Effect, Page, Read, Tx, actors, git_access, grants, s
 use serde_json::json;
 
 /// What can be done to an account, in the order in which `can` lists it.
-pub const ACTIONS: [Action; 9] = [
+pub const ACTIONS: [Action; 10] = [
     Action::ViewUser,
     Action::UpdateUser,
     Action::DeleteUser,
@@ -29,6 +29,7 @@ pub const ACTIONS: [Action; 9] = [
     Action::DisableUser,
     Action::ResetUserPassword,
     Action::UnlockUser,
+    Action::SignOutUser,
     Action::PromoteUserToAdmin,
     Action::DemoteAdminUser,
 ];

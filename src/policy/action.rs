@@ -21,7 +21,7 @@ actions! {
     ManageOwnSshKey, ManageOwnGitCredentials,
     // Users
     ListUsers, ViewUser, CreateUser, UpdateUser, DeleteUser, EnableUser, DisableUser, ResetUserPassword, UnlockUser,
-    PromoteUserToAdmin, DemoteAdminUser,
+    SignOutUser, PromoteUserToAdmin, DemoteAdminUser,
     // Groups
     ListOwnGroups, ListAllGroups, ViewGroup, ViewGroupMembers, ViewGroupUsage, CreateGroup, UpdateGroup, SetGroupQuota,
     DeleteGroup, AddUserToGroup, RemoveUserFromGroup, SetUserGroupRole, PromoteUserToGroupAdmin, DemoteUserFromGroupAdmin,

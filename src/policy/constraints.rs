@@ -53,6 +53,7 @@ fn more_rights(actor: &Actor, action: Action, subject: &UserFacts) -> Option<Nev
             | Action::EnableUser
             | Action::DisableUser
             | Action::ResetUserPassword
+            | Action::SignOutUser
             | Action::PromoteUserToAdmin
             | Action::DemoteAdminUser
     );

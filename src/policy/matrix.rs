@@ -183,6 +183,7 @@ pub const fn row(action: Action) -> Row {
         A::DisableUser => user("disable_user", "disable this user"),
         A::ResetUserPassword => user("reset_user_password", "reset this user's password"),
         A::UnlockUser => Row { system: true, ..user("unlock_user", "lift the sign-in throttle of this user") },
+        A::SignOutUser => user("sign_out_user", "sign this user out everywhere"),
         A::PromoteUserToAdmin => {
             Row { platform: &[Right::SetPermissions], ..user("promote_user_to_admin", "make this user a platform admin") }
         }

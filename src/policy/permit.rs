@@ -90,6 +90,7 @@ impl Permit {
                 A::DisableUser
                     | A::DeleteUser
                     | A::ResetUserPassword
+                    | A::SignOutUser
                     | A::ChangePassword
                     | A::SignOut
                     | A::ReuseRefreshToken

@@ -209,6 +209,25 @@ async fn disabling_ends_every_sign_in_and_connection_at_once() {
 }
 
 #[tokio::test]
+async fn signing_somebody_out_ends_what_is_open_and_they_may_sign_in_again() {
+    let harness = Harness::new();
+    let (admin, person) = (harness.admin(), harness.member("team"));
+    let bearer = harness.signed_in(person.user_id());
+    let path = format!("/api/admin/users/{}/sign-out", person.user_id());
+    assert_eq!(person.post(&path, json!({})).await.status, 403, "it takes the right to manage people");
+    let answer = admin.post(&path, json!({ "reason": "A lost laptop." })).await.expect(200).json;
+    assert_eq!(answer["status"], "active");
+    assert!(answer["message"].as_str().unwrap().contains("signed out everywhere"));
+    for client in [&person, &bearer] {
+        assert_eq!(client.get("/api/groups").await.status, 401);
+    }
+    let entries = harness.audit("sign_out_user");
+    assert_eq!(entries.iter().filter(|entry| entry["success"] == 1).count(), 1, "{entries:?}");
+    assert_eq!(harness.signed_in(person.user_id()).get("/api/groups").await.status, 200);
+    assert_eq!(admin.get("/api/groups").await.status, 200, "nobody else is signed out");
+}
+
+#[tokio::test]
 async fn nobody_disables_demotes_deletes_or_resets_themselves() {
     let harness = Harness::new();
     let admin = harness.admin();

@@ -118,6 +118,7 @@ pub const ALL: &[Sample] = &[
     delete("/api/admin/users/{user}", "delete_user").given(OWNS_NOTHING),
     post("/api/admin/users/{user}/enable", nothing, "enable_user").given("UPDATE user SET status = 'disabled' WHERE id = '{user}'"),
     post("/api/admin/users/{user}/disable", nothing, "disable_user"),
+    post("/api/admin/users/{user}/sign-out", nothing, "sign_out_user"),
     post("/api/admin/users/{user}/promote", nothing, "promote_user_to_admin"),
     post("/api/admin/users/{user}/demote", nothing, "demote_admin_user").given(IS_PLATFORM_ADMIN),
     post("/api/admin/users/{user}/reset-password", |_| json!({"newPassword": ANOTHER_PASSWORD}), "reset_user_password"),

@@ -24,6 +24,9 @@ const because = (/** @type {string} */ reason) => (reason ? { reason } : {});
 const disable = (user) => confirm({ title: `Disable ${called(user)}?`, lead: 'This person is signed out everywhere within a second and cannot sign in again; open terminals close. Workspaces, files and memberships are kept.', word: 'Disable', keep: 'Leave active', danger: true, reason: 'kept in the audit', failed: 'Not disabled', run: async (/** @type {string} */ reason) => { await send(user, 'disable', because(reason)); toast({ title: `${called(user)} is disabled.`, undo: () => { enable(user); } }); } });
 
 /** @param {User} user */
+const signOutEverywhere = (user) => confirm({ title: `Sign ${called(user)} out everywhere?`, lead: 'Every session of theirs ends within a second and open terminals close. The account stays active, so they can sign in again at once.', word: 'Sign out everywhere', keep: 'Leave signed in', reason: 'kept in the audit', failed: 'Not signed out', run: async (/** @type {string} */ reason) => { await send(user, 'sign-out', because(reason)); toast({ title: `${called(user)} is signed out everywhere.` }); } });
+
+/** @param {User} user */
 async function enable(user) {
   try { await send(user, 'enable'); toast({ title: `${called(user)} can sign in again.` }); } catch (error) { fail('Not enabled', error); }
 }
@@ -83,6 +86,7 @@ export function userItems(user, { removed, page } = {}) {
     !page && { text: 'Details', icon: 'user-round', href: `/admin/users/${user.id}` },
     { text: 'Reset password', icon: 'key-round', refused: refusal(user, 'reset_user_password'), run: () => { openDialog(ResetPassword, { user }); } },
     { text: 'Allow sign-in tries again', icon: 'lock-open', refused: refusal(user, 'unlock_user'), run: () => { unlock(user); } },
+    { text: 'Sign out everywhere', icon: 'log-out', refused: refusal(user, 'sign_out_user'), run: () => { signOutEverywhere(user); } },
     user.isAdmin ? { text: 'Make a plain member', icon: 'shield-off', refused: refusal(user, 'demote_admin_user'), run: () => { demote(user); } } : { text: 'Make a platform admin', icon: 'shield-check', refused: refusal(user, 'promote_user_to_admin'), run: () => { promote(user); } },
     active ? { text: 'Disable', icon: 'user-x', danger: true, line: true, refused: refusal(user, 'disable_user'), run: () => { disable(user); } } : { text: 'Enable', icon: 'user-check', line: true, refused: refusal(user, 'enable_user'), run: () => { enable(user); } },
     { text: 'Delete', icon: 'trash-2', danger: true, refused: refusal(user, 'delete_user'), run: () => { removeUser(user, removed); } },

@@ -107,3 +107,23 @@ test("disabling a user ends their open page and terminal within a second", async
     await expect(home.getByRole("heading", { name: "Sign in to Codex Web" })).toBeHidden();
   });
 });
+
+test("signing a person out ends their open page; they may sign in again at once", async ({ as, world, allowed }) => {
+  allowed.push(/status of 401/, /ERR_/);
+  const person = await world.person("rosa.marin", "Rosa Marin");
+  await world.group("lost-and-found", "Lost and found", [person]);
+  const home = await as(person, { at: "/" });
+  await expect(home.getByRole("complementary").getByRole("status")).toContainText("Live");
+  const admin = await as(world.admin, { at: `/admin/users/${person.id}` });
+  await admin.getByRole("button", { name: "More actions" }).click();
+  await admin.getByRole("menuitem", { name: "Sign out everywhere" }).click();
+  const dialog = admin.getByRole("dialog", { name: "Sign Rosa Marin out everywhere?" });
+  await expect(dialog).toContainText("they can sign in again at once");
+  await dialog.getByRole("textbox", { name: /Reason/ }).fill("A lost laptop.");
+  await dialog.getByRole("button", { name: "Sign out everywhere" }).click();
+  await expect(admin.getByText("Rosa Marin is signed out everywhere.")).toBeVisible();
+  await home.getByLabel("User name or e-mail").fill(person.username);
+  await home.getByLabel("Password", { exact: true }).fill(person.password);
+  await home.getByRole("button", { name: "Sign in" }).click();
+  await expect(home.getByRole("heading", { name: "Home", level: 1 })).toBeVisible();
+});
