@@ -10,7 +10,7 @@ use crate::agent::{Agent, ports, uplink};
 use crate::token::ticket::{Scope, TicketClaims};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
 use hyper::service::service_fn;
@@ -31,6 +31,9 @@ type Gate = Arc<Mutex<Option<TicketClaims>>>;
 
 /// How long a connection may sit without a request, in the middle of one, or before its first.
 const IDLE: Duration = Duration::from_secs(120);
+
+/// The longest set of keys, in bytes.
+const LONGEST_KEYS: usize = 64 * 1024;
 
 /// Serves one connection until it ends.
 pub async fn serve<S>(agent: Arc<Agent>, stream: S)
@@ -65,6 +68,7 @@ async fn route(agent: &Arc<Agent>, gate: &Gate, mut request: Request<Incoming>) 
             agent.stop();
             answer(StatusCode::ACCEPTED, &json!({}))
         }
+        (&Method::PUT, "/v1/keys") => renew_trust(agent, request).await,
         (&Method::POST, "/v1/uplink") => uplink::accept(agent.uplink(), request),
         (&Method::GET, "/v1/ports") => answer(StatusCode::OK, &json!(ports::listening(&agent.apps().processes()))),
         (method, path) if path == "/v1/apps" || path.starts_with("/v1/apps/") => {
@@ -76,6 +80,16 @@ async fn route(agent: &Arc<Agent>, gate: &Gate, mut request: Request<Incoming>) 
         (&Method::DELETE, path) if path.starts_with("/v1/term/sessions/") => end_session(agent, path),
         (_, path) if path.starts_with("/v1/app/") || path.starts_with("/v1/port/") => agent.forwarder().forward(request).await,
         _ => refuse(StatusCode::NOT_FOUND, "not_found", "there is no such route"),
+    }
+}
+
+/// The server has other keys. Connections that are open stay so: they are the server's own.
+async fn renew_trust(agent: &Agent, request: Request<Incoming>) -> Answer {
+    let read = Limited::new(request.into_body(), LONGEST_KEYS).collect().await;
+    let told = read.ok().and_then(|body| String::from_utf8(body.to_bytes().to_vec()).ok());
+    match told.map(|jwks| agent.trust(&jwks)) {
+        Some(Ok(())) => answer(StatusCode::OK, &json!({})),
+        Some(Err(_)) | None => refuse(StatusCode::BAD_REQUEST, "bad_keys", "the body is a JWKS document with an RSA key"),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What goes on beside the answers: keys that take time to make, the reconciler, timed upkeep.
 
-use super::Application;
+use super::{App, Application, Stage};
 use crate::cluster::ClusterControl;
 use crate::gateway::egress::EgressTunnels;
+use crate::gateway::rekey;
 use crate::gateway::uplink::Services;
 use crate::gateway::uplink::keeper::Keeper;
 use crate::reconcile::Reconciler;
@@ -21,17 +22,8 @@ pub struct Background {
 pub fn start(application: &Application) -> Background {
     let app = Arc::clone(&application.app);
     let (stop, stopped) = watch::channel(false);
-    let late = Arc::clone(&app);
-    let mut tasks = vec![tokio::task::spawn_blocking(move || {
-        if let Err(error) = late.keys.complete(&late.ops.db, late.clock.as_ref(), late.entropy.as_ref()) {
-            tracing::error!(%error, "the key of agent tickets could not be made: workspaces cannot be opened");
-        }
-        if late.unclean
-            && let Err(error) = upkeep::check_integrity(&late.ops)
-        {
-            tracing::error!(%error, "the database could not be checked");
-        }
-    })];
+    let mut tasks = Vec::new();
+    beside(Arc::clone(&app));
     let limited = Arc::clone(&app);
     let upkeep = upkeep::Upkeep {
         ops: app.ops.clone(),
@@ -42,6 +34,7 @@ pub fn start(application: &Application) -> Background {
     tasks.push(tokio::spawn(upkeep::run(upkeep, stopped.clone())));
     let keeper = Keeper::new(app.gateway.clone(), Services::default().tunnels(Arc::new(EgressTunnels(Arc::clone(&app.egress)))));
     tasks.push(tokio::spawn(keeper.run(stopped.clone())));
+    tasks.push(tokio::spawn(rekey::follow(app.gateway.clone(), stopped.clone())));
     tasks.push(tokio::spawn(super::egress::follow(Arc::clone(&app), stopped.clone())));
     if let Some(cluster) = &application.cluster {
         let control: Arc<dyn ClusterControl> = Arc::clone(cluster) as _;
@@ -49,6 +42,28 @@ pub fn start(application: &Application) -> Background {
         tasks.push(tokio::spawn(reconciler.run(stopped)));
     }
     Background { stop, tasks }
+}
+
+/// Work of seconds that nobody waits for, on a thread of its own. A stop does not wait for it either: a key that was not
+/// made is made by the next server, and a file that was not read to its end is only read.
+fn beside(app: Arc<App>) {
+    let work = move || {
+        let made = app.keys.complete(&app.ops.db, app.clock.as_ref(), app.entropy.as_ref());
+        if app.stage() == Stage::Stopping {
+            return;
+        }
+        if let Err(error) = made {
+            tracing::error!(%error, "the key of agent tickets could not be made: workspaces cannot be opened");
+        }
+        if app.unclean
+            && let Err(error) = upkeep::check_integrity(&app.ops)
+        {
+            tracing::error!(%error, "the database could not be checked");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("beside".into()).spawn(work) {
+        tracing::error!(%error, "the key of agent tickets could not be made: the host starts no more threads");
+    }
 }
 
 impl Background {

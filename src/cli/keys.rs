@@ -12,7 +12,7 @@ pub fn run(command: &KeysCommand, control: &Control, output: &mut Output<'_>) ->
         KeysCommand::Rotate { compromised } => {
             let keys = control.post("/control/keys/rotate", &json!({"compromised": compromised}))?;
             output.say(if *compromised {
-                "New keys are in force and the old ones are gone. Restart the server, so that running workspaces learn the new key."
+                "New keys are in force and the old ones are gone. Running workspaces are being told; one that cannot be opened must start again."
             } else {
                 "A new key is in force. Tokens of the old one work until they expire."
             })?;

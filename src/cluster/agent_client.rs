@@ -7,7 +7,7 @@ use crate::cluster::ByteStream;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -112,6 +112,11 @@ pub async fn status(stream: Box<dyn ByteStream>, ticket: &str) -> Result<serde_j
     serde_json::from_slice(&body).map_err(|e| broken(&e))
 }
 
+/// Tells the agent whom to trust from now on: a JWKS document. The ticket must be of a key that it trusts still.
+pub async fn renew_trust(stream: Box<dyn ByteStream>, ticket: &str, jwks: &str) -> Result<(), AgentError> {
+    ask_with(stream, Some(ticket), Method::PUT, "/v1/keys", Full::new(Bytes::from(jwks.to_owned()))).await.map(drop)
+}
+
 /// The name of the protocol that a connection is turned round to.
 const UPLINK: &str = "codex-uplink";
 
@@ -142,11 +147,21 @@ pub async fn turn_round(stream: Box<dyn ByteStream>, ticket: String) -> Result<h
 }
 
 async fn ask(stream: Box<dyn ByteStream>, ticket: Option<&str>, method: Method, path: &str) -> Result<Bytes, AgentError> {
+    ask_with(stream, ticket, method, path, Full::default()).await
+}
+
+async fn ask_with(
+    stream: Box<dyn ByteStream>,
+    ticket: Option<&str>,
+    method: Method,
+    path: &str,
+    body: Full<Bytes>,
+) -> Result<Bytes, AgentError> {
     let mut request = Request::builder().method(method).uri(path).header(HOST, "agent");
     if let Some(ticket) = ticket {
         request = request.header(AUTHORIZATION, bearer(ticket)?);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|e| broken(&e))?;
+    let request = request.body(body).map_err(|e| broken(&e))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|e| broken(&e))?;

@@ -21,6 +21,7 @@ pub mod open;
 mod pages;
 pub mod ports;
 mod proxy;
+pub mod rekey;
 pub mod terminal;
 mod tunnel;
 pub mod uplink;

@@ -26,7 +26,7 @@ pub async fn list(ops: &Ops, caller: &Caller) -> Result<Vec<KeyRow>> {
 /// Makes a new access key; the old one verifies until the last token of it has expired.
 ///
 /// `compromised` drops the old keys at once and replaces the key of agent tickets too. That one is replaced only then:
-/// an agent learns the keys it trusts when its workspace starts, so running workspaces have to start again.
+/// an agent learns the keys it trusts when its workspace starts, and those that run have to be told (`gateway::rekey`).
 pub async fn rotate(
     ops: &Ops,
     signing: &Arc<Keys>,

@@ -165,6 +165,16 @@ impl TicketVerifier {
         Ok(Self { keys, issuer: issuer.to_owned(), audience: audience(workspace, run), used: HashMap::new() })
     }
 
+    /// Trusts these keys from now on, and no others. A document without a usable key changes nothing.
+    pub fn trust(&mut self, jwks: &str) -> Result<(), TicketError> {
+        let keys = Keyring::from_jwks(Family::Machine, jwks).map_err(|_| TicketError::KeySet)?;
+        if keys.is_empty() {
+            return Err(TicketError::KeySet);
+        }
+        self.keys = keys;
+        Ok(())
+    }
+
     /// Accepts a ticket once.
     pub fn accept(&mut self, ticket: &str, now: Millis) -> Result<TicketClaims, TicketError> {
         let expected = Expected { issuer: &self.issuer, audience: &self.audience, now };

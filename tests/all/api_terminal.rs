@@ -2,8 +2,13 @@
 
 use super::harness::Client;
 use super::site::Site;
-use codex_web::clock::{MINUTE, SECOND};
+use codex_web::clock::{Clock, MINUTE, SECOND, SystemEntropy};
+use codex_web::cluster::agent_client::{self, AgentError};
+use codex_web::cluster::{ClusterView, WorkspaceRef};
+use codex_web::domain::id::WorkspaceId;
 use codex_web::events::{Cut, CutReason};
+use codex_web::gateway::rekey;
+use codex_web::token::ticket::{Scope, Wanted};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -204,4 +209,37 @@ async fn a_large_output_arrives_whole_and_use_is_written_once_a_minute() {
     assert_eq!(told(&mut again).await["t"], "hello");
     let after = site.harness.rows("SELECT last_accessed_at AS at FROM workspace_activity")[0]["at"].clone();
     assert!(after.as_i64().unwrap() - before.as_i64().unwrap() >= MINUTE);
+}
+
+#[tokio::test]
+async fn running_workspaces_hear_of_new_keys_and_forget_the_old_ones() {
+    let mut site = Site::listening().await;
+    let anna = site.harness.member("team");
+    let id = site.running(&anna, "team", "mine").await;
+    let path = format!("/api/workspaces/{id}/terminal?session=main");
+    let keys = &site.harness.app.keys;
+    let old = keys.machine().borrow().clone().unwrap();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let following = tokio::spawn(rekey::follow(site.harness.app.gateway.clone(), stopped));
+    tokio::task::yield_now().await;
+    site.harness.shell().post("/control/keys/rotate", json!({ "compromised": true })).await.expect(200);
+    assert_ne!(keys.machine().borrow().as_ref().map(|k| k.trust.clone()), Some(old.trust.clone()));
+    let opened = async {
+        loop {
+            if let Ok(mut socket) = open(&site, &page(&site, &anna), &path).await
+                && told(&mut socket).await["t"] == "hello"
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), opened).await.expect("the agent does not know the new key");
+    let place = WorkspaceRef { id: WorkspaceId::parse(&id).unwrap(), namespace: "codex-platform-team".to_owned(), run: 1 };
+    let stream = site.harness.cluster.connect(&place).await.unwrap();
+    let wanted = Wanted { workspace: &place.id, run: 1, actor: None, scope: &[Scope::Admin] };
+    let ticket = old.signer.mint(&wanted, site.harness.clock.now(), &SystemEntropy).unwrap();
+    let refused = agent_client::status(stream, &ticket).await;
+    assert!(matches!(refused, Err(AgentError::Refused { status: 401, .. })), "{refused:?}");
+    following.abort();
 }
