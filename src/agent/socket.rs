@@ -18,8 +18,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 const PING: Duration = Duration::from_secs(20);
-/// A client that holds the program up for this many seconds without a single acknowledgement is dropped.
-const PATIENCE_SECONDS: u32 = 30;
+/// A client that holds the program up for this many looks in a row without a single acknowledgement is dropped.
+const PATIENCE: u32 = 30;
+/// From one look to the next.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a client asked for in the query of its request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +62,7 @@ where
     let end = tokio::select! {
         end = send(&mut sink, &session, attached, changes) => end,
         end = receive(source, &session, attached.client, clock) => end,
-        end = watch_lag(&session, attached.client) => end,
+        end = watch_lag(&session, attached.client, LOOK) => end,
         end = until_stopping(stopping) => end,
     };
     // Last, because a stop waits until nobody is attached.
@@ -154,10 +156,10 @@ where
     End::Gone
 }
 
-async fn watch_lag(session: &Session, client: u64) -> End {
+async fn watch_lag(session: &Session, client: u64, look: Duration) -> End {
     let mut stuck = (None, 0);
-    while stuck.1 < PATIENCE_SECONDS {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+    while stuck.1 < PATIENCE {
+        tokio::time::sleep(look).await;
         let lagging = session.lagging(client);
         stuck = if lagging.is_some() && lagging == stuck.0 { (lagging, stuck.1 + 1) } else { (lagging, 0) };
     }
@@ -200,4 +202,73 @@ where
     // These types always serialise.
     let text = serde_json::to_string(message).unwrap_or_default();
     sink.send(Message::Text(text.into())).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::program::{EchoPrograms, Programs};
+    use crate::agent::protocol::WINDOW;
+    use crate::agent::session::feed;
+    use crate::clock::Millis;
+
+    const LOOK: Duration = Duration::from_millis(5);
+
+    /// A terminal with more output than a client may leave unread, and the client.
+    async fn held_up() -> (Arc<Session>, u64) {
+        let program = EchoPrograms.start(TerminalSize::DEFAULT).unwrap();
+        let (session, streams, input) = Session::new("main", Millis(1), TerminalSize::DEFAULT, program);
+        let session = Arc::new(session);
+        let pumping = Arc::clone(&session);
+        tokio::spawn(async move { pumping.pump(streams).await });
+        tokio::spawn(feed(input));
+        let client = session.attach(None, None, None).client;
+        let typing = Arc::clone(&session);
+        tokio::spawn(async move {
+            loop {
+                typing.send(Bytes::from(vec![b'x'; 64 * 1024]), Millis(1)).await;
+            }
+        });
+        while session.lagging(client).is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        (session, client)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_acknowledges_nothing_is_dropped_after_its_time_and_not_before() {
+        let (session, client) = held_up().await;
+        let begun = tokio::time::Instant::now();
+        let end = tokio::time::timeout(Duration::from_secs(20), watch_lag(&session, client, LOOK)).await;
+        assert!(matches!(end, Ok(End::TooSlow)));
+        assert!(begun.elapsed() >= LOOK * PATIENCE, "after {:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_gets_on_slowly_is_kept() {
+        let (session, client) = held_up().await;
+        let watching = watch_lag(&session, client, LOOK);
+        // Every step is small, so it lags all the time, but it moves.
+        let reading = async {
+            for step in 1_u64..=60 {
+                tokio::time::sleep(LOOK * PATIENCE / 10).await;
+                session.ack(client, step * 64);
+            }
+        };
+        tokio::select! {
+            _ = watching => panic!("it was dropped"),
+            () = reading => {}
+        }
+        assert!(session.lagging(client).is_some(), "it still lags by more than {WINDOW} bytes");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_dropped_is_told_why() {
+        let (ours, theirs) = tokio::io::duplex(4 * 1024);
+        let (mut sink, _) = WebSocketStream::from_raw_socket(ours, Role::Server, None).await.split();
+        let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+        let told = tokio::spawn(async move { client.next().await.unwrap().unwrap().into_text().unwrap().to_string() });
+        farewell(&mut sink, End::TooSlow).await.unwrap();
+        assert!(told.await.unwrap().contains("\"code\":\"too_slow\""));
+    }
 }

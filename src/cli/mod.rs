@@ -33,13 +33,13 @@ use arguments::{Arguments, AuditCommand, BackupCommand, Command, ServeFlags, Use
 use clap::Parser;
 use context::{Context, Presence};
 use exit::{Exit, Failure, Outcome};
-use output::Output;
+use output::{Output, Patient};
 use std::ffi::OsString;
 use std::io;
 
 /// Runs one command to its end.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: Surroundings) -> Exit {
-    let (mut out, mut messages) = (io::stdout().lock(), io::stderr());
+    let (mut out, mut messages) = (Patient(io::stdout().lock()), Patient(io::stderr()));
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(error) => {

@@ -73,6 +73,26 @@ impl Output<'_> {
     }
 }
 
+/// A stream whose reader may have had enough (`codex-web openapi | head`): what it does not take is dropped, and nobody
+/// is told of a failure that was none.
+pub struct Patient<W>(pub W);
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
+
 /// Colours and links are for terminals only.
 pub fn to_terminal() -> bool {
     io::stderr().is_terminal()

@@ -13,6 +13,7 @@ mod control;
 mod control_group;
 mod egress;
 mod enter;
+mod guard;
 mod home;
 mod kernel;
 mod log_file;
@@ -136,7 +137,8 @@ impl LocalCluster {
         } else {
             let (target, watched) = watch::channel(wanted);
             entry.target = Some(target);
-            self.runtime.spawn(supervise(Arc::clone(&self.shared), id.clone(), watched));
+            let supervisor = supervise(Arc::clone(&self.shared), id.clone(), watched);
+            self.runtime.spawn(guard::guarded(Arc::clone(&self.shared), id.clone(), supervisor));
         }
     }
 }

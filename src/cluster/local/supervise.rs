@@ -377,7 +377,8 @@ async fn finish(mut run: Run<'_>, progress: Progress, status: Option<std::proces
     shared.fail(&spec.id, spec.run, why);
 }
 
-async fn clean(shared: &Shared, live: &Live, uid: Option<u32>) {
+/// Leaves nothing of a run behind.
+pub async fn clean(shared: &Shared, live: &Live, uid: Option<u32>) {
     let _ = fs::remove_file(&live.socket);
     if let (true, Some(uid)) = (live.tier != Tier::Full, uid) {
         sweep(&shared.options.self_exe, uid).await;
