@@ -49,6 +49,11 @@ pub struct Background {
 pub trait Programs: Send + Sync {
     fn start(&self, size: TerminalSize) -> Result<Program, StartError>;
 
+    /// Whether a program of this name can be started.
+    fn has(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Starts a program without a terminal, leading a process group of its own.
     fn start_background(&self, argv: &[String]) -> Result<Background, StartError> {
         Err(StartError::NotFound(argv.first().cloned().unwrap_or_default()))

@@ -118,6 +118,10 @@ impl Programs for PtyPrograms {
         })
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.find_named(name).is_ok()
+    }
+
     fn start_background(&self, argv: &[String]) -> Result<Background, StartError> {
         let file = self.find_named(argv.first().map_or("", String::as_str))?;
         background::start(&self.order, &self.children, &file, argv).map_err(|error| StartError::Failed(error.to_string()))

@@ -8,6 +8,7 @@
 use crate::agent::Agent;
 use crate::agent::program::EchoPrograms;
 use crate::clock::{Clock, Millis};
+pub use crate::cluster::fake_faults::Faults;
 use crate::cluster::fake_homes::Homes;
 use crate::cluster::{
     AgentTrust, ByteStream, Capacity, ClusterControl, ClusterError, ClusterHealth, ClusterView, Component, Desired, GroupSpec, LogLine,
@@ -21,25 +22,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::watch;
-
-/// What goes wrong, until it is switched off again.
-#[derive(Debug, Clone, Default)]
-pub struct Faults {
-    /// Every call fails with [`ClusterError::Transient`].
-    pub unreachable: bool,
-    /// Every call takes this long.
-    pub delay: Option<Duration>,
-    /// The changing calls are refused with this reason.
-    pub reject: Option<Reason>,
-    /// Workspaces that are started fail with this reason.
-    pub fail_workspaces: Option<Reason>,
-    /// Workspaces stay `creating` until [`FakeCluster::make_ready`].
-    pub hold_starts: bool,
-    /// Workspaces and groups stay `terminating` until switched off.
-    pub hold_removals: bool,
-}
 
 struct Workspace {
     spec: WorkspaceSpec,
@@ -166,7 +149,7 @@ impl FakeCluster {
             run: workspace.spec.run,
             argv: vec!["echo".to_owned()],
             env: BTreeMap::new(),
-            apps: Vec::new(),
+            apps: workspace.spec.apps.clone(),
             tools: BTreeMap::new(),
             home: self.home(&workspace.spec.id).to_string_lossy().into_owned(),
             jwks: trust.jwks.clone(),

@@ -10,6 +10,7 @@
 pub mod absent;
 pub mod agent_client;
 pub mod fake;
+mod fake_faults;
 mod fake_homes;
 pub mod local;
 

@@ -16,6 +16,7 @@ pub enum Missing {
     Member,
     Terminal,
     File,
+    App,
 }
 
 impl Missing {
@@ -34,6 +35,7 @@ impl Missing {
             Self::Member => "No such member of this group",
             Self::Terminal => "No such terminal session",
             Self::File => "No such file or folder",
+            Self::App => "No such app in this workspace",
         }
     }
 
@@ -45,7 +47,7 @@ impl Missing {
             Self::Field => Some((50030, "No such custom field")),
             Self::Resource | Self::Workspace | Self::Template => Some((50040, "No such resource")),
             Self::ResourceType => Some((50050, "No such resource type")),
-            Self::Route | Self::Session | Self::Terminal | Self::File => None,
+            Self::Route | Self::Session | Self::Terminal | Self::File | Self::App => None,
         }
     }
 }

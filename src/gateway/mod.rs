@@ -14,6 +14,7 @@ pub mod git;
 mod git_ledger;
 mod handoff;
 mod headers;
+pub mod inside;
 pub mod logs;
 pub mod metrics;
 pub mod names;
@@ -56,6 +57,8 @@ pub struct Gateway {
     pub agents: Arc<Agents>,
     /// The origins of apps, and who is there.
     pub apps: Arc<Apps>,
+    /// Workspaces whose apps and ports somebody looks at.
+    pub watches: Arc<inside::Watches>,
 }
 
 /// A fresh stream to an agent, and the ticket that it must open with.
@@ -74,7 +77,7 @@ impl Gateway {
         apps: Arc<Apps>,
     ) -> Self {
         let agents = Agents::new(Arc::clone(&view), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&ops.bus));
-        Self { ops, view, keys, clock, entropy, agents, apps }
+        Self { ops, view, keys, clock, entropy, agents, apps, watches: Arc::default() }
     }
 
     async fn open(&self, entrance: &Entrance) -> Result<Opened> {

@@ -3,6 +3,7 @@
 //! actix types stay in this module, `gateway`, `agent` and `app.rs`; handlers are free of them but for sockets.
 
 pub mod access;
+pub mod apps;
 pub mod assets;
 pub mod audit;
 pub mod auth;

@@ -11,7 +11,7 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, members, open, openapi, own_git,
+    access, apps, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, members, open, openapi, own_git,
     own_profile, own_sessions, search, setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
@@ -417,6 +417,20 @@ pub const ROUTES: &[Route] = &[
         .says("Its log: each line a time and a text.")
         .asks(LOGS)
         .gives(200, AnswerDoc::Text),
+    Route::get("/api/workspaces/{workspace}/apps", Access::Action(A::ViewWorkspace), to!(apps::list))
+        .says("What can be opened in it, and how it is. While somebody asks, changes are told as events of the workspace.")
+        .gives(200, AnswerDoc::List(schema_of::<apps::AppView>)),
+    Route::get("/api/workspaces/{workspace}/apps/{slug}/logs", Access::Action(A::ViewWorkspaceLogs), to!(apps::log))
+        .says("What an app printed in this run: each line a time and a text.")
+        .asks(&[asked("lines", ParameterKind::Integer, "The newest lines, 0 to 2000; 200 when absent.")])
+        .gives(200, AnswerDoc::Text),
+    Route::post("/api/workspaces/{workspace}/apps/{slug}/restart", Access::Action(A::RestartApp), to!(apps::restart))
+        .says("Ends an app and starts it anew, or starts it where it does not run.")
+        .may_take(schema_of::<apps::RestartBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<apps::AppView>)),
+    Route::get("/api/workspaces/{workspace}/ports", Access::Action(A::ViewWorkspace), to!(apps::ports))
+        .says("The servers that run in it. While somebody asks, changes are told as events of the workspace.")
+        .gives(200, AnswerDoc::List(schema_of::<apps::PortView>)),
     Route::get("/api/workspaces/{workspace}/terminal", Access::InFirstFrame(A::OpenTerminal, TICKETS), to!(terminal::open))
         .says("A terminal, as a WebSocket.")
         .asks(TERMINAL)

@@ -1,11 +1,12 @@
 //! How workspaces look in the API.
 
+use super::apps::AppView;
 use crate::app::App;
 use crate::domain::pool::CheckView;
 use crate::domain::quota::AmountView;
 use crate::domain::size::SizeView;
 use crate::domain::workspace::{Desired, Status};
-use crate::gateway::metrics::InUse;
+use crate::gateway::{self, metrics::InUse};
 use crate::ops::timeline::TimelineEvent;
 use crate::ops::weighing::Weighed;
 use crate::ops::workspaces::{Hindrance, Listed, Single, Workspace};
@@ -77,8 +78,8 @@ pub struct WorkspaceView {
     pub replicas: u8,
     /// Its page.
     pub url: String,
-    #[schema(value_type = Vec<Object>)]
-    pub apps: Vec<Value>,
+    /// What can be opened in it. In a list the status is the last that was heard.
+    pub apps: Vec<AppView>,
     /// RFC 3339, as all times.
     pub created_at: String,
     pub updated_at: String,
@@ -120,7 +121,7 @@ impl WorkspaceView {
             usage: None,
             replicas: u8::from(row.desired == Desired::Running),
             url: format!("{}/workspaces/{}", app.transport.public_url, row.id),
-            apps: Vec::new(),
+            apps: AppView::all(app, &row.id, gateway::inside::known(&app.gateway, workspace)),
             created_at: row.created_at.rfc3339(),
             updated_at: row.updated_at.rfc3339(),
             last_accessed_at: workspace.last_accessed_at.map(crate::clock::Millis::rfc3339),

@@ -1,5 +1,6 @@
 //! `/api/workspaces`: making, seeing, changing, starting, stopping and deleting workspaces.
 
+use super::apps::AppView;
 use super::handler::{Reply, Request};
 use super::paging::{LIST_MAX, ListShape, next_link};
 use super::workspace_body::{action, deletion, edit, is_dry_run, new_workspace, wish};
@@ -8,7 +9,7 @@ use crate::app::App;
 use crate::domain::id::WorkspaceId;
 use crate::domain::workspace::Phase;
 use crate::error::{Missing, Result};
-use crate::gateway::{Gateway, metrics};
+use crate::gateway::{Gateway, inside, metrics};
 use crate::ops::workspaces::{self, Answer, Listed, Single, Workspace};
 use crate::ops::{timeline, workspace_actions, workspace_create, workspace_update};
 use crate::policy::Action;
@@ -68,6 +69,7 @@ pub async fn create(request: Request) -> Result<Reply> {
 pub async fn get(request: Request) -> Result<Reply> {
     let found = workspaces::get(&request.app.ops, &request.caller, named(&request)?).await?;
     let mut view = WorkspaceView::single(&request.app, &found);
+    view.apps = AppView::all(&request.app, &found.workspace.row.id, inside::now(&request.app.gateway, &found.workspace).await);
     if found.workspace.status.phase == Phase::Ready {
         view.usage = Some(measure(&request.app, &found.workspace).await);
     }

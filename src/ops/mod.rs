@@ -5,6 +5,7 @@
 //! is written, and the reconciler is woken.
 
 pub mod access;
+pub mod apps;
 pub mod audit;
 pub mod audit_file;
 pub mod backup;

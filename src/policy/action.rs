@@ -28,7 +28,7 @@ actions! {
     // Templates and workspaces
     ListTemplates, ListOwnWorkspaces, ListGroupWorkspaces, ListAllWorkspaces, CreateWorkspace, ViewWorkspace,
     StartWorkspace, StopWorkspace, RestartWorkspace, UpdateWorkspace, DeleteWorkspace, AdminDeleteWorkspace,
-    SyncWorkspace, ViewWorkspaceLogs, ViewWorkspaceMetrics, ViewWorkspaceEgress, OpenTerminal, OpenApp,
+    SyncWorkspace, ViewWorkspaceLogs, ViewWorkspaceMetrics, ViewWorkspaceEgress, OpenTerminal, OpenApp, RestartApp,
     ReadWorkspaceFiles, WriteWorkspaceFiles,
     // The platform
     ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, UpdateSystemSettings, ViewClusterCapacity,

@@ -252,6 +252,7 @@ pub const fn row(action: Action) -> Row {
         A::StartWorkspace => workspace("start_workspace", "start this workspace", Share::Run),
         A::StopWorkspace => workspace("stop_workspace", "stop this workspace", Share::Run),
         A::RestartWorkspace => workspace("restart_workspace", "restart this workspace", Share::Run),
+        A::RestartApp => workspace("restart_app", "restart apps of this workspace", Share::Run),
         A::UpdateWorkspace => workspace("update_workspace", "change this workspace", Share::Configure),
         A::DeleteWorkspace => workspace("delete_workspace", "delete this workspace", Share::Delete),
         A::AdminDeleteWorkspace => Row {

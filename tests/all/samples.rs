@@ -166,6 +166,7 @@ pub const ALL: &[Sample] = &[
         Audit::Elsewhere("needs a running workspace: api_files.rs"),
     ),
     row(Method::Delete, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace: api_files.rs")),
+    row(Method::Post, "/api/workspaces/{workspace}/apps/{slug}/restart", nothing, Audit::Elsewhere("needs a running app: api_apps.rs")),
     delete("/api/admin/workspaces/{workspace}", "admin_delete_workspace"),
     row(Method::Post, "/control/setup-code", nothing, Audit::None("a code is not yet an account; using it is recorded as set_up"))
         .by(Kind::CommandLine, Place::Near)

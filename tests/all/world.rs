@@ -411,6 +411,7 @@ pub fn fill(route: &Route, scene: &Scene) -> Option<String> {
                 "sessions" => scene.session.as_str(),
                 "terminals" => "main",
                 "files" => "notes.txt",
+                "apps" => "code-server",
                 "git-credentials" => "git.example.org",
                 _ => return None,
             });

@@ -180,6 +180,10 @@ fn start(app: &Supervised, programs: &dyn Programs) -> Result<Background, End> {
         return Err(rest(app, AppStatus::Failed, format!("Its recipe cannot be used: {flaw}.")));
     }
     let Some(argv) = app.app.arguments(&|word| replaced(app, word)) else { return Err(missing(app)) };
+    // Asked first, so that the settings of an app that is not there are not left in anybody's home.
+    if !programs.has(argv.first().map_or("", String::as_str)) {
+        return Err(missing(app));
+    }
     if let Err(error) = home::prepare(app) {
         return Err(fail(app, &format!("It could not be prepared: {error}.")));
     }

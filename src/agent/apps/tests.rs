@@ -45,12 +45,18 @@ impl Programs for Script {
         Err(StartError::Failed("no terminals here".to_owned()))
     }
 
+    fn has(&self, _: &str) -> bool {
+        let mut parts = self.parts.lock().unwrap();
+        let is_there = !matches!(parts.front(), Some(Part::NotThere));
+        if !is_there {
+            parts.pop_front();
+        }
+        is_there
+    }
+
     fn start_background(&self, argv: &[String]) -> Result<Background, StartError> {
         self.started.lock().unwrap().push(argv.to_vec());
         let part = self.parts.lock().unwrap().pop_front().unwrap_or(Part::Serve);
-        if matches!(part, Part::NotThere) {
-            return Err(StartError::NotFound(argv[0].clone()));
-        }
         let (output, mut print) = tokio::io::duplex(1024);
         let (done, exit) = oneshot::channel();
         let end = Arc::new(Notify::new());

@@ -1,0 +1,21 @@
+//! What goes wrong with the cluster in memory: the switches of [`FakeCluster`](super::fake::FakeCluster).
+
+use crate::cluster::Reason;
+use std::time::Duration;
+
+/// What goes wrong, until it is switched off again.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// Every call fails with [`ClusterError::Transient`].
+    pub unreachable: bool,
+    /// Every call takes this long.
+    pub delay: Option<Duration>,
+    /// The changing calls are refused with this reason.
+    pub reject: Option<Reason>,
+    /// Workspaces that are started fail with this reason.
+    pub fail_workspaces: Option<Reason>,
+    /// Workspaces stay `creating` until [`make_ready`](super::fake::FakeCluster::make_ready).
+    pub hold_starts: bool,
+    /// Workspaces and groups stay `terminating` until switched off.
+    pub hold_removals: bool,
+}
