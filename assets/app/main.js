@@ -14,6 +14,7 @@ setRoutes([
   { pattern: '/setup', load: () => import('./pages/setup.js'), bare: true },
   { pattern: '/invite', load: () => import('./pages/invite.js'), bare: true },
   { pattern: '/sign-in', load: () => import('./pages/sign-in.js'), bare: true },
+  { pattern: '/open', load: () => import('./pages/open.js'), bare: true, signedIn: true },
   { pattern: '/', load: () => import('./pages/home.js') },
   { pattern: '/workspaces/new', load: () => import('./pages/new-workspace.js') },
   { pattern: '/workspaces/:id/:tab?', load: () => import('./pages/workspace.js') },

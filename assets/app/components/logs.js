@@ -5,8 +5,9 @@ import { pieces, withoutColours } from '../lib/ansi.js';
 import { refusal } from '../lib/can.js';
 import { saveText } from '../lib/csv.js';
 import { plural, showExact, showSeconds } from '../lib/format.js';
+import { query, setQuery } from '../lib/router.js';
 import { Button, Icon } from './basics.js';
-import { SearchBox } from './fields.js';
+import { SearchBox, Select } from './fields.js';
 import { Empty, Failed } from './places.js';
 
 await Promise.all([loadStyle('/style/table.css'), loadStyle('/style/terminal.css')]);
@@ -41,6 +42,8 @@ async function read(path, signal, add) {
 /** @param {{workspace: import('../lib/types.js').Workspace}} props */
 export default function Logs({ workspace }) {
   const no = refusal(workspace, 'view_workspace_logs');
+  const app = workspace.apps?.find(({ slug }) => slug === query.value.get('app'));
+  const source = app ? `apps/${app.slug}/logs?lines=1000` : 'logs?lines=1000&follow=true';
   const [lines, setLines] = useState(/** @type {Line[]} */ ([]));
   const [error, setError] = useState(/** @type {ApiError | null} */ (null));
   const [ended, setEnded] = useState(false);
@@ -57,23 +60,23 @@ export default function Logs({ workspace }) {
     setError(null);
     setEnded(false);
     setLines([]);
-    read(`/api/workspaces/${workspace.id}/logs?lines=1000&follow=true`, stop.signal, (fresh) => setLines((now) => [...now, ...fresh.map((line) => parse(line, count++))].slice(-KEEP)))
+    read(`/api/workspaces/${workspace.id}/${source}`, stop.signal, (fresh) => setLines((now) => [...now, ...fresh.map((line) => parse(line, count++))].slice(-KEEP)))
       .then(() => setEnded(true), (cause) => { if (!stop.signal.aborted) setError(cause instanceof ApiError ? cause : new ApiError(0, { message: 'The connection was lost. What was read so far stays.' })); });
     return () => stop.abort();
-  }, [workspace.id, workspace.run, turn, no]);
+  }, [workspace.id, workspace.run, turn, no, source]);
 
   const shown = useMemo(() => (text ? lines.filter((line) => withoutColours(line.text).toLowerCase().includes(text.toLowerCase())) : lines), [lines, text]);
   useLayoutEffect(() => { if (follow && box.current) box.current.scrollTop = box.current.scrollHeight; }, [shown.length, follow, wrap]);
   const scrolled = () => { const view = box.current; if (view) setFollow(view.scrollHeight - view.scrollTop - view.clientHeight < 40); };
-  const save = () => saveText(`${lines.map((line) => `${line.at} ${withoutColours(line.text)}`.trim()).join('\n')}\n`, `${workspace.name} log.txt`, 'text/plain');
+  const save = () => saveText(`${lines.map((line) => `${line.at} ${withoutColours(line.text)}`.trim()).join('\n')}\n`, `${workspace.name}${app ? ` ${app.name}` : ''} log.txt`, 'text/plain');
 
   if (no) return html`<div class="card"><${Empty} icon="ban" title="These logs are not yours to read" text=${no} /></div>`;
   if (error && lines.length === 0) return html`<div class="card"><${Failed} what="The logs could not be read" error=${error} again=${() => setTurn(turn + 1)} /></div>`;
-  return html`<div class="toolbar" role="search" aria-label="Find in the logs"><${SearchBox} value=${text} label="Find in the logs" onText=${setText} /><span class="t12 fg2" role="status">${text ? `${plural(shown.length, 'line')} of ${lines.length}` : plural(lines.length, 'line')}</span>
+  return html`<div class="toolbar" role="search" aria-label="Find in the logs"><${SearchBox} value=${text} label="Find in the logs" onText=${setText} />${workspace.apps && workspace.apps.length > 0 && html`<div class="log-source"><${Select} aria-label="Log of" value=${app?.slug || ''} options=${[['', 'The workspace'], ...workspace.apps.map(({ slug, name }) => [slug, name])]} onPick=${(/** @type {string} */ slug) => setQuery({ app: slug })} /></div>`}<span class="t12 fg2" role="status">${text ? `${plural(shown.length, 'line')} of ${lines.length}` : plural(lines.length, 'line')}</span>
     <span class="right"><${Button} kind="ghost" icon="text-wrap" aria-pressed=${wrap ? 'true' : 'false'} onClick=${() => setWrap(!wrap)}>${wrap ? 'Do not wrap' : 'Wrap'}<//><${Button} kind="ghost" icon="download" onClick=${save}>Save<//></span></div>
     <div class="logs" role="log" aria-label=${`Logs of ${workspace.name}`} aria-live="off" tabindex="0" ref=${box} onScroll=${scrolled}><div class=${wrap ? 'wrapped' : ''}>${shown.map((line) => html`<${Row} key=${line.key} line=${line} part=${text} />`)}
       ${lines.length === 0 && html`<div class="logs-none">${ended ? 'Nothing was written yet.' : 'Waiting for the first line.'}</div>`}</div></div>
-    <div class="logs-foot">${error ? html`<${Icon} name="wifi-off" class="warn" /><span>${error.message}</span><${Button} size="s" onClick=${() => setTurn(turn + 1)}>Read again<//>` : ended ? html`<span class="dot stopped" aria-hidden="true" /><span>The end: ${workspace.status === 'running' ? 'the stream was closed.' : 'it does not run.'}</span><${Button} size="s" kind="ghost" onClick=${() => setTurn(turn + 1)}>Read again<//>` : html`<span class="dot running" aria-hidden="true" /><span>${follow ? 'Following' : 'Still being written'}</span>`}
+    <div class="logs-foot">${error ? html`<${Icon} name="wifi-off" class="warn" /><span>${error.message}</span><${Button} size="s" onClick=${() => setTurn(turn + 1)}>Read again<//>` : ended ? html`<span class="dot stopped" aria-hidden="true" /><span>${app && workspace.status === 'running' ? `What ${app.name} has written so far.` : html`The end: ${workspace.status === 'running' ? 'the stream was closed.' : 'it does not run.'}`}</span><${Button} size="s" kind="ghost" onClick=${() => setTurn(turn + 1)}>Read again<//>` : html`<span class="dot running" aria-hidden="true" /><span>${follow ? 'Following' : 'Still being written'}</span>`}
       ${!follow && html`<span class="right"><${Button} size="s" icon="arrow-down" onClick=${() => setFollow(true)}>To the end<//></span>`}</div>`;
 }
 

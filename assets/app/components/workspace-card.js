@@ -5,8 +5,11 @@ import { useQuery } from '../lib/query.js';
 import { act, menuItems, reasons, startOff } from '../lib/workspace-actions.js';
 import { stateOf } from '../lib/words.js';
 import { Button, Icon, Status, Time } from './basics.js';
+import { Late } from './late.js';
 import { Menu } from './menu.js';
 import { templateIcon, useTemplates } from './templates.js';
+
+const launch = () => import('./launch.js');
 
 /** @param {{workspace: import('../lib/types.js').Workspace}} props */
 export function WorkspaceCard({ workspace }) {
@@ -29,9 +32,10 @@ export function WorkspaceCard({ workspace }) {
 function Next({ workspace, shape }) {
   const no = reasons(workspace);
   const address = `/workspaces/${workspace.id}`;
-  if (shape === 'running' || shape === 'unwell') return html`<${Button} size="s" kind="primary" icon="terminal" href=${`${address}/terminal`} refused=${no.terminal}>Terminal<//><${Button} size="s" kind="ghost" icon="circle-stop" refused=${no.stop} onClick=${() => act(workspace, 'stop')}>Stop<//>`;
+  if (shape === 'running' || shape === 'unwell') return html`${workspace.apps?.length ? html`<${Late} load=${launch} part="OpenButton" workspace=${workspace} size="s" kind="primary" />` : html`<${Button} size="s" kind="primary" icon="terminal" href=${`${address}/terminal`} refused=${no.terminal}>Terminal<//>`}<${Button} size="s" kind="ghost" icon="circle-stop" refused=${no.stop} onClick=${() => act(workspace, 'stop')}>Stop<//>`;
   if (shape === 'starting') return html`<${Button} size="s" icon="list-checks" href=${address}>Follow the start<//><${Button} size="s" kind="ghost" refused=${no.stop} onClick=${() => act(workspace, 'stop')}>Cancel<//>`;
   if (shape === 'stopping' || shape === 'deleting') return html`<${Button} size="s" href=${address}>Details<//>`;
   const failed = shape === 'error' || shape === 'pending';
-  return html`<${Button} size="s" icon=${failed ? 'rotate-cw' : 'play'} refused=${no.start} onClick=${() => act(workspace, 'start')}>${failed ? 'Try again' : 'Start'}<//>${failed && html`<${Button} size="s" icon="file-text" href=${`${address}/logs`} refused=${no.logs}>Logs<//>`}`;
+  const open = shape === 'stopped' && !no.start && Boolean(workspace.apps?.length);
+  return html`${open && html`<${Late} load=${launch} part="OpenButton" workspace=${workspace} size="s" terminal=${false} />`}<${Button} size="s" kind=${open ? 'ghost' : undefined} icon=${failed ? 'rotate-cw' : 'play'} refused=${no.start} onClick=${() => act(workspace, 'start')}>${failed ? 'Try again' : 'Start'}<//>${failed && html`<${Button} size="s" icon="file-text" href=${`${address}/logs`} refused=${no.logs}>Logs<//>`}`;
 }

@@ -8,14 +8,17 @@ import { act, reasons, startOff } from '../lib/workspace-actions.js';
 import { stateOf } from '../lib/words.js';
 import { Badge, Button, Icon, Id, Time } from './basics.js';
 import { Gauge } from './gauge.js';
+import { Late } from './late.js';
 import { Card, Empty, Facts, Failed, Skeleton } from './places.js';
 import { Steps } from './steps.js';
 
 /** @typedef {import('../lib/types.js').Workspace} Workspace */
 
+const apps = () => import('./workspace-apps.js');
+
 /** @param {{workspace: Workspace}} props */
 export function Overview({ workspace }) {
-  return html`<div class="cols rail"><div class="stack"><${Start} workspace=${workspace} />${workspace.status === 'running' && html`<${Health} workspace=${workspace} />`}</div><${Rail} workspace=${workspace} /></div>`;
+  return html`<div class="cols rail"><div class="stack">${workspace.apps && workspace.apps.length > 0 && html`<${Late} load=${apps} part="Apps" workspace=${workspace} />`}<${Start} workspace=${workspace} />${workspace.status === 'running' && html`<${Health} workspace=${workspace} />`}</div><${Rail} workspace=${workspace} /></div>`;
 }
 
 /** @param {{workspace: Workspace}} props the start that goes on, or the last one */

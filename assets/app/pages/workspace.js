@@ -6,6 +6,7 @@ import { navigate } from '../lib/router.js';
 import { act, isMine, menuItems, reasons } from '../lib/workspace-actions.js';
 import { stateOf } from '../lib/words.js';
 import { Button, Icon, Id, Status } from '../components/basics.js';
+import { mainApp, OpenButton } from '../components/launch.js';
 import { Menu } from '../components/menu.js';
 import { Callout, Failed, FailedPage, PageHead, Skeleton, usePage } from '../components/places.js';
 import { Tabs } from '../components/tabs.js';
@@ -16,7 +17,7 @@ import { Overview } from '../components/workspace-overview.js';
 
 const PARTS = /** @type {Record<string, {word: string, load: () => Promise<any>}>} */ ({
   terminal: { word: 'Terminal', load: () => import('../components/terminal.js') }, files: { word: 'Files', load: () => import('../components/files.js') },
-  network: { word: 'Network', load: () => import('../components/network.js') },
+  ports: { word: 'Ports', load: () => import('../components/ports.js') }, network: { word: 'Network', load: () => import('../components/network.js') },
   logs: { word: 'Logs', load: () => import('../components/logs.js') },
   timeline: { word: 'Timeline', load: () => import('../components/timeline.js') }, settings: { word: 'Settings', load: () => import('../components/workspace-settings.js') },
 });
@@ -45,8 +46,8 @@ function Actions({ workspace, tab }) {
   const no = reasons(workspace);
   const { shape } = stateOf(workspace);
   const down = shape === 'stopped' || shape === 'error' || shape === 'pending';
-  const terminal = tab !== 'terminal' && html`<${Button} kind=${down ? undefined : 'primary'} icon="terminal" href=${`/workspaces/${workspace.id}/terminal`} refused=${no.terminal}>Open terminal<//>`;
-  return html`${down ? html`${terminal}<${Button} kind="primary" icon=${shape === 'stopped' ? 'play' : 'rotate-cw'} refused=${no.start} onClick=${() => act(workspace, 'start')}>${shape === 'stopped' ? 'Start' : 'Try again'}<//>` : html`<${Button} icon="circle-stop" refused=${no.stop} onClick=${() => act(workspace, 'stop')}>${shape === 'starting' ? 'Cancel the start' : 'Stop'}<//>${terminal}`}<${Menu} label="More actions" items=${menuItems(workspace, { link: false, removed: () => navigate('/') })} />`;
+  const open = (tab !== 'terminal' || mainApp(workspace)) && html`<${OpenButton} workspace=${workspace} kind=${down ? undefined : 'primary'} terminal=${tab !== 'terminal'} />`;
+  return html`${down ? html`${open}<${Button} kind="primary" icon=${shape === 'stopped' ? 'play' : 'rotate-cw'} refused=${no.start} onClick=${() => act(workspace, 'start')}>${shape === 'stopped' ? 'Start' : 'Try again'}<//>` : html`<${Button} icon="circle-stop" refused=${no.stop} onClick=${() => act(workspace, 'stop')}>${shape === 'starting' ? 'Cancel the start' : 'Stop'}<//>${open}`}<${Menu} label="More actions" items=${menuItems(workspace, { link: false, removed: () => navigate('/') })} />`;
 }
 
 /** What is wrong and what helps. @param {{workspace: Workspace, tab: string}} props */
