@@ -16,21 +16,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A local runtime in a folder of its own.
-struct Host {
-    folder: tempfile::TempDir,
-    cluster: Arc<LocalCluster>,
-    tier: Tier,
+pub struct Host {
+    pub folder: tempfile::TempDir,
+    pub cluster: Arc<LocalCluster>,
+    pub tier: Tier,
 }
 
 impl Host {
-    async fn new(tier: Tier) -> Option<Self> {
+    pub async fn new(tier: Tier) -> Option<Self> {
         let folder = passable_folder();
         let cluster = LocalCluster::start(options(folder.path(), tier)).unwrap();
         tested(&cluster, tier).await?;
         Some(Self { folder, cluster, tier })
     }
 
-    fn cluster(&self) -> &dyn Cluster {
+    pub fn cluster(&self) -> &dyn Cluster {
         &*self.cluster
     }
 
@@ -38,7 +38,7 @@ impl Host {
         self.folder.path().join("workspaces").join(spec.id.as_str())
     }
 
-    fn home(&self, spec: &WorkspaceSpec) -> PathBuf {
+    pub fn home(&self, spec: &WorkspaceSpec) -> PathBuf {
         self.files(spec).join("home")
     }
 
@@ -63,7 +63,7 @@ impl Host {
     }
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
