@@ -58,7 +58,7 @@ function stageInside(target, app, ports, apps) {
   if (apps.error) return 'going'; // the gateway says more on a page of its own
   if (app.status === 'missing') return 'missing';
   if (app.status === 'failed') return 'app-failed';
-  return app.status === 'starting' ? 'waiting' : 'going'; // one that nobody opened yet is started by being opened
+  return app.status === 'running' ? 'going' : 'waiting';
 }
 
 /** @param {Target} target */
@@ -69,12 +69,13 @@ export function useOpening(target) {
   const workspace = /** @type {Workspace | undefined} */ (query.data);
   const running = workspace?.status === 'running';
   const shown = workspace?.apps?.find(({ slug }) => slug === target.app);
-  const apps = useQuery(running && target.app && shown?.status !== 'running' && shown?.status !== 'stopped' ? `${base}/apps` : null, ['workspace']);
+  const apps = useQuery(running && target.app && shown?.status !== 'running' ? `${base}/apps` : null, ['workspace']);
   const ports = useQuery(running && target.port ? `${base}/ports` : null, ['workspace']);
   const app = /** @type {App | undefined} */ (apps.data?.find((/** @type {App} */ one) => one.slug === target.app)) || shown;
   const [consent, setConsent] = useState(() => consentOf(target.workspace));
   const [error, setError] = useState(/** @type {ApiError | null} */ (null));
   const [turn, setTurn] = useState(0);
+  const [unwoken, setUnwoken] = useState(false);
   const asked = useRef('');
 
   /** @returns {Stage} */
@@ -87,7 +88,7 @@ export function useOpening(target) {
     if (status === 'error') return 'failed';
     if (status === 'stopped') return refusal(workspace, 'start_workspace') ? 'stopped' : 'starting';
     if (status !== 'running') return status === 'deleting' ? 'refused' : 'starting';
-    return stageInside(target, app, ports, apps);
+    return unwoken && app?.status === 'stopped' ? 'going' : stageInside(target, app, ports, apps);
   }
   const now = stage();
 
@@ -111,18 +112,24 @@ export function useOpening(target) {
     }
   }, [now, workspace?.status, workspace?.run, turn, error]);
 
+  // Nobody opened it since the start: it is started here, so that what is missing or fails is said on this page. Who may
+  // open it but not start it goes on; the gateway starts it, too.
+  const asleep = now === 'waiting' && app?.status === 'stopped';
+  const wake = () => post(`${base}/apps/${target.app}/restart`, consent?.reason ? { reason: consent.reason } : {}).then(() => { apps.reload(); query.reload(); });
+  useEffect(() => { if (asleep) wake().catch(() => setUnwoken(true)); }, [asleep, turn]);
+
   useEffect(() => {
     if (!['starting', 'waiting', 'missing', 'failed'].includes(now) || error) return undefined;
-    const timer = setInterval(() => { query.reload(); apps.reload(); ports.reload(); }, 1000);
+    const timer = setInterval(() => { query.reload(); apps.reload(); ports.reload(); }, target.app && now === 'waiting' ? 400 : 1000);
     return () => clearInterval(timer);
   }, [now, running, Boolean(error)]);
 
-  const again = () => { setError(null); setTurn(turn + 1); query.reload(); apps.reload(); };
+  const again = () => { setError(null); setTurn(turn + 1); query.reload(); if (now === 'missing') wake().catch(() => {}); else apps.reload(); };
   return {
     stage: now, workspace, app, error: error || (now === 'lost' ? query.error : null), again,
     agree: (/** @type {string} */ reason) => { keepConsent(target.workspace, reason); setConsent({ reason }); },
     start: () => attempt(async () => { await post(`${base}/actions`, { type: 'start' }); query.reload(); }),
-    restartApp: () => attempt(async () => { await post(`${base}/apps/${target.app}/restart`); apps.reload(); query.reload(); }),
+    restartApp: () => attempt(wake),
     anyway: () => attempt(async () => { const { url } = await post(`${base}/open`, { port: target.port, ...(target.to ? { to: target.to } : {}), ...(target.nonce ? { nonceHash: target.nonce } : {}) }); location.replace(url); }),
   };
 }
