@@ -1,10 +1,10 @@
 //! The agent as the first process of a sandbox: says how its start goes, accepts connections, collects orphans, and at
 //! the end ends everything that is left.
 
-use crate::agent::Agent;
 use crate::agent::egress;
 use crate::agent::program::StartError;
 use crate::agent::pty::{Children, PtyPrograms};
+use crate::agent::{Agent, git};
 use crate::clock::SystemClock;
 use crate::domain::agent::{AgentOrder, StartEvent};
 use rustix::fd::OwnedFd;
@@ -54,7 +54,7 @@ fn say(status: &mut File, event: &StartEvent) {
 }
 
 /// One line of the workspace's log; the server adds the time.
-fn log(text: &str) {
+pub(super) fn log(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -91,6 +91,7 @@ async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitC
         }
     }
     say(status, &StartEvent::Ready);
+    git::start(&order, agent.uplink(), &children, status);
     log(&format!("the agent runs (run {}, {})", order.run, order.argv.join(" ")));
     loop {
         tokio::select! {

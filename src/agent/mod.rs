@@ -12,6 +12,7 @@ mod background;
 pub mod egress;
 pub mod files;
 pub mod forward;
+pub mod git;
 pub mod hops;
 pub mod http;
 pub mod init;

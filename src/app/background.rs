@@ -3,9 +3,10 @@
 use super::{App, Application, Stage};
 use crate::cluster::ClusterControl;
 use crate::gateway::egress::EgressTunnels;
+use crate::gateway::git::{GitDesk, GitService};
 use crate::gateway::rekey;
-use crate::gateway::uplink::Services;
 use crate::gateway::uplink::keeper::Keeper;
+use crate::gateway::uplink::{Service, Services};
 use crate::reconcile::Reconciler;
 use crate::upkeep;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub fn start(application: &Application) -> Background {
         forget_idle_callers: Arc::new(move || limited.limiter.tidy()),
     };
     tasks.push(tokio::spawn(upkeep::run(upkeep, stopped.clone())));
-    let keeper = Keeper::new(app.gateway.clone(), Services::default().tunnels(Arc::new(EgressTunnels(Arc::clone(&app.egress)))));
+    let keeper = Keeper::new(app.gateway.clone(), services(&app));
     tasks.push(tokio::spawn(keeper.run(stopped.clone())));
     tasks.push(tokio::spawn(rekey::follow(app.gateway.clone(), stopped.clone())));
     tasks.push(tokio::spawn(super::egress::follow(Arc::clone(&app), stopped.clone())));
@@ -64,6 +65,14 @@ fn beside(app: Arc<App>) {
     if let Err(error) = std::thread::Builder::new().name("beside".into()).spawn(work) {
         tracing::error!(%error, "the key of agent tickets could not be made: the host starts no more threads");
     }
+}
+
+/// What workspaces may ask for on their own connections.
+fn services(app: &App) -> Services {
+    let desk = GitDesk::new(app.ops.clone(), Arc::clone(app.keys.sealer()), Arc::clone(&app.clock));
+    let git: Arc<dyn Service> = Arc::new(GitService(Arc::new(desk)));
+    let tunnels = Arc::new(EgressTunnels(Arc::clone(&app.egress)));
+    Services::default().tunnels(tunnels).below("/ssh/", Arc::clone(&git)).below("/git/", git)
 }
 
 impl Background {

@@ -108,6 +108,9 @@ pub enum Command {
     /// Exit 0 when the server of this configuration answers ready.
     #[command(after_help = "Example:\n  codex-web healthcheck && echo ready")]
     Healthcheck,
+    /// What git and ssh in a workspace start.
+    #[command(subcommand, hide = true)]
+    Agent(AgentCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  codex-web completions bash > ~/.local/share/bash-completion/completions/codex-web")]
     Completions { shell: Shell },
@@ -302,6 +305,20 @@ pub enum AppsCommand {
         #[arg(value_name = "VERSION")]
         version: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// Git's credential helper: asks the agent of the workspace.
+    Credential {
+        /// Where the agent listens.
+        #[arg(long, value_name = "SOCKET")]
+        socket: PathBuf,
+        /// get, store or erase, as git says; only get does something.
+        operation: String,
+    },
+    /// Carries standard input and output to a host through the agent's proxy: ssh's ProxyCommand.
+    Connect { host: String, port: u16 },
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@
 //! by itself, so whatever a command changes goes through `ops` and the audit log like everything else.
 
 pub mod agent;
+mod agent_tools;
 mod announce;
 mod apps;
 pub mod arguments;
@@ -73,6 +74,7 @@ fn dispatch(parsed: Arguments, surroundings: Surroundings, output: &mut Output<'
         None | Some(Command::Serve(_)) => serve::run(&context),
         Some(Command::Config(command)) => config::run(&command, &context, output),
         Some(Command::Completions { shell }) => completions::run(shell, output),
+        Some(Command::Agent(command)) => agent_tools::run(&command),
         Some(Command::Openapi) => openapi::run(output),
         Some(Command::Apps(command)) => apps::run(&command, &context, output),
         Some(Command::Doctor) => doctor::run(&context, output),

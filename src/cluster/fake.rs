@@ -144,19 +144,14 @@ impl FakeCluster {
             workspace.reason = Some(reason);
             return;
         }
+        let home = self.home(&workspace.spec.id).to_string_lossy().into_owned();
+        let bare = AgentOrder::bare(workspace.spec.id.clone(), workspace.spec.run, home);
         let order = AgentOrder {
-            workspace: workspace.spec.id.clone(),
-            run: workspace.spec.run,
-            argv: vec!["echo".to_owned()],
-            env: BTreeMap::new(),
-            apps: workspace.spec.apps.clone(),
-            tools: BTreeMap::new(),
-            home: self.home(&workspace.spec.id).to_string_lossy().into_owned(),
             jwks: trust.jwks.clone(),
             issuer: trust.issuer.clone(),
-            is_alone: false,
-            grace_milliseconds: 0,
-            egress_port: None,
+            argv: vec!["echo".to_owned()],
+            apps: workspace.spec.apps.clone(),
+            ..bare
         };
         // Tests of the reconciler alone pass no keys; their workspaces run, but nobody can connect.
         workspace.agent = Agent::new(&order, Box::new(EchoPrograms), Arc::clone(&self.clock)).ok();

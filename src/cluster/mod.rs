@@ -16,6 +16,7 @@ pub mod local;
 
 use crate::clock::Millis;
 pub use crate::domain::app::App;
+pub use crate::domain::git::GitSetup;
 use crate::domain::id::{GroupId, UserId, WorkspaceId};
 pub use crate::domain::size::Size;
 pub use crate::domain::template::Recipe;
@@ -44,6 +45,9 @@ pub struct WorkspaceSpec {
     /// What its agent starts and the gateway shows.
     #[serde(default)]
     pub apps: Vec<App>,
+    /// Whose commits are made in it, and what it begins with.
+    #[serde(default)]
+    pub git: GitSetup,
     pub size: Size,
     pub desired: Desired,
     /// The uid below the local runtime when the server is root: stable per workspace, never shared.

@@ -34,6 +34,8 @@ pub struct AgentOrder {
     pub jwks: String,
     /// The `iss` of tickets.
     pub issuer: String,
+    #[serde(default)]
+    pub git: AgentGit,
     /// Every process that the agent may signal belongs to the workspace: it is the first of a pid namespace, or has a
     /// uid of its own. Else it ends only what it started.
     pub is_alone: bool,
@@ -44,6 +46,39 @@ pub struct AgentOrder {
     pub egress_port: Option<u16>,
 }
 
+impl AgentOrder {
+    /// An order for an agent that trusts nobody yet and starts nothing by itself.
+    pub fn bare(workspace: WorkspaceId, run: i64, home: String) -> Self {
+        Self {
+            workspace,
+            run,
+            argv: Vec::new(),
+            env: BTreeMap::new(),
+            apps: Vec::new(),
+            tools: BTreeMap::new(),
+            home,
+            jwks: String::new(),
+            issuer: String::new(),
+            git: AgentGit::default(),
+            is_alone: false,
+            grace_milliseconds: 0,
+            egress_port: None,
+        }
+    }
+}
+
+/// What the agent offers to git.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentGit {
+    /// Where the credential helper asks.
+    pub credential_socket: Option<String>,
+    /// What is cloned into the home while its folder is not there.
+    pub repository: Option<String>,
+    /// Path and text of the system's git configuration, where no launcher could write it.
+    pub config: Option<(String, String)>,
+}
+
 /// What the launcher and the agent say while they start, one JSON object a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
@@ -52,6 +87,8 @@ pub enum StartEvent {
     SandboxMade,
     /// The agent accepts connections.
     Ready,
+    /// A line for the timeline, after `Ready`.
+    Note { code: String, message: String, failed: bool },
     /// It goes no further.
     Failed { code: String, message: String, remedy: Option<String> },
 }

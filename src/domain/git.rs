@@ -5,6 +5,7 @@
 
 use super::field::FieldRule;
 use super::names::names;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 names! {
@@ -14,6 +15,18 @@ names! {
     GitUsername;
     /// What is cloned into a new workspace: `https://host/path`, `ssh://user@host/path` or `user@host:path`.
     Repository;
+}
+
+/// What git finds in a workspace when it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GitSetup {
+    /// The owner's name for commits; empty where they gave none.
+    pub name: String,
+    /// The owner's address for commits.
+    pub email: String,
+    /// A [`Repository`] that is cloned at the first start.
+    pub repository: Option<String>,
 }
 
 /// The longest DNS name.

@@ -59,6 +59,9 @@ pub struct FrozenSpec {
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<App>,
+    /// A [`super::git::Repository`] that is cloned at the first start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
 }
 
 /// A template that every installation has. A newer program brings newer versions of them; workspaces keep theirs.

@@ -6,6 +6,7 @@
 //! known from the connection and never from what it says.
 
 use super::git_ledger::{Entry, Ledger};
+use super::uplink::{self, Body, Peer, Service};
 use crate::clock::Clock;
 use crate::domain::git::GitHost;
 use crate::domain::id::WorkspaceId;
@@ -15,6 +16,11 @@ use crate::ops::git_requests::{self, Asker, Use};
 use crate::token::seal::Sealer;
 use crate::token::ssh::{SignRequest, Signed, wire};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
+use hyper::{Request, Response};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,7 +69,7 @@ impl GitDesk {
     pub async fn answer(&self, workspace: &WorkspaceId, run: i64, path: &str, body: &Bytes) -> DeskAnswer {
         let asker = Asker { workspace: workspace.clone(), run };
         if body.len() > BODY_MAX {
-            return DeskAnswer::refusal(413, "too_long", "The request is too long.");
+            return too_long();
         }
         if !self.ledger.lock().unwrap_or_else(PoisonError::into_inner).admit(&asker, self.clock.now()) {
             return too_many();
@@ -147,6 +153,29 @@ fn failed(workspace: &WorkspaceId, error: &Error) -> DeskAnswer {
             DeskAnswer::refusal(500, "failed", "The server failed at this; its log says more.")
         }
     }
+}
+
+/// The desk as a service of the uplink.
+#[derive(Clone)]
+pub struct GitService(pub Arc<GitDesk>);
+
+impl Service for GitService {
+    fn call(&self, peer: Arc<Peer>, request: Request<Incoming>) -> BoxFuture<'static, Response<Body>> {
+        let desk = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let answer = match Limited::new(body, BODY_MAX).collect().await {
+                Ok(whole) => desk.answer(&peer.workspace, peer.run, head.uri.path(), &whole.to_bytes()).await,
+                Err(_) => too_long(),
+            };
+            let built = Response::builder().status(answer.status).header(CONTENT_TYPE, answer.content_type);
+            built.header(CACHE_CONTROL, "no-store").body(uplink::body(answer.body)).unwrap_or_default()
+        })
+    }
+}
+
+fn too_long() -> DeskAnswer {
+    DeskAnswer::refusal(413, "too_long", "The request is too long.")
 }
 
 fn too_many() -> DeskAnswer {

@@ -4,6 +4,7 @@ use super::fields::{Fields, Given, boolean, id, text, word};
 use super::handler::Request;
 use super::paging::{LIST_MAX, ListShape};
 use crate::domain::field::FieldRule;
+use crate::domain::git::Repository;
 use crate::domain::id::{GroupId, TemplateId, UserId, WorkspaceId};
 use crate::domain::names::{Description, GroupName, Reason, WorkspaceName};
 use crate::domain::quantity::{bytes_from_json, cpu_from_json};
@@ -13,7 +14,6 @@ use crate::error::Result;
 use crate::ops::workspace_create::NewWorkspace;
 use crate::ops::workspace_update::Edit;
 use crate::ops::workspaces::Wish;
-use serde_json::Value;
 
 /// Part of a size; what is left out keeps its value.
 #[derive(Debug, utoipa::ToSchema)]
@@ -26,6 +26,14 @@ pub struct ResourcesBody {
     memory: Option<String>,
     /// `20Gi`.
     storage: Option<String>,
+}
+
+/// What a new workspace begins with.
+#[derive(Debug, utoipa::ToSchema)]
+#[allow(dead_code)]
+pub struct ParametersBody {
+    /// Cloned into the home at the first start: `https://host/path`, `ssh://git@host/path` or `git@host:path`.
+    repository: Option<String>,
 }
 
 /// A new workspace.
@@ -44,6 +52,7 @@ pub struct NewWorkspaceBody {
     /// `single-user`, `small-team` or `enterprise`.
     tier: Option<String>,
     resources: Option<ResourcesBody>,
+    parameters: Option<ParametersBody>,
     /// Start it at once.
     start: Option<bool>,
 }
@@ -80,13 +89,6 @@ fn image(text: &str) -> Result<String, FieldRule> {
     check_image(text).map(|()| text.to_owned())
 }
 
-fn no_parameters(value: &Value) -> Result<(), FieldRule> {
-    match value {
-        Value::Object(given) if given.is_empty() => Ok(()),
-        _ => Err(FieldRule::new("unknown", "The templates here take no parameters.")),
-    }
-}
-
 #[allow(clippy::unnecessary_wraps)] // the form of a nested decoder
 fn size(fields: &mut Fields<'_>) -> Option<SizeChange> {
     Some(SizeChange {
@@ -107,10 +109,10 @@ pub fn new_workspace(request: &Request) -> Result<NewWorkspace> {
     let tier = fields.optional("tier", word(Tier::parse, "single-user, small-team and enterprise"));
     let resources = fields.nested("resources", size).unwrap_or_default();
     let start = fields.optional("start", boolean).unwrap_or(false);
-    fields.optional("parameters", no_parameters);
+    let repository = fields.nested("parameters", |parameters| parameters.optional("repository", text(Repository::parse)));
     fields.build(|| {
         let description = description.unwrap_or_else(|| Description::trusted(String::new()));
-        Some(NewWorkspace { name: name?, description, group: group?, template, image, tier, resources, start })
+        Some(NewWorkspace { name: name?, description, group: group?, template, image, tier, resources, repository, start })
     })
 }
 

@@ -8,6 +8,7 @@ use super::workspaces::{Deed, Single, event, single, tell};
 use super::{Caller, Ops, Rules};
 use crate::clock::Millis;
 use crate::domain::field::FieldRule;
+use crate::domain::git::Repository;
 use crate::domain::id::{TemplateId, UserId, WorkspaceId};
 use crate::domain::names::{Description, WorkspaceName};
 use crate::domain::quota::Usage;
@@ -36,6 +37,8 @@ pub struct NewWorkspace {
     pub image: Option<String>,
     pub tier: Option<Tier>,
     pub resources: SizeChange,
+    /// Cloned into the home at the first start.
+    pub repository: Option<Repository>,
     /// Begin at once; otherwise it is made stopped.
     pub start: bool,
 }
@@ -80,6 +83,7 @@ fn make(tx: &Tx<'_>, principal: &Principal, rules: &Rules, new: &NewWorkspace) -
         &permit,
         Change::of(json!({
             "name": row.name, "template": draft.template.id, "image": row.image, "start": new.start,
+            "repository": draft.spec.repository,
             "resources": row.size.view(),
         })),
     )?;
@@ -108,7 +112,8 @@ fn draft(read: &Read<'_>, principal: &Principal, rules: &Rules, new: &NewWorkspa
     }
     let row_size = resolve(&new.resources, new.tier, Some(template.default_size()));
     let image = shown(&template, &recipe);
-    let spec = FrozenSpec { recipe, env: template.recipe.env.clone(), apps: template.recipe.apps.clone() };
+    let repository = new.repository.as_ref().map(ToString::to_string);
+    let spec = FrozenSpec { recipe, env: template.recipe.env.clone(), apps: template.recipe.apps.clone(), repository };
     Ok(Draft { permit, home, owner, template, spec, image, row_size })
 }
 

@@ -8,6 +8,7 @@ use super::held::Held;
 use super::origin;
 use crate::clock::Millis;
 use crate::cluster::{GroupSpec, ObservedGroup, ObservedWorkspace, WorkspaceSpec};
+use crate::domain::git::GitSetup;
 use crate::domain::group::GroupStatus;
 use crate::domain::id::{GroupId, WorkspaceId};
 use crate::domain::workspace::{Desired, Phase};
@@ -188,6 +189,7 @@ fn spec(workspace: &Workspace) -> WorkspaceSpec {
         recipe: row.spec.recipe.clone(),
         env: row.spec.env.clone(),
         apps: row.spec.apps.clone(),
+        git: GitSetup { name: workspace.owner_name.clone(), email: workspace.owner_email.clone(), repository: row.spec.repository.clone() },
         size: row.size.clone(),
         desired: row.desired,
         local_uid: row.local_uid,

@@ -110,7 +110,7 @@ async fn every_invalid_field_is_named_at_once() {
             "templateId:unknown",
         ),
         (json!({ "name": "a", "groupId": site.harness.group("team"), "image": "local:nothing" }), "image:unknown"),
-        (json!({ "name": "a", "groupId": site.harness.group("team"), "parameters": { "x": 1 } }), "parameters:unknown"),
+        (json!({ "name": "a", "groupId": site.harness.group("team"), "parameters": { "x": 1 } }), "parameters.x:unknown"),
     ] {
         assert_eq!(anna.post("/api/workspaces", body).await.expect(400).fields(), [field]);
     }

@@ -35,6 +35,7 @@ mod gateway_agents;
 mod gateway_apps;
 mod gateway_ports;
 mod git_desk;
+mod git_real;
 mod golden;
 // What one test does not use, another one does.
 #[allow(dead_code)]

@@ -234,6 +234,7 @@ async fn workspace(harness: &Harness, client: &Client, name: &str, group: &Group
         image: None,
         tier: None,
         resources: SizeChange::default(),
+        repository: None,
         start: false,
     };
     workspace_create::create(&harness.app.ops, &caller, new).await.unwrap().workspace.row.id

@@ -9,10 +9,12 @@
 //! namespace with loopback only, and what goes out goes through a proxy of the agent to the server (`gateway::egress`).
 //! Deliberately absent: images, because there is nothing here to run them.
 
+mod agent_notes;
 mod control;
 mod control_group;
 mod egress;
 mod enter;
+mod git_files;
 mod guard;
 mod home;
 mod kernel;

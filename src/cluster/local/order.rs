@@ -4,6 +4,7 @@
 use crate::cluster::Recipe;
 use crate::cluster::local::control_group::Groups;
 use crate::cluster::local::egress;
+use crate::cluster::local::git_files::{self, GIT_CONFIG, SSH_SOCKET};
 use crate::cluster::local::root::{HOME, RUNTIME_DIR};
 use crate::cluster::local::self_test::{Verdict, process_limits};
 use crate::cluster::local::spec::{Bound, Inside, Order, SandboxSpec, Tier};
@@ -37,12 +38,15 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
     let home = if tier == Tier::Full { PathBuf::from(HOME) } else { folders.home() };
     let tmp = if tier == Tier::Full { PathBuf::from("/tmp") } else { folders.tmp() };
     let apps = installed(shared, tier);
+    let runtime = if tier == Tier::Full { RUNTIME_DIR.to_owned() } else { text(&tmp) };
+    let program = program(&shared.options.self_exe);
     let agent = AgentOrder {
         workspace: spec.id.clone(),
         run: spec.run,
-        env: with_programs(environment(start, &home, &tmp, &shell, tier), &apps),
+        env: with_programs(environment(start, &home, &tmp, &shell, &runtime, tier), &apps),
         apps: start.spec.apps.clone(),
         tools: apps.iter().map(|(name, bound)| (name.clone(), text(&bound.inside))).collect(),
+        git: git_files::agent_git(&spec.git, &runtime, tier, program.as_deref()),
         home: text(&home),
         argv,
         jwks: start.trust.jwks.clone(),
@@ -62,6 +66,8 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
         shell,
         tools: shared.options.tools.clone(),
         apps: apps.into_values().collect(),
+        etc: git_files::etc(&spec.git, &runtime, tier),
+        program,
         cgroups: groups.entrances(),
         limits: process_limits(&verdict.limits, &spec.size, uid.is_some()),
         inside: Inside::Agent(Box::new(agent)),
@@ -91,7 +97,7 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn environment(start: &Start, home: &Path, tmp: &Path, shell: &str, tier: Tier) -> BTreeMap<String, String> {
+fn environment(start: &Start, home: &Path, tmp: &Path, shell: &str, runtime: &str, tier: Tier) -> BTreeMap<String, String> {
     let defaults = [("PATH", PATH), ("LANG", "C.UTF-8"), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("SHELL", shell)];
     let mut env: BTreeMap<String, String> = defaults.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     if tier == Tier::Full {
@@ -99,19 +105,29 @@ fn environment(start: &Start, home: &Path, tmp: &Path, shell: &str, tier: Tier) 
     }
     env.extend(start.spec.env.clone());
     // These describe the sandbox itself, so a template cannot change them.
-    let runtime = if tier == Tier::Full { RUNTIME_DIR.to_owned() } else { text(tmp) };
     let fixed = [
         ("HOME", text(home)),
         ("USER", "dev".to_owned()),
         ("LOGNAME", "dev".to_owned()),
         ("TMPDIR", text(tmp)),
-        ("XDG_RUNTIME_DIR", runtime),
+        ("XDG_RUNTIME_DIR", runtime.to_owned()),
+        ("SSH_AUTH_SOCK", format!("{runtime}/{SSH_SOCKET}")),
         ("CODEX_WEB_WORKSPACE", start.spec.id.to_string()),
         ("CODEX_WEB_WORKSPACE_NAME", start.spec.name.clone()),
     ];
     env.extend(fixed.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    if tier != Tier::Full {
+        env.insert("GIT_CONFIG_SYSTEM".to_owned(), format!("{runtime}/{GIT_CONFIG}"));
+    }
     env.retain(|name, value| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0'));
     env
+}
+
+/// The file of this program, so that programs inside can start it. One that was replaced meanwhile is as good.
+fn program(self_exe: &Path) -> Option<PathBuf> {
+    let path = std::fs::read_link(self_exe).unwrap_or_else(|_| self_exe.to_owned());
+    let newer = path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from);
+    [Some(path), newer].into_iter().flatten().find(|path| path.is_file())
 }
 
 /// The shell of the password file: the recipe's own where it is one, else the best the host has.

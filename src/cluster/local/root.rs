@@ -5,6 +5,7 @@
 //! `/home/dev`. Bound things are opened before anything is covered, as detached mounts, and get their attributes
 //! before they are attached. Deliberately absent: `/sys`, `/root`, `/var`, `/srv` and everything not named here.
 
+use crate::cluster::local::git_files::PROGRAM;
 use crate::cluster::local::kernel;
 use crate::cluster::local::spec::SandboxSpec;
 use rustix::fd::{AsFd, OwnedFd};
@@ -92,6 +93,7 @@ pub fn enter(spec: &SandboxSpec, uid: u32, gid: u32) -> Result<(), Stuck> {
         .map_err(Stuck::at("leave the host's mounts"))?;
     let home = detached(&spec.home, PLAIN)?;
     let system: Vec<(PathBuf, OwnedFd)> = bound(spec)?;
+    let program = spec.program.as_deref().map(|path| detached(path, READ_ONLY | PLAIN)).transpose()?;
     let root = spec.root.as_path();
     tmpfs(root, "mode=0755,size=16m")?;
     for (path, tree) in system {
@@ -104,6 +106,9 @@ pub fn enter(spec: &SandboxSpec, uid: u32, gid: u32) -> Result<(), Stuck> {
     rustix::mount::mount("proc", root.join("proc"), "proc", flags, None).map_err(Stuck::at("mount /proc"))?;
     devices(root, spec)?;
     private(root, spec, uid, gid)?;
+    if let Some(program) = program {
+        attach(&program, &below(root, Path::new(PROGRAM)))?;
+    }
     own(root, "home", 0o755)?;
     let target = below(root, Path::new(HOME));
     fs::create_dir(&target).map_err(Stuck::io("make the home"))?;
@@ -182,8 +187,11 @@ fn generated(root: &Path, spec: &SandboxSpec, uid: u32, gid: u32) -> Result<(), 
         ("resolv.conf", "# This workspace has a network of its own without name servers.\n".to_owned()),
         ("nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n".to_owned()),
     ];
-    for (name, text) in files {
-        fs::write(root.join("etc").join(name), text).map_err(Stuck::io(format!("write /etc/{name}")))?;
+    let more = spec.etc.iter().map(|(name, text)| (name.as_str(), text.clone()));
+    for (name, text) in files.into_iter().chain(more) {
+        let path = root.join("etc").join(name);
+        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+        made.and_then(|()| fs::write(&path, text)).map_err(Stuck::io(format!("write /etc/{name}")))?;
     }
     Ok(())
 }

@@ -142,6 +142,8 @@ async fn attempt(options: &LocalOptions, is_root: bool, tier: Tier) -> Result<Ve
         shell: "/bin/sh".to_owned(),
         tools: options.tools.clone(),
         apps: Vec::new(),
+        program: None,
+        etc: Vec::new(),
         cgroups: Vec::new(),
         limits: Limits { open_files: 256, tmp_bytes: 1024 * 1024, ..Limits::default() },
         inside: Inside::SelfTest(Box::new(decoys.probes.clone())),

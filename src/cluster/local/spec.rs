@@ -66,6 +66,10 @@ pub struct SandboxSpec {
     /// Installed apps.
     #[serde(default)]
     pub apps: Vec<Bound>,
+    /// This program's file on the host; readable inside, and in tier `full` at a fixed place.
+    pub program: Option<PathBuf>,
+    /// Files that the private `/etc` has besides: name and text.
+    pub etc: Vec<(String, String)>,
     /// `cgroup.procs` files to enter.
     pub cgroups: Vec<PathBuf>,
     pub limits: Limits,

@@ -1,6 +1,7 @@
 //! One task per workspace that brings it where it should be: starts it, watches it, stops it, removes it.
 
 use crate::cluster::agent_client;
+use crate::cluster::local::agent_notes::AgentNotes;
 use crate::cluster::local::egress;
 use crate::cluster::local::order;
 use crate::cluster::local::process_table;
@@ -171,6 +172,7 @@ struct Progress {
     is_ready: bool,
     /// Somebody asked for the end.
     is_stopping: bool,
+    notes: AgentNotes,
     /// Why it ends, where that is known before it has.
     why: Option<Reason>,
     /// When patience ends: with the start, or with the stop.
@@ -249,7 +251,10 @@ async fn event(run: &Run<'_>, progress: &mut Progress, line: &str) {
             }
         }
         Ok(StartEvent::Failed { code, message, remedy }) => progress.why = Some(Reason { code, message, remedy }),
-        Ok(StartEvent::Ready) | Err(_) => {}
+        Ok(StartEvent::Note { code, message, failed }) if progress.is_ready => {
+            progress.notes.take(shared, &run.start.spec, (&code, &message, failed));
+        }
+        Ok(StartEvent::Ready | StartEvent::Note { .. }) | Err(_) => {}
     }
 }
 

@@ -44,7 +44,7 @@ fn shared_readable(spec: &SandboxSpec) -> Vec<PathBuf> {
         .iter()
         .map(PathBuf::from)
         .chain(etc)
-        .chain(spec.tools.iter().cloned())
+        .chain(spec.tools.iter().chain(&spec.program).cloned())
         .chain(spec.apps.iter().map(|app| app.host.clone()))
         .chain([PathBuf::from("/proc")])
         .collect()

@@ -1,0 +1,140 @@
+//! Clones the repository that a workspace was made with, once: when its folder is not there.
+//!
+//! The workspace is ready meanwhile, and stays so when this fails: the timeline says why and what to do, and the next
+//! start tries again. The clone is made beside the folder and takes its name when it is whole, so that one that was
+//! interrupted never passes for the repository.
+
+use super::progress::Progress;
+use crate::agent::pty::Children;
+use crate::agent::uplink::Uplink;
+use crate::domain::agent::{AgentOrder, StartEvent};
+use crate::domain::git::{Repository, Transport};
+use rustix::process::Pid;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
+
+/// How long the connection to the server is waited for: the way out leads over it.
+const CONNECT: Duration = Duration::from_secs(30);
+/// A line of progress at most this often.
+const PAUSE: Duration = Duration::from_secs(2);
+/// And only when this much more is here, in percent.
+const STEP: u32 = 10;
+
+/// Clones the repository, unless its folder is there. Tells the timeline by `status`.
+pub async fn clone_once(order: AgentOrder, repository: Repository, uplink: Uplink, children: Children, status: File) {
+    let home = PathBuf::from(&order.home);
+    let target = home.join(repository.folder());
+    if target.symlink_metadata().is_ok() {
+        return;
+    }
+    let mut told = Told(status);
+    told.step("cloning", &format!("Cloning {repository} into ~/{}.", repository.folder()));
+    let _ = tokio::time::timeout(CONNECT, uplink.connections().next()).await;
+    let beside = home.join(format!(".{}.cloning", repository.folder()));
+    let done = match clone_beside(&order, &repository, &beside, &children, &mut told).await {
+        Ok(()) => std::fs::rename(&beside, &target).map_err(|e| format!("It was cloned but could not be moved into its place: {e}.")),
+        Err(why) => Err(why),
+    };
+    match done {
+        Ok(()) => told.step("cloned", &format!("{repository} is in ~/{}.", repository.folder())),
+        Err(why) => {
+            let _ = std::fs::remove_dir_all(&beside);
+            told.failed("clone_failed", &why);
+        }
+    }
+}
+
+async fn clone_beside(
+    order: &AgentOrder,
+    repository: &Repository,
+    beside: &Path,
+    children: &Children,
+    told: &mut Told,
+) -> Result<(), String> {
+    // What an interrupted clone left behind.
+    let _ = std::fs::remove_dir_all(beside);
+    let missing = |e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => "Git is not installed on this server. Ask your platform admin to install it.".to_owned(),
+        _ => format!("Git could not be started: {e}."),
+    };
+    let (output, exit) = spawn(order, repository, beside, children).map_err(missing)?;
+    let mut progress = Progress::default();
+    follow(output, &mut progress, told).await;
+    match exit.await {
+        Ok(0) => Ok(()),
+        _ => Err(progress.failure(repository)),
+    }
+}
+
+/// Starts git; its messages, and its exit code.
+fn spawn(
+    order: &AgentOrder,
+    repository: &Repository,
+    beside: &Path,
+    children: &Children,
+) -> io::Result<(pipe::Receiver, oneshot::Receiver<i32>)> {
+    let mut command = Command::new("git");
+    command
+        .args(["clone", "--progress", "--", repository.as_str()])
+        .arg(beside)
+        .env_clear()
+        .envs(&order.env)
+        // Nobody sits at a terminal; its words are read by a program.
+        .envs([("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C.UTF-8"), ("LANGUAGE", "C")])
+        .current_dir(&order.home)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    if repository.transport() == Transport::Ssh {
+        command.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new");
+    }
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    command.stderr(write);
+    let child = command.spawn()?;
+    // No await between start and registration: the reaper runs on this thread and cannot come in between.
+    let exit = children.expect(Pid::from_child(&child));
+    Ok((pipe::Receiver::from_owned_fd(read)?, exit))
+}
+
+async fn follow(output: pipe::Receiver, progress: &mut Progress, told: &mut Told) {
+    let (mut last, mut at) = (Instant::now(), 0);
+    let mut buffer = [0_u8; 4096];
+    while output.readable().await.is_ok() {
+        match output.try_read(&mut buffer) {
+            Ok(0) => return,
+            Ok(length) => {
+                let grown = progress.take(&buffer[..length]);
+                if let Some(percent) = grown.filter(|p| *p >= at + STEP && *p < 100 && last.elapsed() >= PAUSE) {
+                    (last, at) = (Instant::now(), percent);
+                    told.step("cloning", &format!("Cloning… {percent} %"));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// The way to the timeline.
+struct Told(File);
+
+impl Told {
+    fn step(&mut self, code: &str, message: &str) {
+        self.say(code, message, false);
+    }
+
+    fn failed(&mut self, code: &str, message: &str) {
+        self.say(code, message, true);
+    }
+
+    fn say(&mut self, code: &str, message: &str, failed: bool) {
+        let event = StartEvent::Note { code: code.to_owned(), message: message.to_owned(), failed };
+        let _ = writeln!(self.0, "{}", serde_json::to_string(&event).unwrap_or_default());
+    }
+}

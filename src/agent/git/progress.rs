@@ -1,0 +1,139 @@
+//! Reads what `git clone --progress` says: how far it is, and in the end why it failed, in words with a remedy.
+
+use crate::domain::git::Repository;
+
+/// The last lines that are kept, to tell why it failed.
+const KEPT: usize = 8;
+/// The longest line, in bytes; what is longer is cut.
+const LINE_MAX: usize = 512;
+
+/// Follows the output of one clone.
+#[derive(Debug, Default)]
+pub struct Progress {
+    line: Vec<u8>,
+    last: Vec<String>,
+    percent: u32,
+}
+
+impl Progress {
+    /// Takes output; gives the percentage of the objects that are here when it has grown.
+    pub fn take(&mut self, output: &[u8]) -> Option<u32> {
+        let before = self.percent;
+        for byte in output {
+            if matches!(byte, b'\r' | b'\n') {
+                self.end_of_line();
+            } else if self.line.len() < LINE_MAX {
+                self.line.push(*byte);
+            }
+        }
+        (self.percent > before).then_some(self.percent)
+    }
+
+    fn end_of_line(&mut self) {
+        let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim().to_owned();
+        if let Some(percent) = received(&line) {
+            self.percent = self.percent.max(percent);
+        } else if !line.is_empty() && !line.contains("% (") {
+            self.last.push(line);
+            let surplus = self.last.len().saturating_sub(KEPT);
+            self.last.drain(..surplus);
+        }
+    }
+
+    /// Why it failed and what to do, from the last lines.
+    pub fn failure(&mut self, repository: &Repository) -> String {
+        self.end_of_line();
+        let (words, remedy) = explain(&self.last.join("\n"), repository);
+        let said = self.last.iter().rev().find(|line| line.starts_with("fatal: ") || line.contains("codex-web: "));
+        let said = said.or(self.last.last()).map(|line| format!(" Git said: {}", plain(line))).unwrap_or_default();
+        format!("{words} {remedy}{said}")
+    }
+}
+
+/// `Receiving objects:  40% (4/10)`.
+fn received(line: &str) -> Option<u32> {
+    let rest = line.strip_prefix("Receiving objects:")?.trim_start();
+    rest.split_once('%')?.0.parse().ok().filter(|percent| *percent <= 100)
+}
+
+fn plain(line: &str) -> String {
+    line.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// The sentence and the remedy for what git said; the first that fits holds.
+fn explain(said: &str, repository: &Repository) -> (String, String) {
+    let host = repository.host();
+    let has = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
+    let credential = format!("Add a token for {host} under Git credentials in your profile and start the workspace again.");
+    if has(&["CONNECT tunnel failed, response 403", "HTTP code 403 from proxy", "codex-web: refused"]) {
+        let remedy = "The Network tab of the workspace shows the rule; ask your platform admin to allow it.".to_owned();
+        return (format!("The rules of this server do not let workspaces reach {host}."), remedy);
+    }
+    if has(&["Permission denied (publickey", "no mutual signature"]) {
+        let remedy = format!("Make an SSH key in your profile, tell {host} its public part, and start the workspace again.");
+        return (format!("{host} did not accept your SSH key."), remedy);
+    }
+    if has(&["Host key verification failed"]) {
+        let remedy = "Remove the old line from ~/.ssh/known_hosts if the change is expected.".to_owned();
+        return (format!("The key of {host} is not the one that was known before."), remedy);
+    }
+    if has(&["Authentication failed", "HTTP Basic: Access denied", "returned error: 403"]) {
+        return (format!("{host} did not accept your credential, or the repository is not yours to read."), credential);
+    }
+    if has(&["could not read Username", "could not read Password", "terminal prompts disabled"]) {
+        return (format!("{host} asks who you are: the repository is private."), credential);
+    }
+    if has(&["not found", "does not exist", "does not appear to be a git repository"]) {
+        let remedy = format!("Check its address. If it is private: {}{}", credential[..1].to_lowercase(), &credential[1..]);
+        return ("There is no such repository, or it is private.".to_owned(), remedy);
+    }
+    if has(&["Could not resolve", "Connection refused", "timed out", "Failed to connect", "codex-web: "]) {
+        return (format!("{host} could not be reached."), "Try `git clone` in a terminal in a while.".to_owned());
+    }
+    ("The repository could not be cloned.".to_owned(), "Try `git clone` in a terminal to see more.".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repository() -> Repository {
+        Repository::parse("https://git.example.org/team/tool.git").unwrap()
+    }
+
+    #[test]
+    fn the_percentage_grows_and_never_falls() {
+        let mut progress = Progress::default();
+        assert_eq!(progress.take(b"Cloning into '.tool'...\nremote: Counting objects: 100% (9/9), done.\n"), None);
+        assert_eq!(progress.take(b"Receiving objects:   0% (0/9)\rReceiving obj"), None);
+        assert_eq!(progress.take(b"ects:  40% (4/9)\r"), Some(40));
+        assert_eq!(progress.take(b"Receiving objects:  40% (4/9)\rReceiving objects: 999% \r"), None);
+        assert_eq!(progress.take(b"Receiving objects: 100% (9/9), done.\nResolving deltas: 10% (1/9)\r"), Some(100));
+    }
+
+    #[test]
+    fn each_failure_names_the_cause_and_the_remedy() {
+        for (said, words, remedy) in [
+            ("fatal: could not read Username for 'https://git.example.org': terminal prompts disabled", "private", "Add a token"),
+            ("fatal: Authentication failed for 'https://git.example.org/'", "did not accept your credential", "Add a token"),
+            ("git@git.example.org: Permission denied (publickey).\nfatal: Could not read from remote", "SSH key", "Make an SSH key"),
+            ("fatal: unable to access: CONNECT tunnel failed, response 403", "do not let workspaces reach", "Network tab"),
+            ("remote: Repository not found.\nfatal: repository 'x' not found", "no such repository", "If it is private: add a token"),
+            ("fatal: unable to access 'x': Could not resolve host: git.example.org", "could not be reached", "Try"),
+            ("fatal: something new", "could not be cloned", "Try"),
+        ] {
+            let mut progress = Progress::default();
+            progress.take(said.as_bytes());
+            let told = progress.failure(&repository());
+            assert!(told.contains(words) && told.contains(remedy), "{said}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_git_said_comes_without_control_characters_and_cut() {
+        let mut progress = Progress::default();
+        progress.take(format!("fatal: \x1b[31m{}\n", "x".repeat(1000)).as_bytes());
+        let told = progress.failure(&repository());
+        assert!(!told.contains('\x1b') && told.len() < 500, "{told}");
+    }
+}
