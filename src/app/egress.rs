@@ -16,6 +16,8 @@ use tokio::sync::watch;
 
 /// How long a setting that somebody wrote may wait.
 const TICK: Duration = Duration::from_secs(5);
+/// Connections of all workspaces together, where descriptors are plenty.
+const MOST_OPEN: usize = 16_384;
 
 pub(super) fn parts(rules: watch::Sender<Arc<Policy>>, config: &Config, clock: &Arc<dyn Clock>, ops: &Ops) -> Parts {
     let ops = ops.clone();
@@ -26,6 +28,7 @@ pub(super) fn parts(rules: watch::Sender<Arc<Policy>>, config: &Config, clock: &
         resolver: Arc::new(SystemResolver::default()),
         own: Arc::new(|| Machine::read().addresses),
         clock: Arc::clone(clock),
+        most_open: most_open(),
         on_refused: Box::new(move |workspace, run, words| {
             let (ops, workspace) = (ops.clone(), workspace.clone());
             tokio::spawn(async move {
@@ -35,6 +38,12 @@ pub(super) fn parts(rules: watch::Sender<Arc<Policy>>, config: &Config, clock: &
             });
         }),
     }
+}
+
+/// Half of what this process may have open: the other half is for people.
+fn most_open() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    files.map_or(MOST_OPEN, |files| usize::try_from(files / 2).unwrap_or(MOST_OPEN).min(MOST_OPEN))
 }
 
 /// Puts the settings in force whenever somebody changes them, until the server stops.

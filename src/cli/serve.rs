@@ -21,6 +21,7 @@ use crate::ops::{Origin, setup};
 use crate::telemetry;
 use crate::transport::tls::Certificate;
 use crate::transport::{Encryption, Machine, Transport, certificate, decide};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -34,6 +35,7 @@ const CERTIFICATE_TICK: Duration = Duration::from_secs(10);
 pub fn run(context: &Context) -> Outcome {
     let config = context.config()?;
     telemetry::install(config.log_json, &config.runtime(&BTreeMap::new()).log_level);
+    raise_open_files();
     // Fails only when it is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     decide(&config.server, config.server.listen, &Machine::read()).map_err(Failure::usage)?;
@@ -54,6 +56,13 @@ pub fn run(context: &Context) -> Outcome {
         lock: Some(lock),
     };
     block_on(live(parts, network, listen, certificate))
+}
+
+/// Takes as many descriptors as the system gives: sockets of people and connections of workspaces need them, and the
+/// usual soft limit is for programs that cannot count beyond it. Where that fails the old limit holds.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// The server's whole life.

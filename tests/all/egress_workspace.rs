@@ -69,6 +69,7 @@ impl Place {
             resolver: Arc::new(Names(SystemResolver::default())),
             own: Arc::new(Vec::new),
             clock: Arc::new(SystemClock),
+            most_open: 1_024,
             on_refused: Box::new(|_, _, _| {}),
         });
         Some(Self { folder, cluster, egress: Arc::new(egress) })

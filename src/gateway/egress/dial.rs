@@ -34,6 +34,8 @@ pub enum Failure {
     Refused(Refusal),
     /// The workspace has too many connections.
     TooMany,
+    /// All workspaces together have too many.
+    Full,
     /// The name leads nowhere.
     NoSuchName(Target),
     /// Nobody answers there; the words say how the last try ended.
@@ -50,6 +52,7 @@ impl Failure {
             Self::Malformed(_) => (400, "bad_target"),
             Self::Refused(refusal) => (403, refusal.rule.code()),
             Self::TooMany => (503, "too_many_connections"),
+            Self::Full => (503, "server_busy"),
             Self::NoSuchName(_) => (502, "no_such_name"),
             Self::Unreachable(..) => (502, "unreachable"),
             Self::TimedOut(_) => (504, "timed_out"),
@@ -64,6 +67,7 @@ impl fmt::Display for Failure {
             Self::Malformed(why) => write!(f, "This is no target: {why}."),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::TooMany => write!(f, "This workspace has {} connections to the outside open; no more are opened.", super::MOST_OPEN),
+            Self::Full => write!(f, "All workspaces together have as many connections open as this server can hold. Try again later."),
             Self::NoSuchName(target) => write!(f, "{target}: the server finds no address for this name."),
             Self::Unreachable(target, why) => write!(f, "{target} does not accept connections: {why}."),
             Self::TimedOut(target) => write!(f, "{target} did not answer in time."),

@@ -28,7 +28,7 @@ use resolve::{OwnAddresses, Resolver};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Connections that one workspace may have open at once: fewer than its link to the server can carry, so that its own
 /// business with the server always finds room.
@@ -47,6 +47,8 @@ pub struct Parts {
     /// Addresses of this machine.
     pub own: OwnAddresses,
     pub clock: Arc<dyn Clock>,
+    /// Connections that all workspaces together may have open: each costs the server a descriptor.
+    pub most_open: usize,
     /// Is told of each refusal that its workspace has not heard of before.
     pub on_refused: OnRefused,
 }
@@ -59,6 +61,7 @@ pub struct Egress {
     rules: watch::Sender<Arc<Policy>>,
     dialler: Dialler,
     ledger: Ledger,
+    places: Arc<Semaphore>,
     on_refused: OnRefused,
     idle: Duration,
 }
@@ -67,15 +70,16 @@ pub struct Egress {
 pub struct Connection {
     dialled: Dialled,
     tunnel: Tunnel,
+    place: OwnedSemaphorePermit,
     rules: watch::Receiver<Arc<Policy>>,
     idle: Duration,
 }
 
 impl Egress {
     pub fn new(parts: Parts) -> Self {
-        let Parts { rules, upstream, direct, resolver, own, clock, on_refused } = parts;
+        let Parts { rules, upstream, direct, resolver, own, clock, most_open, on_refused } = parts;
         let dialler = Dialler { upstream, direct, resolver, own };
-        Self { rules, dialler, ledger: Ledger::new(clock), on_refused, idle: IDLE }
+        Self { rules, dialler, ledger: Ledger::new(clock), places: Arc::new(Semaphore::new(most_open)), on_refused, idle: IDLE }
     }
 
     /// The policy of the moment.
@@ -105,12 +109,13 @@ impl Egress {
         let target = Target::parse(authority).map_err(Failure::Malformed)?;
         let book = self.ledger.book(workspace);
         // Counts against the limit while it is being opened too.
-        let place = book.place(MOST_OPEN).ok_or(Failure::TooMany)?;
+        let own_place = book.place(MOST_OPEN).ok_or(Failure::TooMany)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::Full)?;
         // Taken before the policy is asked, so that no change between the two is missed.
         let rules = self.rules.subscribe();
         let policy = Arc::clone(&rules.borrow());
         match self.dialler.dial(&policy, &target).await {
-            Ok(dialled) => Ok(Connection { tunnel: book.opened(place, &target), dialled, rules, idle: self.idle }),
+            Ok(dialled) => Ok(Connection { tunnel: book.opened(own_place, &target), place, dialled, rules, idle: self.idle }),
             Err(failure) => {
                 if let Failure::Refused(refusal) = &failure
                     && book.refused(run, refusal)
@@ -130,7 +135,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin,
     {
-        let Self { dialled, tunnel, rules, idle } = self;
+        let Self { dialled, tunnel, place: _place, rules, idle } = self;
         let Dialled { stream: remote, target, address, own } = dialled;
         let still_allowed = |policy: &Policy| {
             policy.judge(&target).and_then(|()| match address {

@@ -56,6 +56,7 @@ fn world_with(policy: Policy, resolver: Arc<Script>, upstream: Option<&str>, own
         resolver: Arc::clone(&resolver) as _,
         own: Arc::new(move || own.clone()),
         clock: Arc::new(ManualClock::starting_at(Millis(1_000))),
+        most_open: MOST_OPEN + 1,
         on_refused: Box::new(move |_, run, words| tell.lock().unwrap().push((run, words))),
     });
     egress.idle = Duration::from_secs(5);
@@ -263,7 +264,11 @@ async fn a_workspace_has_a_bounded_number_of_connections_and_gets_places_back() 
     open.pop();
     assert!(world.open(&authority).await.is_ok());
     let other = WorkspaceId::fresh(SystemClock.now(), &SystemEntropy);
-    assert!(world.egress.connect(&other, 1, &authority).await.is_ok(), "another workspace has places of its own");
+    let theirs = world.egress.connect(&other, 1, &authority).await;
+    assert!(theirs.is_ok(), "another workspace has places of its own");
+    open.push(world.open(&authority).await.unwrap());
+    let full = world.egress.connect(&other, 1, &authority).await.err().unwrap();
+    assert_eq!(full.code(), (503, "server_busy"), "all together have a bound too");
 }
 
 #[tokio::test]
