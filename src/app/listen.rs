@@ -49,6 +49,7 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
         .max_connections(CONNECTIONS)
         .client_request_timeout(HEADER_TIME)
         .keep_alive(KEEP_ALIVE)
+        .tcp_nodelay(true)
         .shutdown_timeout(GRACE)
         .disable_signals();
     let (address, tls) = (listeners.network.local_addr().map_err(fault)?.ip(), listeners.tls.clone());

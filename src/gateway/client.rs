@@ -35,3 +35,22 @@ pub fn authority(request: &HttpRequest) -> Option<&str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn a_request_goes_where_its_host_or_its_own_line_says_and_nowhere_if_they_differ() {
+        let request = |uri: &str, host: Option<&str>| {
+            let request = TestRequest::default().uri(uri);
+            host.map_or(request, |host| TestRequest::default().uri(uri).insert_header(("host", host))).to_http_request()
+        };
+        assert_eq!(authority(&request("/a", Some("x.example:1"))), Some("x.example:1"));
+        assert_eq!(authority(&request("https://x.example/a", None)), Some("x.example"), "as HTTP/2 says it");
+        assert_eq!(authority(&request("https://x.example/a", Some("x.example"))), Some("x.example"));
+        assert_eq!(authority(&request("https://x.example/a", Some("evil.example"))), None);
+        assert_eq!(authority(&request("/a", None)), None);
+    }
+}

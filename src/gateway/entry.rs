@@ -28,7 +28,18 @@ pub struct Visitor {
     /// The authority as the browser wrote it.
     pub authority: String,
     pub address: IpAddr,
-    pub origin: Origin,
+}
+
+impl Visitor {
+    /// What is written down of where a request came from: made only where something is written down.
+    pub fn origin(&self, gateway: &Gateway, request: &HttpRequest) -> Origin {
+        let agent = request.headers().get("user-agent").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        Origin {
+            call_id: CallId::fresh(gateway.clock.now(), gateway.entropy.as_ref()).to_string(),
+            address: self.address.to_string(),
+            agent: agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+        }
+    }
 }
 
 /// Answers a request for an app that has a name.
@@ -83,13 +94,7 @@ fn visitor(gateway: &Gateway, place: Place, port: Option<u16>, host: String, req
     let apps = &gateway.apps;
     let address = client::address(&apps.transport, &apps.trusted_proxies, request)?;
     let authority = client::authority(request).ok_or(Error::UnknownHost)?.to_owned();
-    let agent = request.headers().get("user-agent").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let origin = Origin {
-        call_id: CallId::fresh(gateway.clock.now(), gateway.entropy.as_ref()).to_string(),
-        address: address.to_string(),
-        agent: agent.chars().filter(|c| !c.is_control()).take(200).collect(),
-    };
-    Ok(Visitor { place, port, host, authority, address, origin })
+    Ok(Visitor { place, port, host, authority, address })
 }
 
 /// Refuses what two readers could read differently. The framework has refused most of it already; what it lets pass
@@ -138,7 +143,7 @@ async fn pass(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest, paylo
 async fn who(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> Result<Option<Arc<Held>>> {
     for value in gateway.apps.cookies(request, Cookie::Session, visitor.port) {
         let Some(hash) = presented(APP_SESSION_PREFIX, &value) else { continue };
-        let found = gateway.apps.visits.find(&gateway.ops, || visitor.origin.clone(), hash).await?;
+        let found = gateway.apps.visits.find(&gateway.ops, || visitor.origin(gateway, request), hash).await?;
         let here = |held: &Arc<Held>| {
             let visit = &held.visit;
             visit.host == visitor.host && visit.entrance.workspace == visitor.place.workspace && visit.target == visitor.place.target

@@ -77,7 +77,7 @@ async fn redeem(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> 
         [nonce] if is_nonce(nonce) => nonce_hash(nonce),
         _ => String::new(),
     };
-    match open::redeem(&gateway.ops, visitor.origin.clone(), &code, visitor.host.clone(), nonce).await? {
+    match open::redeem(&gateway.ops, visitor.origin(gateway, request), &code, visitor.host.clone(), nonce).await? {
         Redeemed::Opened { session, to } => {
             tracing::info!(host = %visitor.host, workspace = %visitor.place.workspace, app = %visitor.place.target, "an app was opened");
             let mut response = HttpResponse::build(StatusCode::SEE_OTHER);

@@ -131,6 +131,7 @@ fn listen(gateway: &Gateway, address: IpAddr, port: u16, tls: Option<rustls::Ser
         .max_connections(CONNECTIONS)
         .client_request_timeout(HEADER_TIME)
         .keep_alive(KEEP_ALIVE)
+        .tcp_nodelay(true)
         .shutdown_timeout(1)
         .disable_signals();
     let server = match tls {

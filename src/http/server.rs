@@ -44,8 +44,12 @@ async fn answer(app: Arc<App>, kind: ListenerKind, request: HttpRequest, mut pay
     {
         return entry::serve(app.gateway.clone(), place, request, payload).await;
     }
-    let headers: Vec<(String, String)> =
+    let mut headers: Vec<(String, String)> =
         request.headers().iter().map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
+    // HTTP/2, which browsers speak over TLS, says in the request itself where it goes.
+    if let (false, Some(authority)) = (request.headers().contains_key("host"), client::authority(&request)) {
+        headers.push(("host".to_owned(), authority.to_owned()));
+    }
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
     let body = match body_rule(&app, &method, &path) {
         // The handler takes it as it comes.

@@ -118,6 +118,7 @@ in_both_tiers! {
     logs_can_be_followed
     usage_is_measured
     a_uid_of_the_host_is_refused
+    a_server_on_a_port_of_the_workspace_is_reached_through_its_agent
 }
 
 async fn the_escape_checks_hold(host: Host) {
@@ -695,4 +696,38 @@ async fn a_prompt_comes_quickly() {
     let best = times.iter().map(|t| t.1).min().unwrap();
     assert!(best < Duration::from_millis(500), "{best:?}");
     cluster.shut_down().await;
+}
+
+async fn a_server_on_a_port_of_the_workspace_is_reached_through_its_agent(host: Host) {
+    if !std::path::Path::new("/usr/bin/python3").exists() {
+        return eprintln!("SKIPPED: the server in the workspace is python3's");
+    }
+    let spec = spec(&["sh"]);
+    start(host.cluster(), &spec).await;
+    // In the reduced tier the ports are the host's, and other tests run beside this one.
+    let port = 20_000 + spec.local_uid % 20_000;
+    let serve = format!("echo treasure > found; python3 -m http.server {port} --bind 127.0.0.1 >log 2>&1 &");
+    host.shell(&spec, "main", &format!("{serve} sleep 0.2")).await;
+    let stream = host.cluster().connect(&reference(&spec)).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let ticket = ticket_for(&spec.id, spec.run, &[Scope::Port]);
+    let mut last = 0;
+    for attempt in 0..100 {
+        let mut request = hyper::Request::get(format!("/v1/port/{port}/found")).header("host", "app");
+        if attempt == 0 {
+            request = request.header("authorization", format!("Bearer {ticket}"));
+        }
+        let response = sender.send_request(request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
+        last = response.status().as_u16();
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+        if last == 200 {
+            assert_eq!(body, "treasure\n");
+            break;
+        }
+        assert_eq!(last, 502, "not listening yet: {body:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(last, 200);
+    host.cluster.shut_down().await;
 }

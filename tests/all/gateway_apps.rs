@@ -488,3 +488,30 @@ async fn a_page_waits_for_an_app_that_does_not_listen_yet() {
     assert!(!browser.fetch("/api").await.expect(503).text.contains("<html"), "no page for a script");
     assert_eq!(browser.socket("/socket", &browser.origin()).await.err(), Some(503));
 }
+
+#[tokio::test]
+async fn a_thousand_sockets_are_open_at_once_and_each_gets_its_own_answers() {
+    const MANY: usize = 1_000;
+    let scene = Scene::new().await;
+    let browser = scene.browser().await;
+    let origin = browser.origin();
+    let mut sockets = Vec::with_capacity(MANY);
+    for _ in 0..MANY / 50 {
+        let opened = futures_util::future::join_all((0..50).map(|_| browser.socket("/socket", &origin))).await;
+        sockets.extend(opened.into_iter().map(|socket| socket.expect("one more socket")));
+    }
+    assert_eq!(scene.app.seen.sockets.load(Ordering::SeqCst), MANY);
+    for (n, socket) in sockets.iter_mut().enumerate() {
+        socket.send(Message::Text(n.to_string().into())).await.unwrap();
+    }
+    for (n, socket) in sockets.iter_mut().enumerate() {
+        assert_eq!(socket.next().await.unwrap().unwrap(), Message::Text(n.to_string().into()));
+    }
+    scene.site.harness.app.ops.bus.cut(&Cut::Session(scene.anna.session_id().clone()), CutReason::SignedOut);
+    let end = async {
+        for socket in &mut sockets {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(2), end).await.expect("all of them end at once");
+}
