@@ -112,3 +112,27 @@ impl From<std::io::Error> for Refusal {
         Errno::from_io_error(&error).map_or_else(|| Self::failed(error.to_string()), Self::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_errors_become_words_that_the_server_knows() {
+        for (error, code) in [
+            (Errno::NOSPC, "disk_full"),
+            (Errno::DQUOT, "disk_full"),
+            (Errno::FBIG, "no_room"),
+            (Errno::XDEV, "outside"),
+            (Errno::LOOP, "link_refused"),
+            (Errno::ACCESS, "not_permitted"),
+            (Errno::ROFS, "not_permitted"),
+            (Errno::NXIO, "special_file"),
+            (Errno::AGAIN, "busy"),
+            (Errno::IO, "failed"),
+        ] {
+            assert_eq!(Refusal::from(error).code, code);
+            assert_eq!(Refusal::from(std::io::Error::from(error)).code, code, "by way of the standard library");
+        }
+    }
+}

@@ -22,6 +22,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use std::io;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often the right to go on is asked for again.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -37,6 +38,8 @@ pub(super) struct Pass {
     pub disk_bytes: i64,
     path: HomePath,
     live: Live,
+    /// When the right was last asked for.
+    checked: Instant,
 }
 
 /// A body without anything in it.
@@ -73,6 +76,7 @@ impl Pass {
             disk_bytes: reached.disk_bytes,
             path: asked.path,
             live,
+            checked: Instant::now(),
         })
     }
 
@@ -108,11 +112,16 @@ impl Pass {
     pub async fn while_allowed<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
         tokio::pin!(work);
         loop {
+            // Counted over all that this pass is used for: a busy stream must not put the question off.
+            let due = self.checked + RECHECK;
             tokio::select! {
                 biased;
                 reason = self.live.cut() => return Err(cut(reason)),
+                () = tokio::time::sleep_until(due) => {
+                    self.recheck().await?;
+                    self.checked = Instant::now();
+                }
                 done = &mut work => return Ok(done),
-                () = tokio::time::sleep(RECHECK) => self.recheck().await?,
             }
         }
     }
