@@ -7,14 +7,17 @@ use super::fields::{Fields, raw_text, word};
 use super::handler::{Reply, Request};
 use super::users::UserView;
 use crate::app::App;
+use crate::domain::field::FieldRule;
 use crate::error::Result;
 use crate::identity::password::PASSWORD_BYTES_MAX;
+use crate::identity::password_policy::PasswordPolicy;
 use crate::ops::invitation::{self, Redemption};
 use crate::ops::new_session::{SessionKind, Shown, SignedIn};
 use crate::ops::sign_in::{self, Login};
 use crate::ops::{own_sessions, refresh, setup};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use serde_json::Value;
 
 /// No name or address is longer, in bytes.
 const NAME_MAX: usize = 254;
@@ -156,6 +159,15 @@ pub async fn logout(request: Request) -> Result<Reply> {
 /// A text that is never printed.
 pub(super) fn secret(fields: &mut Fields<'_>, name: &'static str, most: usize) -> Option<SecretString> {
     fields.required(name, raw_text(most)).map(SecretString::from)
+}
+
+/// A new password. What can be held against it without knowing whose it is, is said together with the other fields.
+pub(super) fn new_password(policy: PasswordPolicy) -> impl Fn(&Value) -> std::result::Result<String, FieldRule> {
+    let plain = raw_text(PASSWORD_BYTES_MAX);
+    move |value| {
+        let password = plain(value)?;
+        policy.check(&password, &[]).map(|()| password)
+    }
 }
 
 /// How the client wants to show the sign-in.

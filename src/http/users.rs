@@ -1,6 +1,7 @@
 //! People: `/admin/users`, `/users/{id}`.
 
 use super::access::can_view;
+use super::auth::new_password;
 use super::fields::{Fields, Query, boolean, id, raw_text, text, word};
 use super::handler::{Reply, Request};
 use super::paging::ListShape;
@@ -250,11 +251,13 @@ async fn hashed(request: &Request, field: &'static str, password: &str, about: &
     request.app.passwords.hash(&SecretString::from(password)).await
 }
 
-fn new_user(f: &mut Fields<'_>) -> Option<(Creation, Option<String>)> {
+fn new_user(f: &mut Fields<'_>, policy: PasswordPolicy) -> Option<(Creation, Option<String>)> {
     let email = f.required("email", text(Email::parse));
     let username = f.optional("username", text(Username::parse));
     let name = f.optional("name", text(PersonName::parse));
-    let password = f.optional("temporaryPassword", raw_text(PASSWORD_BYTES));
+    // An empty one is none: the person gets an invitation.
+    let parse = new_password(policy);
+    let password = f.optional("temporaryPassword", |value| if value == "" { Ok(String::new()) } else { parse(value) });
     let is_admin = f.optional("isAdmin", boolean).unwrap_or(false);
     let groups = f.list("groups", GROUPS_MOST, id(GroupId::parse)).unwrap_or_default();
     let reason = f.optional("reason", text(Reason::parse));
@@ -264,7 +267,7 @@ fn new_user(f: &mut Fields<'_>) -> Option<(Creation, Option<String>)> {
 
 pub async fn create(request: Request) -> Result<Reply> {
     let mut f = request.fields()?;
-    let new = new_user(&mut f);
+    let new = new_user(&mut f, PasswordPolicy::with_min_length(request.app.ops.rules.password_min_length));
     let (mut new, password) = f.build(|| new)?;
     if let Some(password) = password.filter(|p| !p.is_empty()) {
         let about =

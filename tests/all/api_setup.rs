@@ -120,3 +120,17 @@ async fn only_the_hash_of_the_code_is_kept() {
     assert_eq!(rows.len(), 1);
     assert!(!rows[0].to_string().contains(&code[4..]));
 }
+
+#[tokio::test]
+async fn every_invalid_field_is_told_at_once_the_password_too() {
+    let harness = Harness::new();
+    let body = json!({"code": "x", "username": "ROOT!", "email": "no", "password": "short", "colour": "red"});
+    let mut told = harness.anonymous().post("/api/setup", body).await.expect(400).fields();
+    told.sort();
+    assert_eq!(told, ["colour:unknown", "email:invalid", "password:too_short", "username:invalid"]);
+    let admin = harness.admin();
+    let body = json!({"email": "no", "username": "ROOT!", "temporaryPassword": "short"});
+    let mut told = admin.post("/api/admin/users", body).await.expect(400).fields();
+    told.sort();
+    assert_eq!(told, ["email:invalid", "temporaryPassword:too_short", "username:invalid"]);
+}
