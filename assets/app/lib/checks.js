@@ -33,3 +33,11 @@ export const countWrong = (text) => !(/^\d{1,6}$/.test(String(text).trim()) && N
 
 /** A name as part of an address: lower case, everything else a dash. @param {string} text */
 export const slug = (text) => text.normalize('NFKD').toLowerCase().replace(/[\u0300-\u036f]/g, '').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 48);
+
+/** A repository to clone, or nothing. @param {string} text @returns {Wrong} */
+export function repositoryWrong(text) {
+  const address = text.trim();
+  if (!address) return false;
+  if (/^https:\/\/[^/]*@/.test(address)) return 'Leave the name and the token out of the address: keep them under Git over https in your profile.';
+  return !/^(https:\/\/[^/\s]+\/\S+|ssh:\/\/[^/@\s]+@[^/\s]+\/\S+|[\w.-]+@[^:/\s]+:\S+)$/.test(address) && 'Write https://host/path or git@host:path, for example https://git.example.org/team/project.git.';
+}

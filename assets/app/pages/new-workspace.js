@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from '../lib/html.js';
 import { freshKey, post } from '../lib/api.js';
 import { refusal } from '../lib/can.js';
-import { sizeWrong, cpuWrong, slug, workspaceNameWrong } from '../lib/checks.js';
+import { cpuWrong, repositoryWrong, sizeWrong, slug, workspaceNameWrong } from '../lib/checks.js';
 import { useFits } from '../lib/fits.js';
 import { useForm } from '../lib/form.js';
 import { showBytes, showCores } from '../lib/format.js';
@@ -16,6 +16,9 @@ import { Empty, Failed, FormProblem, PageHead, Skeleton, usePage } from '../comp
 import { templateIcon, useTemplates } from '../components/templates.js';
 
 /** @typedef {import('../lib/types.js').Template} Template */
+
+/** The server's name of the field. */
+const REPOSITORY = 'parameters.repository';
 
 export default function NewWorkspace() {
   usePage([{ text: 'Home', href: '/' }, { text: 'New workspace' }]);
@@ -35,7 +38,7 @@ function bodyOf(values, template) {
   const size = template?.sizes.find(({ name }) => name === values.size);
   const resources = size ? { cpu: size.cpu, memory: size.memory, storage: size.storage } : { cpu: values.cpu.trim(), memory: values.memory.trim(), storage: values.storage.trim() };
   return {
-    name: values.name.trim(), groupId: values.groupId, resources, start: true, ...(values.description.trim() ? { description: values.description.trim() } : {}),
+    name: values.name.trim(), groupId: values.groupId, resources, start: true, ...(values[REPOSITORY].trim() && template?.kind !== 'image' ? { parameters: { repository: values[REPOSITORY].trim() } } : {}), ...(values.description.trim() ? { description: values.description.trim() } : {}),
     ...(template?.kind === 'image' ? { image: values.image.trim() } : { templateId: template?.id }),
   };
 }
@@ -47,11 +50,11 @@ function Choose({ templates, groups }) {
   const own = useRef(false);
   const key = useRef(freshKey());
   const wrong = (/** @type {Record<string, any>} */ values) => ({
-    name: workspaceNameWrong(values.name), image: templates.find(({ id }) => id === values.templateId)?.kind === 'image' && !/^[A-Za-z0-9][\w.\-/:@]{0,254}$/.test(values.image.trim()) && 'Write it like registry.example.com/team/image:tag.',
+    name: workspaceNameWrong(values.name), [REPOSITORY]: repositoryWrong(values[REPOSITORY]), image: templates.find(({ id }) => id === values.templateId)?.kind === 'image' && !/^[A-Za-z0-9][\w.\-/:@]{0,254}$/.test(values.image.trim()) && 'Write it like registry.example.com/team/image:tag.',
     ...(values.size === 'own' ? { cpu: cpuWrong(values.cpu), memory: sizeWrong(values.memory), storage: sizeWrong(values.storage) } : {}),
   });
   const form = useForm({
-    first: { templateId: first?.id, name: suggestion(first), groupId: (groups.find((group) => group.id === asked || group.name === asked) || groups.find((group) => group.role) || groups[0]).id, size: middle(first), image: '', description: '', cpu: first?.defaultSize.cpu, memory: first?.defaultSize.memory, storage: first?.defaultSize.storage },
+    first: { templateId: first?.id, name: suggestion(first), groupId: (groups.find((group) => group.id === asked || group.name === asked) || groups.find((group) => group.role) || groups[0]).id, size: middle(first), image: '', [REPOSITORY]: '', description: '', cpu: first?.defaultSize.cpu, memory: first?.defaultSize.memory, storage: first?.defaultSize.storage },
     check: wrong,
     send: async (values) => {
       const made = await post('/api/workspaces', bodyOf(values, template), { key: key.current });
@@ -74,6 +77,7 @@ function Choose({ templates, groups }) {
       <${SelectField} form=${form} name="groupId" label="Group" hint="Its quota pays for the workspace." options=${groups.map((item) => [item.id, item.displayName])} /></div>
     ${template?.kind === 'image' && html`<${TextField} form=${form} name="image" label="Image" mono hint="Its name in a registry that the cluster can reach." />`}
     <${Sizes} form=${form} template=${template} group=${group} />
+    ${template?.kind !== 'image' && html`<${TextField} form=${form} name=${REPOSITORY} label="Repository" optional mono maxlength="500" hint=${html`Cloned at the first start, for example https://git.example.org/team/project.git. A private one needs <a class="link" href="/profile">your SSH key or a token</a>.`} />`}
     <${TextField} form=${form} name="description" label="Description" optional maxlength="500" />
     <div class="stack s8"><${FormProblem} form=${form} what="Not created" /></div></div>
     <aside><${FitsPanel} fits=${fits} group=${group} invalid=${invalid} size=${body.resources}
@@ -98,7 +102,7 @@ function Gallery({ templates, chosen, choose }) {
   const [text, setText] = useState('');
   const shown = templates.filter((template) => `${template.displayName} ${template.description}`.toLowerCase().includes(text.toLowerCase()));
   return html`<section aria-label="Template"><div class="section-head"><h2 id="templates">Template</h2>${templates.length > 6 && html`<span class="right"><${SearchBox} value=${text} label="Find a template" onText=${setText} /></span>`}</div>
-    <div class="choices c3" role="radiogroup" aria-labelledby="templates">${shown.map((template) => html`<label class="choice" key=${template.id}><span class="tile"><${Icon} name=${templateIcon(template.icon, template.kind)} /></span><span><span class="t row">${template.displayName}${template.deprecated && html`<${Badge} kind="warn">old<//>`}</span><span class="d" style="display:block">${template.description}</span></span><input type="radio" name="template" checked=${template.id === chosen} onChange=${() => choose(template)} /></label>`)}</div>${shown.length === 0 && html`<p class="fg2 t13">No template is called that.</p>`}</section>`;
+    <div class="choices c3" role="radiogroup" aria-labelledby="templates">${shown.map((template) => html`<label class="choice" key=${template.id}><span class="tile"><${Icon} name=${templateIcon(template.icon, template.kind)} /></span><span><span class="t row">${template.displayName}${template.deprecated && html`<${Badge} kind="warn">old<//>`}</span><span class="d" style="display:block">${template.description}</span>${template.apps?.some(({ name }) => name !== template.displayName) && html`<span class="row wrap" style="margin-top:6px">${template.apps.map(({ slug: key, name }) => html`<${Badge} key=${key} kind="line">${name}<//>`)}</span>`}</span><input type="radio" name="template" checked=${template.id === chosen} onChange=${() => choose(template)} /></label>`)}</div>${shown.length === 0 && html`<p class="fg2 t13">No template is called that.</p>`}</section>`;
 }
 
 /** Sizes of the same numbers are shown once. @param {Template['sizes']} sizes */

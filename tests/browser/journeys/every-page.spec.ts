@@ -77,7 +77,7 @@ async function picture(page: Page, name: string): Promise<void> {
 
 for (const theme of ["light", "dark"] as const) {
   test(`every page is accessible in ${theme}, and the content policy blocks nothing on it`, async ({ as, world }) => {
-    test.setTimeout(300_000);
+    test.setTimeout(600_000);
     const page = await as(world.admin, { colorScheme: theme });
     for (const [name, path] of pages()) {
       await test.step(name, async () => {
@@ -227,7 +227,7 @@ for (const theme of ["light", "dark"] as const) {
 }
 
 test("no page is wider than the window at 360, 768, 1200 and 1440, nor at 200 % zoom, nor with wide text spacing", async ({ as, world }) => {
-  test.setTimeout(300_000);
+  test.setTimeout(600_000);
   // 1280 wide at 200 % zoom is 640 CSS pixels, each of four.
   for (const { width, height, deviceScaleFactor } of [{ width: 360, height: 780, deviceScaleFactor: 1 }, { width: 640, height: 400, deviceScaleFactor: 2 }, { width: 768, height: 1024, deviceScaleFactor: 1 }, { width: 1200, height: 800, deviceScaleFactor: 1 }, { width: 1440, height: 900, deviceScaleFactor: 1 }]) {
     const page = await as(world.admin, { viewport: { width, height }, deviceScaleFactor });
@@ -245,7 +245,7 @@ test("no page is wider than the window at 360, 768, 1200 and 1440, nor at 200 % 
 
 for (const theme of ["light", "dark"] as const) {
   test(`narrow pages are accessible in ${theme} too`, async ({ as, world }) => {
-    test.setTimeout(300_000);
+    test.setTimeout(600_000);
     const page = await as(world.admin, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: theme });
     for (const [name, path] of pages()) {
       await test.step(name, async () => {
