@@ -494,6 +494,23 @@ CREATE TABLE app_port (
   UNIQUE (workspace_id, app)
 ) STRICT;
 
+CREATE TABLE machine_token (
+  -- What a run of a workspace was given to show who it is. The token is signed again from this row; none is kept.
+  id           TEXT    PRIMARY KEY CHECK (id GLOB 'tok_*'),
+  workspace_id TEXT    NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+  run          INTEGER NOT NULL,
+  user_id      TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  kid          TEXT    NOT NULL,                    -- of the key that signs it
+  issued_at    INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL,
+  revoked_at   INTEGER,
+  CHECK (expires_at > issued_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX machine_token_workspace ON machine_token (workspace_id, issued_at);
+CREATE INDEX machine_token_user ON machine_token (user_id);
+CREATE INDEX machine_token_end ON machine_token (expires_at);
+CREATE INDEX machine_token_live ON machine_token (id) WHERE revoked_at IS NULL;
+
 CREATE TABLE ssh_key (
   user_id        TEXT    PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE,
   public_key     TEXT    NOT NULL,

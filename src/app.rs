@@ -6,6 +6,7 @@
 pub mod background;
 pub mod egress;
 pub mod listen;
+pub mod machine;
 pub mod setup_file;
 
 use crate::clock::{Clock, DAY, Entropy};

@@ -2,6 +2,7 @@
 //! the end ends everything that is left.
 
 use crate::agent::egress;
+use crate::agent::machine::{self, Environment, api};
 use crate::agent::program::StartError;
 use crate::agent::pty::{Children, PtyPrograms};
 use crate::agent::{Agent, git};
@@ -61,7 +62,8 @@ pub(super) fn log(text: &str) {
 async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitCode {
     let grace = Duration::from_millis(order.grace_milliseconds);
     let children = Children::default();
-    let programs = PtyPrograms::new(order.clone(), children.clone());
+    let environment = Environment::default();
+    let programs = PtyPrograms::new(order.clone(), children.clone(), environment.clone());
     if let Err(error) = programs.find() {
         let StartError::NotFound(name) = &error else { return fail(status, "agent_failed", &error.to_string(), None) };
         let message = format!("The program {name} was not found in the sandbox.");
@@ -90,6 +92,7 @@ async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitC
             Err(error) => log(&format!("the proxy to the outside could not listen on port {port}: {error}")),
         }
     }
+    offer_server(&order, &agent, &environment).await;
     say(status, &StartEvent::Ready);
     git::start(&order, agent.uplink(), &children, status);
     log(&format!("the agent runs (run {}, {})", order.run, order.argv.join(" ")));
@@ -104,6 +107,27 @@ async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitC
     end_all(&agent, order.is_alone, grace, &children).await;
     log("the workspace ended");
     ExitCode::SUCCESS
+}
+
+/// Offers programs inside the server's routes for machines, and keeps the token for them current. All that programs are
+/// told stands before the first of them starts.
+async fn offer_server(order: &AgentOrder, agent: &Agent, environment: &Environment) {
+    // A network of its own has every port free; in a shared one each workspace takes what there is.
+    let port = if order.egress_port.is_some() { api::PORT } else { 0 };
+    let (folder, uplink) = (machine::folder(order), agent.uplink().clone());
+    let port = match api::listen(port).await {
+        Ok(listener) => {
+            let port = listener.local_addr().ok().map(|address| address.port());
+            tokio::spawn(api::serve(listener, uplink.clone()));
+            port
+        }
+        Err(error) => {
+            log(&format!("the server's routes could not be offered on loopback: {error}"));
+            None
+        }
+    };
+    machine::describe(environment, order, &folder, port);
+    tokio::spawn(machine::follow(uplink, folder, environment.clone()));
 }
 
 async fn asked(stopping: &mut watch::Receiver<bool>) {

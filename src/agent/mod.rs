@@ -16,6 +16,7 @@ pub mod git;
 pub mod hops;
 pub mod http;
 pub mod init;
+pub mod machine;
 pub mod ports;
 pub mod program;
 pub mod protocol;

@@ -4,6 +4,7 @@
 //! the same place (`reap`) and handed to whoever waits, instead of by the runtime, which would take turns with us.
 
 use crate::agent::background;
+use crate::agent::machine::Environment;
 use crate::agent::program::{Background, Handle, Program, Programs, StartError};
 use crate::agent::protocol::TerminalSize;
 use crate::domain::agent::AgentOrder;
@@ -61,11 +62,12 @@ impl Children {
 pub struct PtyPrograms {
     order: AgentOrder,
     children: Children,
+    environment: Environment,
 }
 
 impl PtyPrograms {
-    pub fn new(order: AgentOrder, children: Children) -> Self {
-        Self { order, children }
+    pub fn new(order: AgentOrder, children: Children, environment: Environment) -> Self {
+        Self { order, children, environment }
     }
 
     /// The file that would be started.
@@ -103,8 +105,8 @@ impl Programs for PtyPrograms {
             Some(shell) if self.order.argv.len() == 1 => format!("-{shell}"),
             _ => name.to_owned(),
         };
-        let command =
-            Command::new(&file).arg0(arg0).args(&self.order.argv[1..]).env_clear().envs(&self.order.env).current_dir(&self.order.home);
+        let env = self.environment.over(&self.order.env);
+        let command = Command::new(&file).arg0(arg0).args(&self.order.argv[1..]).env_clear().envs(env).current_dir(&self.order.home);
         let child = command.spawn(pts).map_err(|e| failed(&e))?;
         // No await between start and registration: the reaper runs on this thread and cannot come in between.
         let pid = Pid::from_child(&child);
@@ -124,7 +126,8 @@ impl Programs for PtyPrograms {
 
     fn start_background(&self, argv: &[String]) -> Result<Background, StartError> {
         let file = self.find_named(argv.first().map_or("", String::as_str))?;
-        background::start(&self.order, &self.children, &file, argv).map_err(|error| StartError::Failed(error.to_string()))
+        let order = AgentOrder { env: self.environment.over(&self.order.env), ..self.order.clone() };
+        background::start(&order, &self.children, &file, argv).map_err(|error| StartError::Failed(error.to_string()))
     }
 }
 

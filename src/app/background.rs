@@ -6,6 +6,7 @@ use crate::gateway::egress::EgressTunnels;
 use crate::gateway::git::{GitDesk, GitService};
 use crate::gateway::rekey;
 use crate::gateway::uplink::keeper::Keeper;
+use crate::gateway::uplink::tokens::Tokens;
 use crate::gateway::uplink::{Service, Services};
 use crate::reconcile::Reconciler;
 use crate::upkeep;
@@ -68,11 +69,13 @@ fn beside(app: Arc<App>) {
 }
 
 /// What workspaces may ask for on their own connections.
-fn services(app: &App) -> Services {
+fn services(app: &Arc<App>) -> Services {
     let desk = GitDesk::new(app.ops.clone(), Arc::clone(app.keys.sealer()), Arc::clone(&app.clock));
     let git: Arc<dyn Service> = Arc::new(GitService(Arc::new(desk)));
     let tunnels = Arc::new(EgressTunnels(Arc::clone(&app.egress)));
-    Services::default().tunnels(tunnels).below("/ssh/", Arc::clone(&git)).below("/git/", git)
+    let machine = super::machine::start(Arc::clone(app));
+    let services = Services::default().tunnels(tunnels).below("/ssh/", Arc::clone(&git)).below("/git/", git);
+    services.below("/api/machine/", machine).below("/machine/", Tokens::new(app.gateway.clone()))
 }
 
 impl Background {

@@ -25,20 +25,24 @@ pub struct LogWish {
 /// The lines, each `<rfc3339> <text>` with a line end. A stream that follows ends with the right to read it.
 pub async fn read(gateway: &Gateway, caller: &Caller, id: WorkspaceId, wish: LogWish) -> Result<BoxStream<'static, String>> {
     let workspace = workspaces::view(&gateway.ops, caller, id.clone(), Action::ViewWorkspaceLogs).await?;
-    let place = place(&id, &workspace.namespace, workspace.row.run);
-    let options = LogOptions { tail: wish.lines, follow: wish.follow, since: None };
-    let lines = match gateway.view.logs(&place, options).await {
-        Ok(lines) => lines,
-        // It never ran: nothing was written.
-        Err(ClusterError::Gone) => return Ok(stream::empty().boxed()),
-        Err(error) => return Err(refused(error)),
-    };
-    let lines = lines.map(|line| print(&line));
+    let lines = of(gateway, &id, &workspace.namespace, workspace.row.run, wish).await?;
     if !wish.follow {
         return Ok(lines.boxed());
     }
     let Some(end) = end_of_right(gateway, caller, id, workspace.row.group_id.clone()) else { return Ok(lines.boxed()) };
     Ok(lines.take_until(end).boxed())
+}
+
+/// The lines of a workspace, for somebody who was found to be allowed to read them.
+pub async fn of(gateway: &Gateway, id: &WorkspaceId, namespace: &str, run: i64, wish: LogWish) -> Result<BoxStream<'static, String>> {
+    let place = place(id, namespace, run);
+    let options = LogOptions { tail: wish.lines, follow: wish.follow, since: None };
+    match gateway.view.logs(&place, options).await {
+        Ok(lines) => Ok(lines.map(|line| print(&line)).boxed()),
+        // It never ran: nothing was written.
+        Err(ClusterError::Gone) => Ok(stream::empty().boxed()),
+        Err(error) => Err(refused(error)),
+    }
 }
 
 fn print(line: &LogLine) -> String {

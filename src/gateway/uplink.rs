@@ -10,6 +10,7 @@
 
 pub mod keeper;
 pub mod link;
+pub mod tokens;
 
 use crate::ops::running::Running;
 use bytes::Bytes;

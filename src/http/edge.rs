@@ -25,6 +25,8 @@ const DEPTH: usize = 16;
 pub enum Channel {
     /// Over the network, from this address.
     Network(IpAddr),
+    /// Over the connection of this run of a workspace.
+    Uplink { workspace: WorkspaceId, run: i64 },
     /// Over the control socket or in process, from a shell of this system user.
     CommandLine(String),
 }
@@ -105,7 +107,13 @@ async fn answer(app: Arc<App>, mut call: Call, call_id: String) -> Result<Reply>
         Match::WrongMethod(allow) => return Err(Error::MethodNotAllowed { allow }),
         Match::Nothing => return page(&app, &call),
     };
-    if matches!(route.access, Access::CommandLine(_)) && over_network {
+    let from_workspace = matches!(call.channel, Channel::Uplink { .. });
+    let meant = match route.access {
+        Access::CommandLine(_) => matches!(call.channel, Channel::CommandLine(_)),
+        Access::Machine(_) => true,
+        _ => !from_workspace,
+    };
+    if !meant {
         return Err(Error::NotFound(Missing::Route));
     }
     let (caller, actor, by_cookie) = admit(&app, route, &path, &call, call_id).await?;
@@ -153,6 +161,10 @@ async fn admit(
         Channel::Network(address) => {
             (address.to_string(), Visitor::Network(Shown::of(&call.headers, &app.transport.cookies.name(SESSION_COOKIE))?))
         }
+        Channel::Uplink { workspace, run } => {
+            let shown = Shown::of(&call.headers, &app.transport.cookies.name(SESSION_COOKIE))?;
+            (String::new(), Visitor::Workspace { shown, workspace: workspace.clone(), run: *run })
+        }
         Channel::CommandLine(system_user) => (String::new(), Visitor::CommandLine { system_user: system_user.clone() }),
     };
     let by_cookie = matches!(&visitor, Visitor::Network(shown) if shown.by_cookie());
@@ -166,6 +178,7 @@ async fn admit(
         Access::Action(action) | Access::CommandLine(action) => {
             Door::Action { action, before_password_change: route.before_password_change, resource: named(path) }
         }
+        Access::Machine(action) => Door::Machine(action),
         Access::Public(_) | Access::InFirstFrame(..) => Door::Open,
     };
     let (principal, actor) = identify(&app.ops.db, &app.keys, visitor, door, origin.clone()).await?;

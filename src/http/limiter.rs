@@ -32,6 +32,7 @@ impl Limiter {
         let Some(buckets) = &self.buckets else { return Ok(()) };
         let key = match &caller.principal {
             Principal::User { id, .. } => id.to_string(),
+            Principal::Machine { workspace, .. } => workspace.to_string(),
             Principal::Anonymous => caller.origin.address.clone(),
             Principal::CommandLine { .. } => return Ok(()),
         };

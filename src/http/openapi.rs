@@ -34,6 +34,7 @@ pub fn document() -> Value {
             "schemas": schemas,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An access token from /api/auth/login."},
+                "machine": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The machine token of a workspace: CHE_MACHINE_TOKEN inside it."},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "codex_sid", "description": "The browser's session."},
             },
         },
@@ -66,6 +67,10 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         Access::Public(reason) => {
             operation["security"] = json!([]);
             operation["x-public-because"] = json!(reason);
+        }
+        Access::Machine(action) => {
+            operation["security"] = json!([{"machine": []}]);
+            operation["x-action"] = json!(action.code());
         }
         Access::Action(action) | Access::CommandLine(action) | Access::InFirstFrame(action, _) => {
             operation["security"] = json!([{"bearer": []}, {"cookie": []}]);

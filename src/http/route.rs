@@ -56,6 +56,8 @@ pub enum Access {
     Public(&'static str),
     /// A socket whose credential may come in its first frame; the handler authenticates, for the written reason.
     InFirstFrame(Action, &'static str),
+    /// A workspace with its machine token, and nobody else: any other credential is none here.
+    Machine(Action),
     /// The command line on the control socket, and nobody on the network.
     CommandLine(Action),
 }

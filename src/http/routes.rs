@@ -11,8 +11,8 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, apps, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, members, open, openapi, own_git,
-    own_profile, own_sessions, search, setup, templates, terminal, users, whoami, workspaces,
+    access, apps, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, machine, members, open, openapi,
+    own_git, own_profile, own_sessions, search, setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -344,6 +344,20 @@ pub const ROUTES: &[Route] = &[
         .says("The audit log as a file: JSON lines with a signature, or CSV.")
         .asks(&[asked("format", ParameterKind::Text, "jsonl or csv."), FROM, TO])
         .gives(200, AnswerDoc::Stream("application/x-ndjson")),
+    // What a workspace asks about itself
+    Route::get("/api/machine/status", Access::Machine(A::ReadOwnMachine), to!(machine::status))
+        .says("How the workspace is that asks.")
+        .gives(200, AnswerDoc::Json(schema_of::<machine::MachineView>)),
+    Route::post("/api/machine/heartbeat", Access::Machine(A::ReadOwnMachine), to!(machine::heartbeat))
+        .says("Whether the server and the token are still good; it does not count as use.")
+        .gives(200, AnswerDoc::Json(schema_of::<machine::HeartbeatView>)),
+    Route::post("/api/machine/activity", Access::Machine(A::ReportOwnUse), to!(machine::activity))
+        .says("Somebody uses the workspace.")
+        .gives(204, AnswerDoc::Nothing),
+    Route::get("/api/machine/logs", Access::Machine(A::ReadOwnMachine), to!(machine::own_logs))
+        .says("The log of the workspace that asks.")
+        .asks(&[asked("lines", ParameterKind::Integer, "At most so many of the newest lines, up to 10000.")])
+        .gives(200, AnswerDoc::Text),
     // The command line's own routes: on the network they do not exist.
     Route::post("/control/setup-code", Access::CommandLine(A::SetUp), to!(control::setup_code))
         .says("A new set-up link.")

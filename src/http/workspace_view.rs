@@ -1,6 +1,7 @@
 //! How workspaces look in the API.
 
 use super::apps::AppView;
+use super::runtime::RuntimeView;
 use crate::app::App;
 use crate::domain::pool::CheckView;
 use crate::domain::quota::AmountView;
@@ -80,6 +81,9 @@ pub struct WorkspaceView {
     pub url: String,
     /// What can be opened in it. In a list the status is the last that was heard.
     pub apps: Vec<AppView>,
+    /// While it runs; only in the single view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<RuntimeView>,
     /// RFC 3339, as all times.
     pub created_at: String,
     pub updated_at: String,
@@ -122,6 +126,7 @@ impl WorkspaceView {
             replicas: u8::from(row.desired == Desired::Running),
             url: format!("{}/workspaces/{}", app.transport.public_url, row.id),
             apps: AppView::all(app, &row.id, gateway::inside::known(&app.gateway, workspace)),
+            runtime: None,
             created_at: row.created_at.rfc3339(),
             updated_at: row.updated_at.rfc3339(),
             last_accessed_at: workspace.last_accessed_at.map(crate::clock::Millis::rfc3339),

@@ -3,6 +3,7 @@
 use super::apps::AppView;
 use super::handler::{Reply, Request};
 use super::paging::{LIST_MAX, ListShape, next_link};
+use super::runtime::RuntimeView;
 use super::workspace_body::{action, deletion, edit, is_dry_run, new_workspace, wish};
 use super::workspace_view::{DryRunView, InUseView, TimelineView, WorkspaceView};
 use crate::app::App;
@@ -73,6 +74,7 @@ pub async fn get(request: Request) -> Result<Reply> {
     if found.workspace.status.phase == Phase::Ready {
         view.usage = Some(measure(&request.app, &found.workspace).await);
     }
+    view.runtime = RuntimeView::of(&request.app, &request.caller, &found.workspace, &view.apps).await?;
     Ok(Reply::ok(&view)?.etag(found.workspace.row.revision))
 }
 

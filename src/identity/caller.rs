@@ -4,11 +4,12 @@
 //! from the rows in the same view; the token only says who.
 
 use super::signing::Keys;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, WorkspaceId};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::policy::{Action, Actor, Credential, Principal, could_ever};
-use crate::store::{Db, Origin, Read, actors, sessions};
+use crate::store::{Db, Origin, Read, actors, machine_tokens, sessions};
 use crate::token::access;
+use crate::token::machine;
 use crate::token::opaque::{SESSION_PREFIX, TokenHash, presented};
 use std::sync::Arc;
 
@@ -79,6 +80,8 @@ pub enum Door {
         /// What the address names, `kind:id`, for the audit log of a refusal.
         resource: String,
     },
+    /// A machine token, and one that the action is given to.
+    Machine(Action),
     /// Who they are is all that is asked.
     Open,
 }
@@ -86,6 +89,12 @@ pub enum Door {
 /// Who shows up at the door.
 pub enum Visitor {
     Network(Shown),
+    /// Somebody at the other end of the connection to a run of a workspace.
+    Workspace {
+        shown: Shown,
+        workspace: WorkspaceId,
+        run: i64,
+    },
     /// A shell on the server's machine.
     CommandLine {
         system_user: String,
@@ -98,9 +107,12 @@ pub async fn identify(db: &Db, keys: &Arc<Keys>, visitor: Visitor, door: Door, o
     let held = Arc::clone(keys);
     let (used, actor) = db
         .read(origin.clone(), move |read| {
-            let used = match visitor {
-                Visitor::CommandLine { system_user } => Used { principal: Principal::CommandLine { system_user }, touch: None },
-                Visitor::Network(shown) => principal(&held, read, &shown)?,
+            let used = match (&door, visitor) {
+                (Door::Machine(_), visitor) => by_machine_token(&held, read, &visitor)?,
+                (_, Visitor::CommandLine { system_user }) => Used { principal: Principal::CommandLine { system_user }, touch: None },
+                (_, Visitor::Network(shown)) => principal(&held, read, &shown)?,
+                // What is inside a workspace is nobody elsewhere.
+                (_, Visitor::Workspace { .. }) => return Err(invalid()),
             };
             let actor = actors::load(read, &used.principal)?;
             admit(read, &actor, door)?;
@@ -114,7 +126,11 @@ pub async fn identify(db: &Db, keys: &Arc<Keys>, visitor: Visitor, door: Door, o
 }
 
 fn admit(read: &Read<'_>, actor: &Actor, door: Door) -> Result<()> {
-    let Door::Action { action, before_password_change, resource } = door else { return Ok(()) };
+    let (action, before_password_change, resource) = match door {
+        Door::Action { action, before_password_change, resource } => (action, before_password_change, resource),
+        Door::Machine(action) => (action, false, "system".to_owned()),
+        Door::Open => return Ok(()),
+    };
     if actor.user().is_some_and(|u| u.must_change_password) && !before_password_change {
         return Err(Error::PasswordChangeRequired);
     }
@@ -148,6 +164,26 @@ fn by_access_token(keys: &Keys, read: &Read<'_>, token: &str) -> Result<Used> {
     }
     let principal = Principal::User { id: subject.user, credential: Credential::Access(session.id), signed_in_at: session.signed_in_at };
     Ok(Used { principal, touch: None })
+}
+
+/// The workspace that shows its machine token. Over a workspace's own connection only the token of that run will do.
+fn by_machine_token(keys: &Keys, read: &Read<'_>, visitor: &Visitor) -> Result<Used> {
+    let (shown, within) = match visitor {
+        Visitor::Network(shown) => (shown, None),
+        Visitor::Workspace { shown, workspace, run } => (shown, Some((workspace, *run))),
+        Visitor::CommandLine { .. } => return Err(invalid()),
+    };
+    let Some(token) = &shown.bearer else {
+        return Err(if shown.cookie.is_some() { invalid() } else { Error::Unauthenticated(Unauthenticated::NoToken) });
+    };
+    let subject = machine::read(token, &keys.machine_keyring(), keys.issuer(), read.now()).map_err(|_| invalid())?;
+    let held = machine_tokens::find(read, &subject.id)?.ok_or_else(invalid)?;
+    let bound = held.grant.workspace == subject.workspace && held.grant.user == subject.user;
+    let here = within.is_none_or(|(workspace, run)| *workspace == subject.workspace && run == held.run);
+    if !bound || !here {
+        return Err(invalid());
+    }
+    Ok(Used { principal: Principal::Machine { token: subject.id, workspace: subject.workspace, run: held.run }, touch: None })
 }
 
 fn by_cookie(read: &Read<'_>, cookie: &str) -> Result<Used> {

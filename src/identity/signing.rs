@@ -28,6 +28,7 @@ pub struct MachineKeys {
 struct Opened {
     access: Arc<SigningKey>,
     access_keyring: Arc<Keyring>,
+    machine_keyring: Arc<Keyring>,
     audit: Arc<SigningKey>,
     published: String,
 }
@@ -129,6 +130,11 @@ impl Keys {
         Arc::clone(&self.opened().access_keyring)
     }
 
+    /// What machine tokens are checked against; empty until the key is made.
+    pub fn machine_keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.opened().machine_keyring)
+    }
+
     /// What signs access tokens.
     pub fn access(&self) -> Arc<SigningKey> {
         Arc::clone(&self.opened().access)
@@ -163,10 +169,12 @@ fn open_rows(rows: &[KeyRow], sealer: &Sealer) -> Result<Opened> {
     };
     let access_public = public(Family::Access)?;
     let mut published = access_public.clone();
-    published.extend(public(Family::Machine)?);
+    let machine_public = public(Family::Machine)?;
+    published.extend(machine_public.iter().cloned());
     Ok(Opened {
         access: open(Family::Access)?,
         access_keyring: Arc::new(Keyring::new(Family::Access, &access_public)?),
+        machine_keyring: Arc::new(Keyring::new(Family::Machine, &machine_public)?),
         audit: open(Family::Audit)?,
         published: jwks(&published)?,
     })

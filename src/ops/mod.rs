@@ -22,6 +22,8 @@ pub mod health;
 pub mod idempotency;
 pub mod installed_apps;
 pub mod invitation;
+pub mod machine;
+pub mod machine_tokens;
 pub mod members;
 pub mod new_session;
 pub mod open;

@@ -34,8 +34,10 @@ actions! {
     ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, UpdateSystemSettings, ViewClusterCapacity,
     UpdatePricing, ViewDetailedHealth, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,
     InstallApp, RemoveApp,
+    // What a workspace asks about itself
+    ReadOwnMachine, ReportOwnUse,
     // The server's own work
-    RecordGroupState, RecordWorkspaceState, UseSshKey, UseGitCredential,
+    RecordGroupState, RecordWorkspaceState, UseSshKey, UseGitCredential, IssueMachineToken, RevokeMachineToken,
 }
 
 impl Action {

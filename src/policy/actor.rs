@@ -2,7 +2,7 @@
 
 use super::rights::Rights;
 use crate::clock::Millis;
-use crate::domain::id::{GroupId, OrganizationId, SessionId, TokenId, UserId};
+use crate::domain::id::{GroupId, OrganizationId, SessionId, TokenId, UserId, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::domain::group::GroupRole as Role;
@@ -67,6 +67,13 @@ impl Task {
     }
 }
 
+/// A workspace that asks about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineActor {
+    pub workspace: WorkspaceId,
+    pub token: TokenId,
+}
+
 /// Who asks.
 #[derive(Debug, Clone)]
 pub enum Actor {
@@ -74,6 +81,8 @@ pub enum Actor {
     Anonymous,
     User(Box<UserActor>),
     System(Task),
+    /// A program inside a workspace, by the workspace's machine token.
+    Machine(MachineActor),
     /// Somebody with a shell as the data directory's user: `cli:<system user>`.
     CommandLine {
         system_user: String,
@@ -97,6 +106,7 @@ impl Actor {
         match self {
             Self::Anonymous => "anonymous",
             Self::User(_) => "user",
+            Self::Machine(_) => "machine",
             Self::System(_) => "system",
             Self::CommandLine { .. } => "local-shell",
         }
@@ -107,6 +117,7 @@ impl Actor {
         match self {
             Self::Anonymous => None,
             Self::User(user) => Some(user.id.to_string()),
+            Self::Machine(machine) => Some(machine.workspace.to_string()),
             Self::System(task) => Some(task.as_str().to_owned()),
             Self::CommandLine { system_user } => Some(format!("cli:{system_user}")),
         }
@@ -121,6 +132,12 @@ pub enum Principal {
         id: UserId,
         credential: Credential,
         signed_in_at: Millis,
+    },
+    /// A program inside a workspace.
+    Machine {
+        token: TokenId,
+        workspace: WorkspaceId,
+        run: i64,
     },
     /// A shell on the server's machine.
     CommandLine {

@@ -49,6 +49,9 @@ fn holders(row: &Row) -> Vec<&'static str> {
     if row.own {
         who.push(if row.share == Some(Share::Use) && !row.group_admin { "its owner" } else { "the owner" });
     }
+    if row.machine {
+        who.push("the workspace itself");
+    }
     if row.share.is_some() {
         who.push("people it is shared with");
     }

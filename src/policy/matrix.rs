@@ -64,6 +64,8 @@ pub struct Row {
     /// The object shows this to everybody who is signed in: a group that is not private, its members where they are not.
     pub public: bool,
     pub everyone: Everyone,
+    /// The workspace itself, by its machine token.
+    pub machine: bool,
     /// The tasks of the server itself that may do it.
     pub system: bool,
     /// Scope that an API token needs.
@@ -103,6 +105,7 @@ const NOBODY: Row = Row {
     own: false,
     public: false,
     everyone: Everyone::No,
+    machine: false,
     system: false,
     scope: "",
     step_up: false,
@@ -141,6 +144,11 @@ const fn workspace(code: &'static str, words: &'static str, share: Share) -> Row
         reason: ReasonRule::Welcome,
         ..NOBODY
     }
+}
+
+/// A right of the workspace itself and of nobody else.
+const fn machine(code: &'static str, words: &'static str) -> Row {
+    Row { code, words, object: Object::Workspace, machine: true, ..NOBODY }
 }
 
 /// The row of an action.
@@ -338,6 +346,15 @@ pub const fn row(action: Action) -> Row {
         A::RemoveApp => Row { system: true, ..system("remove_app", "remove workspace apps", &[]) },
         A::UpgradeSchema => Row { system: true, ..system("upgrade_schema", "upgrade the database", &[]) },
 
+        A::ReadOwnMachine => machine("read_own_machine", "ask how this workspace is"),
+        A::ReportOwnUse => machine("report_own_use", "say that this workspace is used"),
+
+        A::IssueMachineToken => {
+            Row { object: Object::Workspace, system: true, ..system("issue_machine_token", "give a workspace its machine token", &[]) }
+        }
+        A::RevokeMachineToken => {
+            Row { object: Object::Workspace, system: true, ..system("revoke_machine_token", "take a machine token back", &[]) }
+        }
         A::RecordGroupState => {
             Row { object: Object::Group, system: true, ..system("record_group_state", "record what became of a group", &[]) }
         }

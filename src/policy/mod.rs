@@ -15,7 +15,7 @@ pub mod rights;
 pub mod target;
 
 pub use action::Action;
-pub use actor::{Actor, Credential, Principal, Role, Task, UserActor};
+pub use actor::{Actor, Credential, MachineActor, Principal, Role, Task, UserActor};
 pub use permit::{Consequence, Permit};
 pub use rights::{Right, Rights};
 pub use target::{GroupFacts, Target, UserFacts, WorkspaceFacts};
@@ -85,6 +85,7 @@ pub fn could_ever(actor: &Actor, action: Action) -> bool {
     let row = row(action);
     match actor {
         Actor::Anonymous => row.everyone == Everyone::Anonymous,
+        Actor::Machine(_) => row.machine,
         Actor::System(_) => row.system,
         Actor::CommandLine { .. } => command_line_may(action),
         Actor::User(user) => {
@@ -126,6 +127,7 @@ pub(crate) fn source_of_right(actor: &Actor, action: Action, target: &Target<'_>
     let row = row(action);
     match actor {
         Actor::Anonymous => (row.everyone == Everyone::Anonymous).then_some(Source::Everyone),
+        Actor::Machine(machine) => (row.machine && is_itself(machine, target)).then_some(Source::Own),
         Actor::System(_) => row.system.then_some(Source::System),
         Actor::CommandLine { .. } => command_line_may(action).then_some(Source::CommandLine),
         Actor::User(user) if scope_allows(user, &row) => user_source(user, &row, target, context),
@@ -155,6 +157,10 @@ fn user_source(user: &UserActor, row: &Row, target: &Target<'_>, context: Contex
         return Some(Source::Share);
     }
     (row.break_glass && context.break_glass && context.reason.is_some() && user.rights.is_admin()).then_some(Source::BreakGlass)
+}
+
+fn is_itself(machine: &MachineActor, target: &Target<'_>) -> bool {
+    matches!(target, Target::Workspace(facts) if facts.id == machine.workspace)
 }
 
 fn is_own(user: &UserActor, target: &Target<'_>) -> bool {

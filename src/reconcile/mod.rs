@@ -16,6 +16,7 @@ pub mod step;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use crate::clock::{Clock, Millis};
 use crate::cluster::{AgentTrust, ClusterControl, Observation};
@@ -34,6 +35,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use sweep::Sweep;
+use tokens::Tokens;
 use tokio::sync::watch;
 
 /// A round at least this often, also when nothing seems to happen.
@@ -62,6 +64,7 @@ pub struct Reconciler {
     pending: Pending,
     known: Known,
     sweep: Sweep,
+    tokens: Tokens,
     /// Why the cluster does not answer, as every workspace that should run says by now.
     silence: Option<String>,
 }
@@ -89,7 +92,7 @@ impl Round<'_> {
 impl Reconciler {
     pub fn new(ops: Ops, cluster: Arc<dyn ClusterControl>, clock: Arc<dyn Clock>, keys: watch::Receiver<Option<MachineKeys>>) -> Self {
         let (pending, known, sweep) = (Pending::default(), Known::default(), Sweep::default());
-        Self { ops, cluster, clock, keys, pending, known, sweep, silence: None }
+        Self { ops, cluster, clock, keys, pending, known, sweep, tokens: Tokens::default(), silence: None }
     }
 
     /// Runs until told to stop. A step in the middle is abandoned; the next server takes it again.
@@ -160,6 +163,10 @@ impl Reconciler {
         let mut acted = self.follow_news(&mut round).await?;
         acted |= self.work_off_due(&round).await?;
         acted |= self.sweep_on(&round).await?;
+        let kid = self.keys.borrow().as_ref().map(|keys| keys.signer.kid().to_owned());
+        if let Some(kid) = kid {
+            self.tokens.tend(&self.ops, kid, round.workspaces.into_iter().collect(), now).await;
+        }
         self.pause(acted, now).await
     }
 

@@ -1,12 +1,13 @@
 //! Loading who asks: identity comes from the credential, everything they may do from the rows, in the same view that
 //! decides. Expired grants never count; a sweeper only tidies them up.
 
+use super::machine_tokens;
 use super::tx::Read;
 use crate::clock::Millis;
 use crate::domain::id::{GroupId, OrganizationId, UserId};
 use crate::error::{Error, Result, Unauthenticated};
 pub use crate::policy::Principal;
-use crate::policy::{Actor, Credential, Right, Rights, Role, UserActor};
+use crate::policy::{Actor, Credential, MachineActor, Right, Rights, Role, UserActor};
 use std::collections::{BTreeMap, BTreeSet};
 
 const USER: &str = "SELECT username, must_change_password FROM user \
@@ -23,6 +24,11 @@ pub fn load(read: &Read<'_>, principal: &Principal) -> Result<Actor> {
     match principal {
         Principal::Anonymous => Ok(Actor::Anonymous),
         Principal::CommandLine { system_user } => Ok(Actor::CommandLine { system_user: system_user.clone() }),
+        Principal::Machine { token, workspace, run } => {
+            let held = machine_tokens::find(read, token)?.filter(|held| held.grant.workspace == *workspace && held.run == *run);
+            held.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?;
+            Ok(Actor::Machine(MachineActor { workspace: workspace.clone(), token: token.clone() }))
+        }
         Principal::User { id, credential, signed_in_at } => {
             load_user(read, id, credential, *signed_in_at).map(|u| Actor::User(Box::new(u)))
         }

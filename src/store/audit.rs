@@ -4,7 +4,7 @@ use super::audit_chain::{FORMAT, Hash, Link, commitment, genesis, hash};
 use super::tx::{Attempt, Change, Read, Tx};
 use crate::domain::id::AuditId;
 use crate::error::Result;
-use crate::policy::{Credential, Permit};
+use crate::policy::{Actor, Credential, Permit};
 use rusqlite::params;
 use serde_json::{Value, json};
 
@@ -29,9 +29,12 @@ impl Entry {
     }
 
     fn of(permit: &Permit, success: bool, error: Option<String>, change: Change) -> Self {
-        let token_id = match permit.actor().user().map(|u| &u.credential) {
-            Some(Credential::ApiToken { id, .. }) => Some(id.to_string()),
-            _ => None,
+        let token_id = match permit.actor() {
+            Actor::Machine(machine) => Some(machine.token.to_string()),
+            actor => match actor.user().map(|u| &u.credential) {
+                Some(Credential::ApiToken { id, .. }) => Some(id.to_string()),
+                _ => None,
+            },
         };
         let attempt =
             Attempt::of(permit.actor(), permit.action().code(), permit.resource().to_owned(), permit.group_id().map(ToString::to_string));

@@ -28,6 +28,7 @@ pub mod inbox;
 pub mod installation;
 pub mod integrity;
 pub mod keys;
+pub mod machine_tokens;
 pub mod memberships;
 pub mod open;
 pub mod organizations;

@@ -15,13 +15,13 @@ pub struct Running {
     pub namespace: String,
 }
 
-/// What every statement here asks of a workspace; `?1` is the time.
+/// What every statement here asks of a workspace; `?1` is the time. What it is not names the index.
 macro_rules! running_sql {
     () => {
         "SELECT w.id, w.run, w.owner_id, w.group_id, g.namespace FROM workspace w \
          CROSS JOIN workspace_status s ON s.workspace_id = w.id CROSS JOIN user u ON u.id = w.owner_id \
          CROSS JOIN \"group\" g ON g.id = w.group_id \
-         WHERE w.desired = 'running' AND s.phase = 'ready' AND s.observed_run = w.run \
+         WHERE w.desired <> 'stopped' AND w.desired = 'running' AND s.phase = 'ready' AND s.observed_run = w.run \
          AND u.status = 'active' AND (u.expires_at IS NULL OR u.expires_at > ?1)"
     };
 }

@@ -21,10 +21,10 @@ pub struct Step {
 }
 
 /// All steps, oldest first. Never edited once released.
-pub const STEPS: &[Step] = &[Step { to: 2, sql: WHAT_IS_DUE }, Step { to: 3, sql: APPS }];
+pub const STEPS: &[Step] = &[Step { to: 2, sql: WHAT_IS_DUE }, Step { to: 3, sql: APPS }, Step { to: 4, sql: MACHINE_TOKENS }];
 
 /// The version that `schema.sql` describes.
-pub const VERSION: i64 = 3;
+pub const VERSION: i64 = 4;
 
 /// The reconciler reads what is not settled instead of everything.
 const WHAT_IS_DUE: &str = r#"
@@ -87,6 +87,25 @@ CREATE TABLE app_port (
   given_at     INTEGER NOT NULL,
   UNIQUE (workspace_id, app)
 ) STRICT;
+";
+
+/// What workspaces show the server.
+const MACHINE_TOKENS: &str = "CREATE TABLE machine_token (
+  -- What a run of a workspace was given to show who it is. The token is signed again from this row; none is kept.
+  id           TEXT    PRIMARY KEY CHECK (id GLOB 'tok_*'),
+  workspace_id TEXT    NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+  run          INTEGER NOT NULL,
+  user_id      TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  kid          TEXT    NOT NULL,                    -- of the key that signs it
+  issued_at    INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL,
+  revoked_at   INTEGER,
+  CHECK (expires_at > issued_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX machine_token_workspace ON machine_token (workspace_id, issued_at);
+CREATE INDEX machine_token_user ON machine_token (user_id);
+CREATE INDEX machine_token_end ON machine_token (expires_at);
+CREATE INDEX machine_token_live ON machine_token (id) WHERE revoked_at IS NULL;
 ";
 
 /// The first uid of workspaces below the local runtime.

@@ -7,9 +7,10 @@
 //! verifies is kept in the database.
 
 use crate::error::{Error, Result};
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use std::collections::BTreeMap;
@@ -115,6 +116,16 @@ impl SigningKey {
 
     pub fn public(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// The public half of an RSA key as base64 of its X.509 form, as programs in workspaces expect to find it.
+    pub fn public_spki(&self) -> Result<String> {
+        if self.family() != Family::Machine {
+            return Err(fault("has no X.509 form here"));
+        }
+        let pair = KeyPair::from_pkcs8(&self.pkcs8).map_err(|_| fault("is not an RSA key"))?;
+        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| fault("cannot encode RSA"))?;
+        Ok(base64::engine::general_purpose::STANDARD.encode(der.as_ref()))
     }
 
     /// The private key, to be sealed and stored, never to be shown.

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod keys;
+pub mod machine;
 pub mod opaque;
 pub mod seal;
 pub mod ssh;

@@ -134,6 +134,18 @@ pub fn verify<C: DeserializeOwned>(kind: &Kind, token: &str, keys: &Keyring, exp
     C::deserialize(claims).map_err(|_| Refused::Claims)
 }
 
+/// The audience that a token says it is for, before anything is believed: a kind with many audiences compares it, and then
+/// asks [`verify`] for exactly that one.
+pub fn claimed_audience(token: &str) -> Result<String, Refused> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refused::TooLong);
+    }
+    let claims = token.split('.').nth(1).ok_or(Refused::Malformed)?;
+    let bytes = URL_SAFE_NO_PAD.decode(claims).map_err(|_| Refused::Malformed)?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|_| Refused::Malformed)?;
+    value.get("aud").and_then(Value::as_str).map(str::to_owned).ok_or(Refused::Claims)
+}
+
 fn read_header(token: &str) -> Result<StrictHeader, Refused> {
     let mut parts = token.split('.');
     let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {

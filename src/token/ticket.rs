@@ -115,6 +115,11 @@ impl TicketSigner {
         self.key.kid()
     }
 
+    /// The key itself: machine tokens are signed with it too.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
     /// A JWKS document (RFC 7517) with the public half.
     pub fn jwks(&self) -> String {
         self.jwks.clone()

@@ -30,7 +30,7 @@ fn arena(template: &Template, route: &Route) -> World {
 
 /// Somebody whom the rules let through, and where; the attack must reach the handler.
 fn attacker(world: &World, route: &Route) -> Option<(Client, Scene)> {
-    for kind in [Kind::Admin, Kind::Member, Kind::Anonymous] {
+    for kind in [Kind::Admin, Kind::Member, Kind::Anonymous, Kind::Machine] {
         for place in [Place::Near, Place::Own] {
             let Some(scene) = world.scene(kind, place).filter(|scene| stands(route, scene)) else { continue };
             if matches!(world.verdict(route, kind, &scene), Verdict::Permitted | Verdict::Free) {

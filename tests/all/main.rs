@@ -12,6 +12,7 @@ mod api_egress;
 mod api_files;
 mod api_git_access;
 mod api_groups;
+mod api_machine;
 mod api_own_account;
 mod api_refresh;
 mod api_setup;

@@ -147,6 +147,7 @@ fn line(route: &Route) -> String {
         Access::Action(action) => action.code().to_owned(),
         Access::Public(_) => "(public)".to_owned(),
         Access::InFirstFrame(action, _) => format!("{} (in the first frame)", action.code()),
+        Access::Machine(action) => format!("{} (machine token only)", action.code()),
         Access::CommandLine(action) => format!("{} (command line only)", action.code()),
     };
     let answer = match route.answer {

@@ -30,6 +30,7 @@ fn every_row_of_the_table_is_what_the_golden_file_says() {
             (row.own, "own"),
             (row.everyone == Everyone::SignedIn, "everybody signed in"),
             (row.everyone == Everyone::Anonymous, "anybody"),
+            (row.machine, "the workspace itself"),
             (row.system, "the server"),
             (row.break_glass, "break glass"),
         ];

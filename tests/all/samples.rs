@@ -168,6 +168,8 @@ pub const ALL: &[Sample] = &[
     row(Method::Delete, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace: api_files.rs")),
     row(Method::Post, "/api/workspaces/{workspace}/apps/{slug}/restart", nothing, Audit::Elsewhere("needs a running app: api_apps.rs")),
     delete("/api/admin/workspaces/{workspace}", "admin_delete_workspace"),
+    row(Method::Post, "/api/machine/heartbeat", nothing, Audit::None("it changes nothing")).by(Kind::Machine, Place::Near),
+    row(Method::Post, "/api/machine/activity", nothing, Audit::None("use is noted, not audited")).by(Kind::Machine, Place::Near),
     row(Method::Post, "/control/setup-code", nothing, Audit::None("a code is not yet an account; using it is recorded as set_up"))
         .by(Kind::CommandLine, Place::Near)
         .given("UPDATE installation SET set_up_at = NULL; DELETE FROM system_grant"),

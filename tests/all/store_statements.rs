@@ -41,6 +41,8 @@ fn the_hot_lists_walk_an_index_in_their_own_order() {
         "users.rs BY_USERNAME",
         "users.rs BY_NAME",
         "users.rs BY_EMAIL",
+        "machine_tokens.rs LIVE",
+        "running.rs PAGE",
         "groups.rs ALL_BY_NAME",
         "groups.rs ALL_BY_DISPLAY_NAME",
         "groups.rs ALL_NEWEST",

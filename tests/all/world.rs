@@ -12,15 +12,16 @@ use codex_web::domain::group::GroupRole;
 use codex_web::domain::id::{GroupId, SessionId, UserId, WorkspaceId};
 use codex_web::domain::names::{Description, WorkspaceName};
 use codex_web::domain::size::SizeChange;
-use codex_web::error::{Error, Missing};
+use codex_web::error::{Error, Missing, Unauthenticated};
 use codex_web::http::edge::Channel;
 use codex_web::http::route::{Access, Route};
 use codex_web::http::routes::ROUTES;
 use codex_web::ops::workspace_create::{self, NewWorkspace};
-use codex_web::ops::{Caller, Origin};
+use codex_web::ops::{Caller, Origin, machine_tokens};
 use codex_web::policy::matrix::Object;
 use codex_web::policy::{Action, Actor, Context, Credential, Principal, Target, authorize, could_ever, object_of};
 use codex_web::store::{Read, actors, groups, users, workspaces};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -45,11 +46,13 @@ pub enum Kind {
     MonitorSystem,
     SetPermissions,
     Admin,
+    /// A program inside the tenant's running workspace, with its machine token.
+    Machine,
     CommandLine,
 }
 
 impl Kind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Anonymous,
         Self::GarbageToken,
         Self::GarbageCookie,
@@ -65,13 +68,14 @@ impl Kind {
         Self::MonitorSystem,
         Self::SetPermissions,
         Self::Admin,
+        Self::Machine,
         Self::CommandLine,
     ];
 
     /// The user name of the person, when it is one.
     const fn username(self) -> Option<&'static str> {
         Some(match self {
-            Self::Anonymous | Self::GarbageToken | Self::GarbageCookie | Self::CommandLine => return None,
+            Self::Anonymous | Self::GarbageToken | Self::GarbageCookie | Self::Machine | Self::CommandLine => return None,
             Self::ExpiredSession => "gone-home",
             Self::DisabledUser => "disabled",
             Self::MustChangePassword => "newcomer",
@@ -129,6 +133,7 @@ struct Cast {
     alpha: GroupId,
     beta: GroupId,
     missing: (UserId, GroupId, WorkspaceId, SessionId),
+    machine_token: String,
 }
 
 /// The data directory that worlds are copied from.
@@ -143,7 +148,7 @@ pub struct World {
     cast: Arc<Cast>,
 }
 
-const ORDINARY: [&str; 8] = ["gone-home", "disabled", "newcomer", "stranger", "member", "lead", "colleague", "far"];
+const ORDINARY: [&str; 9] = ["gone-home", "disabled", "newcomer", "stranger", "member", "lead", "colleague", "far", "tenant"];
 const SPECIAL: [(&str, &[&str]); 6] = [
     ("rights-manage-system", &["manageSystem"]),
     ("rights-manage-users", &["manageUsers"]),
@@ -156,7 +161,7 @@ const SPECIAL: [(&str, &[&str]); 6] = [
 impl Template {
     pub async fn make() -> Self {
         let harness = Harness::new();
-        let (alpha, beta) = (harness.group("alpha"), harness.group("beta"));
+        let (alpha, beta, delta) = (harness.group("alpha"), harness.group("beta"), harness.group("delta"));
         let names = ORDINARY.iter().copied().chain(SPECIAL.iter().map(|(name, _)| *name));
         let ids: BTreeMap<&str, UserId> = names.map(|name| (name, harness.create_user(name, false))).collect();
         for (group, name, role) in [
@@ -167,6 +172,7 @@ impl Template {
             (&alpha, "disabled", GroupRole::Admin),
             (&alpha, "newcomer", GroupRole::Admin),
             (&beta, "far", GroupRole::Member),
+            (&delta, "tenant", GroupRole::Member),
         ] {
             harness.join(group, &ids[name], role);
         }
@@ -176,6 +182,7 @@ impl Template {
             let home = match *name {
                 "member" | "colleague" => Some(&alpha),
                 "far" => Some(&beta),
+                "tenant" => Some(&delta),
                 _ => None,
             };
             let workspace = match home {
@@ -187,6 +194,8 @@ impl Template {
                 Person { id: id.clone(), shows: client.shows.clone(), other_session: other.session_id().clone(), workspace },
             );
         }
+        let tenant = people["tenant"].workspace.clone().unwrap();
+        let machine_token = machine_token(&harness, &tenant).await;
         let now = harness.clock.now();
         let missing = (
             UserId::fresh(now, &SystemEntropy),
@@ -196,7 +205,7 @@ impl Template {
         );
         let dir = harness.into_dir().await;
         strain(&rusqlite::Connection::open(database_path(dir.path())).unwrap());
-        Self { dir, cast: Arc::new(Cast { people, alpha, beta, missing }) }
+        Self { dir, cast: Arc::new(Cast { people, alpha, beta, missing, machine_token }) }
     }
 
     /// A fresh copy.
@@ -238,6 +247,24 @@ async fn workspace(harness: &Harness, client: &Client, name: &str, group: &Group
         start: false,
     };
     workspace_create::create(&harness.app.ops, &caller, new).await.unwrap().workspace.row.id
+}
+
+/// Lets a workspace run, as the file has it, and gives it its machine token.
+async fn machine_token(harness: &Harness, workspace: &WorkspaceId) -> String {
+    let app = Arc::clone(&harness.app);
+    let made = tokio::task::spawn_blocking(move || app.keys.complete(&app.ops.db, app.clock.as_ref(), app.entropy.as_ref()));
+    made.await.unwrap().unwrap();
+    let file = rusqlite::Connection::open(database_path(harness.dir.path())).unwrap();
+    let runs = format!(
+        "UPDATE workspace SET desired = 'running', run = 1 WHERE id = '{workspace}';
+         UPDATE workspace_status SET phase = 'ready', observed_run = 1 WHERE workspace_id = '{workspace}';"
+    );
+    file.execute_batch(&runs).unwrap();
+    let app = &harness.app;
+    let kid = app.keys.machine().borrow().as_ref().map(|keys| keys.signer.kid().to_owned()).unwrap();
+    machine_tokens::tend(&app.ops, kid, vec![workspace.clone()]).await.unwrap();
+    let signed = machine_tokens::current(&app.ops, &app.keys, workspace.clone(), 1).await.unwrap().unwrap();
+    signed.token.expose_secret().to_owned()
 }
 
 fn principal(harness: &Harness, user: &UserId, session: &SessionId) -> Principal {
@@ -282,6 +309,7 @@ impl World {
             (Kind::CommandLine, _) => self.harness.shell(),
             (Kind::GarbageToken, _) => nobody.with_bearer("eyJhbGciOiJub25lIn0.e30."),
             (Kind::GarbageCookie, _) => nobody.with_cookie("cxs_0000000000000000000000000000000000000000000"),
+            (Kind::Machine, _) => nobody.with_bearer(&self.cast.machine_token),
             (Kind::MemberByToken, _) => self.person("member").by_token(),
             (_, Some(name)) => self.person(name),
             (_, None) => nobody,
@@ -319,10 +347,14 @@ impl World {
     /// What the rules say to this call: refused with a status and a code, or let through.
     pub fn verdict(&self, route: &Route, kind: Kind, scene: &Scene) -> Verdict {
         let action = match route.access {
+            Access::Public(_) => return Verdict::Free,
+            // Where a workspace asks, others are nobody; where others ask, a workspace is.
+            Access::Machine(_) if kind == Kind::Machine => return Verdict::Permitted,
+            Access::Machine(_) if kind == Kind::Anonymous => return Verdict::refused(&Error::Unauthenticated(Unauthenticated::NoToken)),
+            Access::Machine(_) => return Verdict::refused(&Error::Unauthenticated(Unauthenticated::InvalidToken)),
             Access::CommandLine(_) if kind != Kind::CommandLine => return Verdict::refused(&Error::NotFound(Missing::Route)),
             // Who shows nothing may show a ticket in the first frame.
             Access::InFirstFrame(..) if kind == Kind::Anonymous => return Verdict::Free,
-            Access::Public(_) => return Verdict::Free,
             Access::Action(action) | Access::CommandLine(action) | Access::InFirstFrame(action, _) => action,
         };
         let actor = match self.actor(kind) {
@@ -436,7 +468,7 @@ pub fn body(route: &Route, scene: &Scene) -> Option<Value> {
 pub fn places(route: &Route) -> Vec<Place> {
     let action = match route.access {
         Access::Action(action) | Access::CommandLine(action) | Access::InFirstFrame(action, _) => action,
-        Access::Public(_) => return vec![Place::Near],
+        Access::Public(_) | Access::Machine(_) => return vec![Place::Near],
     };
     match object_of(action) {
         Object::System | Object::Own if !route.path.contains('{') => vec![Place::Near],
