@@ -121,6 +121,8 @@ test("signing in, making a workspace, typing in it and deleting it", async ({ as
     await expect(page.getByRole("menuitem").first()).toBeFocused();
     await page.keyboard.press("End");
     await page.keyboard.press("Enter");
+    // A script types faster than a dialog opens; what a person typed that fast would open nothing else.
+    await expect(dialog.getByRole("textbox")).toBeFocused();
     await page.keyboard.type("by-hand");
     await page.keyboard.press("Enter");
     await expect(page).toHaveURL(/\/$/);
