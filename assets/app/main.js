@@ -60,7 +60,8 @@ function Page() {
   const [lost, setLost] = useState(false);
   useEffect(() => {
     setLost(false);
-    if (found && found.route.pattern !== '/') loadIcons('icons-more');
+    // Pages that stand alone come first in a browser's life: theirs wait for the first paint, as home's do.
+    if (found && found.route.pattern !== '/' && !found.route.bare) loadIcons('icons-more');
     if (found && !pages.has(found.route)) found.route.load().then((page) => { pages.set(found.route, page.default); setLoaded((count) => count + 1); }, () => setLost(true));
   }, [found?.route]);
   if (!found) return html`<${FailedPage} what="No such page" error=${{ status: 404, message: 'The address leads nowhere. It may have been cut off when it was copied.' }} />`;
@@ -76,9 +77,19 @@ function Offline() {
   return html`<div class="page" style="padding-block:16px 0"><${Callout} kind="warn" icon="wifi-off" alert lead="You are offline.">This is from ${showClock(since)}. We try again every few seconds.<//></div>`;
 }
 
+/** Waits until something can be read: a slow machine or line must not share its time with what nobody sees yet. @param {() => void} then */
+function afterFirstPaint(then) {
+  const painted = new PerformanceObserver((entries) => {
+    if (!entries.getEntriesByName('first-contentful-paint').length) return;
+    painted.disconnect();
+    then();
+  });
+  painted.observe({ type: 'paint', buffered: true });
+}
+
 function App() {
   // What the first page can do without comes after it.
-  useEffect(() => { if (ready.value) requestAnimationFrame(() => setTimeout(() => { loadIcons('icons-more'); if (!hasFace()) loadFace(); }, 60)); }, [ready.value]);
+  useEffect(() => { if (ready.value) afterFirstPaint(() => { loadIcons('icons-more'); if (!hasFace()) loadFace(); }); }, [ready.value]);
   const { bare = false, signedIn = !bare } = match(here.value.path)?.route || {};
   if (trouble.value) return html`<main><${FailedPage} what="Codex Web could not be reached" error=${trouble.value} again=${start} /></main>`;
   if (!ready.value) return null;
