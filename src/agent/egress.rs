@@ -9,6 +9,7 @@
 
 mod outside;
 
+use crate::agent::accept;
 use crate::agent::hops;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 /// Connections of programs that are served at once; more wait.
 const MOST_CONNECTIONS: usize = 256;
@@ -74,21 +75,7 @@ pub async fn listen(port: u16) -> io::Result<TcpListener> {
 
 /// Serves what the listener accepts.
 pub async fn serve(listener: TcpListener, outside: Arc<dyn Outside>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let outside = Arc::clone(&outside);
-                tokio::spawn(async move {
-                    one(stream, outside).await;
-                    drop(place);
-                });
-            }
-            // Out of descriptors, mostly: wait for some to come back.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    accept::each(listener, MOST_CONNECTIONS, |stream| one(stream, Arc::clone(&outside))).await;
 }
 
 /// A program's connection, and the one to the outside that its last request used.

@@ -7,6 +7,7 @@
 //! Deliberately absent: threads (but for the few that wait for disks), name look-ups, files outside the workspace, and
 //! any connection out of the workspace but through the server.
 
+pub mod accept;
 pub mod apps;
 mod background;
 pub mod egress;

@@ -3,7 +3,7 @@
 #![allow(clippy::print_stderr)] // what is skipped is said
 
 use crate::contract::{reference, spec, start, ticket_for};
-use crate::contract_local::{Host, is_root};
+use crate::contract_local::{Host, in_both_tiers, is_root};
 use bytes::Bytes;
 use codex_web::cluster::local::Tier;
 use codex_web::cluster::{ClusterControl, ClusterView, Size, WorkspaceSpec};
@@ -17,18 +17,6 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::time::Duration;
-
-/// Runs each case in each tier, as a test of its own.
-macro_rules! in_both_tiers {
-    ($($case:ident)*) => {
-        mod full { $( #[tokio::test] async fn $case() {
-            if let Some(host) = super::Host::new(super::Tier::Full).await { super::$case(host).await; }
-        } )* }
-        mod reduced { $( #[tokio::test] async fn $case() {
-            if let Some(host) = super::Host::new(super::Tier::UidLandlock).await { super::$case(host).await; }
-        } )* }
-    };
-}
 
 in_both_tiers! {
     files_belong_to_the_workspace_and_nothing_else_is_reached

@@ -95,6 +95,7 @@ macro_rules! in_both_tiers {
         } )* }
     };
 }
+pub(crate) use in_both_tiers;
 
 in_both_tiers! {
     the_escape_checks_hold

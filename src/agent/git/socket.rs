@@ -1,14 +1,12 @@
 //! A socket in the workspace's runtime directory, for programs of the workspace.
 
+use crate::agent::accept;
 use crate::agent::init::log;
 use crate::agent::uplink::Uplink;
 use futures_util::future::BoxFuture;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 
 /// How many programs may be connected at once.
 const MOST_CONNECTIONS: usize = 32;
@@ -21,7 +19,8 @@ pub type Serve = fn(UnixStream, Uplink) -> BoxFuture<'static, ()>;
 pub fn offer(path: &str, uplink: &Uplink, serve: Serve) {
     match listen(Path::new(path)) {
         Ok(listener) => {
-            tokio::spawn(accept(listener, uplink.clone(), serve));
+            let uplink = uplink.clone();
+            tokio::spawn(accept::each(listener, MOST_CONNECTIONS, move |stream| serve(stream, uplink.clone())));
         }
         Err(error) => log(&format!("there is no socket at {path}: {error}")),
     }
@@ -33,22 +32,4 @@ fn listen(path: &Path) -> std::io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
-}
-
-async fn accept(listener: UnixListener, uplink: Uplink, serve: Serve) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let uplink = uplink.clone();
-                tokio::spawn(async move {
-                    serve(stream, uplink).await;
-                    drop(place);
-                });
-            }
-            // Out of descriptors, mostly: wait for some to come back.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
 }

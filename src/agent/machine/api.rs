@@ -3,6 +3,7 @@
 //! What is asked here goes over the connection to the server as it is, the token of the caller included; nothing is
 //! added to it. Any other path is not there.
 
+use crate::agent::accept;
 use crate::agent::hops;
 use crate::agent::http::{Answer, refuse};
 use crate::agent::uplink::Uplink;
@@ -15,10 +16,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 /// The port where the workspace has a network of its own; elsewhere one that is free.
 pub const PORT: u16 = 3129;
@@ -37,21 +36,7 @@ pub async fn listen(port: u16) -> io::Result<TcpListener> {
 
 /// Serves what the listener accepts.
 pub async fn serve(listener: TcpListener, uplink: Uplink) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let uplink = uplink.clone();
-                tokio::spawn(async move {
-                    one(stream, uplink).await;
-                    drop(place);
-                });
-            }
-            // Out of descriptors, mostly: wait for some to come back.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    accept::each(listener, MOST_CONNECTIONS, |stream| one(stream, uplink.clone())).await;
 }
 
 async fn one(stream: TcpStream, uplink: Uplink) {

@@ -140,7 +140,7 @@ mod tests {
     fn jupyterlab_is_an_environment_whose_python_workspaces_see() {
         let folder = tempfile::tempdir().unwrap();
         assert!(recognise("jupyterlab", folder.path()).unwrap_err().0.contains("no pyvenv.cfg"));
-        write(folder.path(), "pyvenv.cfg", "home = /root/.pyenv/bin\n", 0o644);
+        write(folder.path(), "pyvenv.cfg", "home = /home/anna/.pyenv/bin\n", 0o644);
         write(folder.path(), "bin/python3", "", 0o755);
         write(folder.path(), "lib/python3.11/site-packages/jupyterlab-4.6.6.dist-info/METADATA", "", 0o644);
         assert!(recognise("jupyterlab", folder.path()).unwrap_err().0.contains("which workspaces do not see"));
