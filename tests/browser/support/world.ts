@@ -9,21 +9,35 @@ const PASSWORD = "a quiet harbour in autumn";
 
 /** A client of the API with one person's access token. */
 export class Api {
-  constructor(readonly url: string, private token = "") {}
+  private constructor(readonly url: string, private readonly username = "", private readonly password = "", private token = "") {}
 
   async call(method: string, path: string, body?: unknown): Promise<any> {
-    const headers: Record<string, string> = { accept: "application/json" };
-    if (this.token) headers.authorization = `Bearer ${this.token}`;
-    if (body !== undefined) headers["content-type"] = "application/json";
-    const response = await fetch(this.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    let response = await this.send(method, path, body);
+    // An access token lives for minutes, a run of all journeys longer.
+    if (response.status === 401 && this.token) {
+      this.token = (await Api.signIn(this.url, this.username, this.password)).token;
+      response = await this.send(method, path, body);
+    }
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return text ? JSON.parse(text) : null;
   }
 
+  /** A client of somebody who has not signed in. */
+  static unknown(url: string): Api {
+    return new Api(url);
+  }
+
   static async signIn(url: string, username: string, password: string): Promise<Api> {
-    const { accessToken } = await new Api(url).call("POST", "/api/auth/login", { username, password });
-    return new Api(url, accessToken);
+    const { accessToken } = await Api.unknown(url).call("POST", "/api/auth/login", { username, password });
+    return new Api(url, username, password, accessToken);
+  }
+
+  private send(method: string, path: string, body?: unknown): Promise<Response> {
+    const headers: Record<string, string> = { accept: "application/json" };
+    if (this.token) headers.authorization = `Bearer ${this.token}`;
+    if (body !== undefined) headers["content-type"] = "application/json";
+    return fetch(this.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   }
 }
 
@@ -45,7 +59,7 @@ export class World {
     await program.start();
     const code = (await program.setUpLink()).split("#")[1];
     const asked = { username: "mara.holt", email: "mara.holt@example.org", name: "Mara Holt", password: PASSWORD };
-    const { user } = await new Api(program.url).call("POST", "/api/setup", { code, ...asked });
+    const { user } = await Api.unknown(program.url).call("POST", "/api/setup", { code, ...asked });
     return new World(program, { ...asked, id: user.id });
   }
 
