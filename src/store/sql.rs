@@ -67,7 +67,11 @@ impl<T> Page<T> {
 }
 
 /// An FTS5 query that finds objects of one kind by a substring: quoted, so that no operator of the query language works.
+///
+/// Of the kind only the first trigram is asked: no two kinds share it, and each further one would be one more list as
+/// long as the table to be walked.
 pub(super) fn fts_query(kind: &str, text: &str) -> String {
+    let kind = kind.get(..3).unwrap_or(kind);
     format!("kind : \"{kind}\" AND text : \"{}\"", text.replace('"', "\"\""))
 }
 
