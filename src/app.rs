@@ -11,7 +11,7 @@ pub mod setup_file;
 
 use crate::clock::{Clock, DAY, Entropy};
 use crate::cluster::{Cluster, ClusterView};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::egress::Policy;
 use crate::error::{Error, Result};
 use crate::events::{Bus, Cut, CutReason};
@@ -173,14 +173,18 @@ impl Application {
             bus: Arc::clone(&bus),
         })?;
         let sealer = Arc::new(Sealer::new(&master)?);
-        let issuer = format!("codex-web:{}", db.read_blocking(installation::find)?.id);
+        let installation = db.read_blocking(installation::find)?.id;
+        if let Some(cluster) = &cluster {
+            cluster.claim(&installation);
+        }
+        let issuer = format!("codex-web:{installation}");
         let keys = Keys::open(&db, issuer, sealer, clock.as_ref(), entropy.as_ref())?;
         let runtime = config.runtime(&db.read_blocking(settings::all)?);
         rules.send_replace(Arc::new(runtime.egress));
         let ops_rules = Rules {
-            namespace_prefix: crate::domain::names::DEFAULT_NAMESPACE_PREFIX.to_owned(),
+            namespace_prefix: format!("{}-", config.cluster.namespace_prefix),
             default_image: Some(runtime.default_image.clone()).filter(|i| !i.is_empty()),
-            runs_containers: false,
+            runs_containers: config.cluster.kind == config::cluster::Kind::Kubernetes,
             password_min_length: runtime.password_min_length,
             break_glass: runtime.break_glass,
         };

@@ -11,6 +11,8 @@ mod apps;
 pub mod arguments;
 mod audit;
 mod backup;
+
+mod cluster;
 mod completions;
 mod config;
 mod context;

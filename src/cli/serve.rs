@@ -4,6 +4,7 @@
 //! anything is made. Nothing that the first answer need not wait for is waited for.
 
 use super::announce::{self, Facts, SetUp};
+use super::cluster;
 use super::context::Context;
 use super::data_dir;
 use super::exit::{Exit, Failure, Outcome};
@@ -12,10 +13,7 @@ use super::setup_code;
 use crate::app::listen::{Listeners, block_on, run_until_stopped};
 use crate::app::{App, Application, Parts, setup_file};
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use crate::cluster::Cluster;
-use crate::cluster::local::{LocalCluster, LocalOptions};
 use crate::config::Config;
-use crate::domain::egress::Policy;
 use crate::gateway::names;
 use crate::ops::{Origin, setup};
 use crate::telemetry;
@@ -47,7 +45,7 @@ pub fn run(context: &Context) -> Outcome {
     // The settings table is not open yet; what it adds is put in force before the first workspace starts.
     let egress = watch::Sender::new(Arc::new(config.runtime(&BTreeMap::new()).egress));
     let parts = Parts {
-        cluster: Some(local_cluster(&config, egress.subscribe())?),
+        cluster: Some(cluster::start(&config, egress.subscribe())?),
         egress,
         config: Arc::new(config),
         transport,
@@ -121,16 +119,6 @@ fn load_certificate(config: &Config, transport: &Transport) -> Result<Option<Arc
         }
         _ => Ok(None),
     }
-}
-
-fn local_cluster(config: &Config, egress: watch::Receiver<Arc<Policy>>) -> Result<Arc<dyn Cluster>, Failure> {
-    let mut options = LocalOptions::new(config.data.dir.clone(), config.run_dir.clone(), Arc::new(SystemClock));
-    options.allow_unconfined = config.allow_unconfined;
-    options.egress = egress;
-    let started = LocalCluster::start(options);
-    let cluster = started
-        .map_err(|error| Failure::failed(format!("The local runtime cannot be started in {}: {error}.", config.run_dir.display())))?;
-    Ok(cluster)
 }
 
 /// Whether somebody must still be made the first administrator, and the code with which.

@@ -12,10 +12,12 @@ pub mod agent_client;
 pub mod fake;
 mod fake_faults;
 mod fake_homes;
+pub mod kubernetes;
 pub mod local;
 
 use crate::clock::Millis;
 pub use crate::domain::app::App;
+pub use crate::domain::container::ContainerSetup;
 pub use crate::domain::git::GitSetup;
 use crate::domain::id::{GroupId, UserId, WorkspaceId};
 pub use crate::domain::size::Size;
@@ -45,6 +47,9 @@ pub struct WorkspaceSpec {
     /// What its agent starts and the gateway shows.
     #[serde(default)]
     pub apps: Vec<App>,
+    /// How its container runs, where it is made from an image.
+    #[serde(default)]
+    pub container: ContainerSetup,
     /// Whose commits are made in it, and what it begins with.
     #[serde(default)]
     pub git: GitSetup,
@@ -232,6 +237,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// The changing half. Each call is idempotent: it says what should be, and may be repeated at any time.
 pub trait ClusterControl: Send + Sync {
+    /// Whose cluster this is, told once before anything else: a cluster that others use too holds what is ours under
+    /// this id. Where nobody else is, there is nothing to remember.
+    fn claim(&self, _installation: &str) {}
+
     fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>>;
 
     /// Makes the group's place as described. Never adopts a namespace that is not ours ([`ClusterError::Conflict`]).

@@ -6,6 +6,7 @@
 //! a parameter ([`Surroundings`]); nothing here asks the process for it, and nothing else in the program reads a
 //! variable.
 
+pub mod cluster;
 pub mod gateway;
 pub mod layers;
 pub mod network;
@@ -13,6 +14,7 @@ pub mod print;
 pub mod registry;
 pub mod value;
 
+pub use cluster::Cluster;
 pub use gateway::Gateway;
 pub use layers::{Problem, Source};
 pub use network::Network;
@@ -134,6 +136,7 @@ pub struct Config {
     pub server: Server,
     pub data: Data,
     pub limits: Limits,
+    pub cluster: Cluster,
     pub gateway: Gateway,
     pub allow_unconfined: bool,
     pub egress_proxy: Option<Upstream>,
@@ -192,6 +195,7 @@ impl Config {
             },
             data: Data { synchronous_full: get.text("data.synchronous") != "normal", readers: get.count("data.readers"), dir: dir.clone() },
             limits: Limits { rate: get.on("limits.rate"), requests_per_second: get.count("limits.requests_per_second") },
+            cluster: Cluster::read(&get),
             gateway: Gateway::read(
                 get.text("gateway.mode"),
                 get.text("gateway.apps_domain"),
@@ -231,12 +235,12 @@ impl Config {
         let effective = self.effective(stored);
         let get = Values(&effective);
         Runtime {
-            default_image: get.text("workspaces.default_image").to_owned(),
+            default_image: self.default_image(&effective),
             break_glass: get.on("workspaces.break_glass"),
             password_min_length: get.count("auth.password_min_length"),
             egress: Policy {
                 mode: Mode::parse(get.text("workspaces.egress")).unwrap_or(Mode::None),
-                allow: get.targets("workspaces.egress_allow"),
+                allow: self.enforceable(get.targets("workspaces.egress_allow")),
             },
             log_level: get.text("log.level").to_owned(),
         }
@@ -369,6 +373,7 @@ fn check_together(config: &Config, problems: &mut Vec<Problem>) {
     let set = |path: &str| config.setting(path).is_some_and(|setting| setting.value.is_some());
     let place = |path: &str| config.setting(path).map(|setting| setting.source.to_string()).unwrap_or_default();
     config.gateway.check(&config.server, place, problems);
+    config.cluster.check(&Values(&config.settings), place, problems);
     match (set("server.cert"), set("server.key")) {
         (true, false) => {
             problems.push(Problem::new(place("server.cert"), "server.cert: set server.key too, the private key of this certificate"));

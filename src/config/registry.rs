@@ -83,7 +83,7 @@ const fn secret(key: Key) -> Key {
 }
 
 use DefaultValue::{Machine, Text, Unset};
-use Kind::{Address, Bool, Count, Host, Networks, Origin, Path, Ports, Proxy, Targets, Word};
+use Kind::{Address, Bool, Count, Host, Labels, Names, Networks, Origin, Path, Ports, Proxy, Targets, Tolerations, Word};
 
 /// THE TABLE, in the order in which it is shown.
 #[rustfmt::skip]
@@ -112,8 +112,40 @@ pub static KEYS: &[Key] = &[
     start("data", "readers", Count { min: 1, max: 64 }, Text("4"),
         "Read connections to the database; each keeps a few megabytes of cache."),
 
-    start("cluster", "kind", Word(&["local"]), Text("local"),
-        "Where workspaces run. local: as sandboxed processes on this machine."),
+    start("cluster", "kind", Word(&["local", "kubernetes"]), Text("local"),
+        "Where workspaces run. local: as sandboxed processes on this machine. kubernetes: as pods of a cluster; the keys below are for that."),
+    start("cluster", "namespace_prefix", Kind::Text { max: 40 }, Text("codex-platform"),
+        "What the namespace of every group begins with; a hyphen follows it."),
+    example(start("cluster", "kubeconfig", Path, Unset,
+        "The kubeconfig file of the cluster. Without it the server uses the service account of its own pod; no other place is looked at."), "/etc/codex-web/kubeconfig"),
+    example(start("cluster", "context", Kind::Text { max: 253 }, Unset,
+        "The context of the kubeconfig; without it the file's current one."), "production"),
+    example(start("cluster", "agent_image", Kind::Text { max: 255 }, Unset,
+        "The image that holds this program: an init container copies the agent out of it. Needed with Kubernetes."), "registry.example.org/codex-web:0.1.0"),
+    example(start("cluster", "storage_class", Kind::Text { max: 253 }, Unset,
+        "The storage class of the disks of workspaces; without it the cluster's default class."), "fast"),
+    start("cluster", "connect", Word(&["auto", "direct", "port-forward"]), Text("auto"),
+        "How agents are reached. direct: at the address of the pod. port-forward: through the API server. auto: direct where that works."),
+    example(start("cluster", "server_cidr", Networks, Unset,
+        "Addresses from which this server reaches pods when it runs beside the cluster: only they may reach agents."), "[\"192.0.2.10/32\"]"),
+    start("cluster", "server_namespace", Kind::Text { max: 63 }, Text("codex-web"),
+        "The namespace of this server's pod when it runs in the cluster."),
+    start("cluster", "server_labels", Labels, Text("app.kubernetes.io/name=codex-web"),
+        "Labels of this server's pod when it runs in the cluster: only pods that have them all may reach agents."),
+    example(start("cluster", "dns_servers", Targets, Unset,
+        "Name servers of the cluster that are not pods labelled k8s-app=kube-dns in kube-system: addresses, each with :port or for port 53."), "[\"169.254.20.10\"]"),
+    example(start("cluster", "image_pull_secrets", Names, Unset,
+        "Secrets with credentials of registries that somebody keeps in every group's namespace."), "[\"regcred\"]"),
+    example(start("cluster", "registry_config", Path, Unset,
+        "A Docker configuration file (config.json) with credentials of registries; it becomes a Secret in every group's namespace."), "/etc/codex-web/registry.json"),
+    example(start("cluster", "node_selector", Labels, Unset,
+        "Labels that nodes of workspaces must have."), "[\"codex-web/workspaces=yes\"]"),
+    example(start("cluster", "tolerations", Tolerations, Unset,
+        "Taints of nodes that workspaces may run on nevertheless."), "[\"dedicated=workspaces:NoSchedule\"]"),
+    start("cluster", "connect_timeout", Count { min: 1, max: 60 }, Text("5"),
+        "Seconds within which the cluster must accept a connection."),
+    start("cluster", "request_timeout", Count { min: 1, max: 25 }, Text("10"),
+        "Seconds within which the cluster must answer a request."),
 
     start("gateway", "mode", Word(&["auto", "hosts", "ports"]), Text("auto"),
         "How apps of workspaces get origins of their own. hosts: a name each. ports: a port each, for their owner only. auto: hosts where it can."),

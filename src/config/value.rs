@@ -5,6 +5,7 @@
 //! wherever it is written.
 
 use super::network::Network;
+use crate::domain::container;
 use crate::domain::egress::{Entry, Upstream};
 use crate::transport::{Host, Origin};
 use serde_json::Value as Json;
@@ -32,6 +33,12 @@ pub enum Kind {
     Networks,
     /// What workspaces may reach (`example.org`, `*.example.org:443`, `10.0.0.0/8`), in a list or separated by commas.
     Targets,
+    /// Labels (`disktype=ssd`), in a list or separated by commas.
+    Labels,
+    /// Taints (`dedicated=ide:NoSchedule`), in a list or separated by commas.
+    Tolerations,
+    /// Names of objects in a cluster, in a list or separated by commas.
+    Names,
     /// An HTTP proxy.
     Proxy,
     /// Any printable text up to `max` bytes.
@@ -62,6 +69,9 @@ impl Kind {
             Self::Path => "a path".into(),
             Self::Networks => "addresses or networks, like 127.0.0.1 or 10.0.0.0/24".into(),
             Self::Targets => "names, *.names, addresses or networks, each with :port or without".into(),
+            Self::Labels => "labels, like disktype=ssd".into(),
+            Self::Tolerations => "taints, like gpu or dedicated=ide:NoSchedule".into(),
+            Self::Names => "names of lower-case letters, digits, hyphens and dots".into(),
             Self::Proxy => "a proxy, like http://proxy.example.org:3128 or http://user:password@10.0.0.1:3128".into(),
             Self::Text { max } => format!("printable text of 1 to {max} bytes"),
         }
@@ -77,7 +87,7 @@ impl Kind {
                 _ => Err(self.expected(text)),
             },
             Self::Count { .. } => text.parse().map_err(|_| self.expected(text)).and_then(|number| self.count(number)),
-            Self::Networks | Self::Targets => self.list(split_list(text)),
+            Self::Networks | Self::Targets | Self::Labels | Self::Tolerations | Self::Names => self.list(split_list(text)),
             _ => self.text(text),
         }
     }
@@ -89,7 +99,7 @@ impl Kind {
             (Self::Count { .. }, Json::Number(number)) => {
                 number.as_i64().ok_or_else(|| self.expected(&number.to_string())).and_then(|n| self.count(n))
             }
-            (Self::Networks | Self::Targets, Json::Array(items)) => {
+            (Self::Networks | Self::Targets | Self::Labels | Self::Tolerations | Self::Names, Json::Array(items)) => {
                 let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
                 self.list(texts.ok_or_else(|| self.expected(&json.to_string()))?)
             }
@@ -114,6 +124,10 @@ impl Kind {
         for text in &texts {
             match self {
                 Self::Targets => Entry::parse(text).map(drop)?,
+                Self::Labels => container::parse_label(text).map(drop)?,
+                Self::Tolerations => container::Toleration::parse(text).map(drop)?,
+                Self::Names if container::is_object_name(text) => {}
+                Self::Names => return Err(self.expected(text)),
                 _ => Network::parse(text).map(drop)?,
             }
         }
@@ -130,7 +144,7 @@ impl Kind {
             Self::Proxy => return Upstream::parse(text).map(|_| Value::Text(text.to_owned())),
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::Text { max } => !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control),
-            Self::Bool | Self::Count { .. } | Self::Networks | Self::Targets => false,
+            Self::Bool | Self::Count { .. } | Self::Networks | Self::Targets | Self::Labels | Self::Tolerations | Self::Names => false,
         };
         if good { Ok(Value::Text(text.to_owned())) } else { Err(self.expected(text)) }
     }

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod app;
 pub mod app_target;
+pub mod container;
 pub mod egress;
 pub mod email;
 pub mod field;

@@ -5,6 +5,7 @@
 //! format number on its row, so that an old workspace can always be read.
 
 use super::app::App;
+use super::container::ContainerSetup;
 use super::size::Size;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -46,6 +47,9 @@ pub struct TemplateRecipe {
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<App>,
+    /// How its container runs, where it is made from an image.
+    #[serde(default, skip_serializing_if = "ContainerSetup::is_default")]
+    pub container: ContainerSetup,
     /// The size of a workspace for which nothing else is asked.
     pub default_size: Size,
 }
@@ -59,6 +63,8 @@ pub struct FrozenSpec {
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<App>,
+    #[serde(default, skip_serializing_if = "ContainerSetup::is_default")]
+    pub container: ContainerSetup,
     /// A [`super::git::Repository`] that is cloned at the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,

@@ -13,7 +13,7 @@ use crate::domain::id::{TemplateId, UserId, WorkspaceId};
 use crate::domain::names::{Description, WorkspaceName};
 use crate::domain::quota::Usage;
 use crate::domain::size::{SizeChange, Tier, resolve};
-use crate::domain::template::{FrozenSpec, Recipe};
+use crate::domain::template::{FrozenSpec, Recipe, TemplateRecipe};
 use crate::domain::workspace::{Desired, Phase};
 use crate::error::{Error, Missing, Result, Taken};
 use crate::events::Operation;
@@ -113,7 +113,8 @@ fn draft(read: &Read<'_>, principal: &Principal, rules: &Rules, new: &NewWorkspa
     let row_size = resolve(&new.resources, new.tier, Some(template.default_size()));
     let image = shown(&template, &recipe);
     let repository = new.repository.as_ref().map(ToString::to_string);
-    let spec = FrozenSpec { recipe, env: template.recipe.env.clone(), apps: template.recipe.apps.clone(), repository };
+    let TemplateRecipe { env, apps, container, .. } = template.recipe.clone();
+    let spec = FrozenSpec { recipe, env, apps, container, repository };
     Ok(Draft { permit, home, owner, template, spec, image, row_size })
 }
 

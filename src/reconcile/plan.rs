@@ -189,6 +189,7 @@ fn spec(workspace: &Workspace) -> WorkspaceSpec {
         recipe: row.spec.recipe.clone(),
         env: row.spec.env.clone(),
         apps: row.spec.apps.clone(),
+        container: row.spec.container.clone(),
         git: GitSetup { name: workspace.owner_name.clone(), email: workspace.owner_email.clone(), repository: row.spec.repository.clone() },
         size: row.size.clone(),
         desired: row.desired,

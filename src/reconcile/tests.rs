@@ -58,6 +58,7 @@ fn workspace(desired: Desired) -> Workspace {
                 recipe: Recipe::Local { argv: vec!["sh".into()] },
                 env: std::collections::BTreeMap::new(),
                 apps: Vec::new(),
+                container: crate::domain::container::ContainerSetup::default(),
                 repository: None,
             },
             desired,

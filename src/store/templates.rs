@@ -1,6 +1,7 @@
 //! Workspace recipes: what is offered, and what a version of one holds.
 
 use super::tx::Read;
+use crate::domain::container::ContainerSetup;
 use crate::domain::id::{TemplateId, TemplateVersionId};
 use crate::domain::size::Size;
 use crate::domain::template::{Recipe, TemplateRecipe};
@@ -51,7 +52,13 @@ fn template(row: &Row<'_>) -> rusqlite::Result<(Template, String)> {
         deprecation_message: row.get("deprecation_message")?,
         version_id: TemplateVersionId::trusted(row.get("version_id")?),
         version: row.get("number")?,
-        recipe: TemplateRecipe { recipe: None, env: std::collections::BTreeMap::new(), apps: Vec::new(), default_size: Size::default() },
+        recipe: TemplateRecipe {
+            recipe: None,
+            env: std::collections::BTreeMap::new(),
+            apps: Vec::new(),
+            container: ContainerSetup::default(),
+            default_size: Size::default(),
+        },
     };
     Ok((template, row.get("recipe")?))
 }

@@ -9,8 +9,8 @@ use codex_web::cluster::agent_client::{self, AgentError, Opening, TerminalSocket
 use codex_web::cluster::fake::FakeCluster;
 use codex_web::cluster::local::{LocalCluster, LocalOptions, Tier};
 use codex_web::cluster::{
-    AgentTrust, Cluster, ClusterError, Desired, GitSetup, GroupSpec, LogOptions, ObservedWorkspace, Phase, Recipe, Size, WorkspaceRef,
-    WorkspaceSpec,
+    AgentTrust, Cluster, ClusterError, ContainerSetup, Desired, GitSetup, GroupSpec, LogOptions, ObservedWorkspace, Phase, Recipe, Size,
+    WorkspaceRef, WorkspaceSpec,
 };
 use codex_web::domain::id::{GroupId, UserId, WorkspaceId};
 use codex_web::token::ticket::{Scope, TicketSigner, Wanted};
@@ -53,6 +53,7 @@ pub fn spec(argv: &[&str]) -> WorkspaceSpec {
         recipe: Recipe::Local { argv: argv.iter().map(|s| (*s).to_owned()).collect() },
         env: [("GREETING".to_owned(), "hello".to_owned())].into(),
         apps: Vec::new(),
+        container: ContainerSetup::default(),
         git: GitSetup::default(),
         size: Size { cpu_milli: 1_000, memory_bytes: 512 << 20, disk_bytes: 1 << 30, ..Size::default() },
         desired: Desired::Running,

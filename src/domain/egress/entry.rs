@@ -57,6 +57,19 @@ impl Entry {
         agree && self.is_for(port)
     }
 
+    /// Its addresses, as the address and the bits that must agree; `None` for a name.
+    pub fn network(&self) -> Option<(IpAddr, u8)> {
+        match self.what {
+            What::Network { address, bits } => Some((address, bits)),
+            What::Name(_) | What::Below(_) => None,
+        }
+    }
+
+    /// Its one port; `None` for every port.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     fn is_for(&self, port: u16) -> bool {
         self.port.is_none_or(|own| own == port)
     }

@@ -1,0 +1,78 @@
+//! What the operator decided about the cluster, as this runtime needs it. Plain data: nothing is looked up here.
+
+use crate::domain::container::Toleration;
+use crate::domain::egress::Entry;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How agents are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Connect {
+    /// At the pod's address where that works, else through the API server.
+    #[default]
+    Auto,
+    Direct,
+    PortForward,
+}
+
+/// Where this server's own connections to agents come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerPlace {
+    /// Networks, when it runs beside the cluster.
+    pub cidrs: Vec<String>,
+    /// Namespace and labels of its pod, when it runs in the cluster.
+    pub namespace: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The `cluster` section, resolved.
+#[derive(Debug, Clone)]
+pub struct KubernetesSettings {
+    /// `None`: the service account of our own pod.
+    pub kubeconfig: Option<PathBuf>,
+    /// `None`: the file's current context.
+    pub context: Option<String>,
+    /// The image with this program as its entry point.
+    pub agent_image: String,
+    /// `None`: the cluster's default class.
+    pub storage_class: Option<String>,
+    pub connect: Connect,
+    pub server: ServerPlace,
+    /// Name servers that are not the pods of `kube-dns`; addresses and networks only.
+    pub dns_servers: Vec<Entry>,
+    /// Secrets that somebody keeps in every group's namespace.
+    pub image_pull_secrets: Vec<String>,
+    /// The text of a Docker configuration file; it becomes a Secret in every group's namespace.
+    pub registry_config: Option<String>,
+    pub node_selector: BTreeMap<String, String>,
+    pub tolerations: Vec<Toleration>,
+    pub connect_timeout: Duration,
+    /// For one request, from sending it to the last byte of the answer; streams have rules of their own.
+    pub request_timeout: Duration,
+}
+
+impl KubernetesSettings {
+    /// What holds when nobody says anything but the image.
+    pub fn new(agent_image: &str) -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            agent_image: agent_image.to_owned(),
+            storage_class: None,
+            connect: Connect::Auto,
+            server: ServerPlace {
+                cidrs: Vec::new(),
+                namespace: "codex-web".to_owned(),
+                labels: [("app.kubernetes.io/name".to_owned(), "codex-web".to_owned())].into(),
+            },
+            dns_servers: Vec::new(),
+            image_pull_secrets: Vec::new(),
+            registry_config: None,
+            node_selector: BTreeMap::new(),
+            tolerations: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(10),
+        }
+    }
+}
