@@ -7,6 +7,7 @@ pub mod background;
 pub mod egress;
 pub mod listen;
 pub mod machine;
+pub mod settings;
 pub mod setup_file;
 
 use crate::clock::{Clock, DAY, Entropy};
@@ -33,7 +34,8 @@ use crate::identity::typed_name::TypedNames;
 use crate::ops::doors::Doors;
 use crate::ops::{Ops, Rules};
 use crate::store::open::Synchronous;
-use crate::store::{Db, DbOptions, installation, settings, throttles};
+use crate::store::{Db, DbOptions, installation, settings as stored_settings, throttles};
+use crate::telemetry::LogLevel;
 use crate::token::seal::{MasterKey, Sealer};
 use crate::transport::Transport;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -65,6 +67,10 @@ pub struct App {
     pub gateway: Gateway,
     /// What workspaces reach outside.
     pub egress: Arc<Egress>,
+    /// Changes what is written to the log.
+    pub log: Option<LogLevel>,
+    /// Held while the settings are read and put in force, so that an older reading never comes last.
+    pub settings_turn: tokio::sync::Mutex<()>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub router: Router,
@@ -119,6 +125,8 @@ pub struct Parts {
     pub cluster: Option<Arc<dyn Cluster>>,
     /// What workspaces may reach: the cluster looks at it, and building the application puts the settings in force.
     pub egress: watch::Sender<Arc<Policy>>,
+    /// Changes what is written to the log; absent where nobody reads it.
+    pub log: Option<LogLevel>,
     /// Keep the data directory's lock as long as the application lives.
     pub lock: Option<DataLock>,
 }
@@ -155,7 +163,7 @@ pub struct Application {
 impl Application {
     /// Opens the database and the keys and wires everything; listens on nothing and starts no background work.
     pub fn build(parts: Parts) -> Result<Self> {
-        let Parts { config, transport, clock, entropy, cluster, egress: rules, lock } = parts;
+        let Parts { config, transport, clock, entropy, cluster, egress: rules, log, lock } = parts;
         let monotonic_start = Instant::now();
         let master = open_master_key(&config.data.dir, entropy.as_ref())?;
         let mut start = [0_u8; 4];
@@ -179,16 +187,17 @@ impl Application {
         }
         let issuer = format!("codex-web:{installation}");
         let keys = Keys::open(&db, issuer, sealer, clock.as_ref(), entropy.as_ref())?;
-        let runtime = config.runtime(&db.read_blocking(settings::all)?);
-        rules.send_replace(Arc::new(runtime.egress));
-        let ops_rules = Rules {
+        let runtime = config.runtime(&db.read_blocking(stored_settings::all)?);
+        rules.send_replace(Arc::new(runtime.egress.clone()));
+        if let Some(log) = &log {
+            log.set(&runtime.log_level);
+        }
+        let lasting = Rules {
             namespace_prefix: format!("{}-", config.cluster.namespace_prefix),
-            default_image: Some(runtime.default_image.clone()).filter(|i| !i.is_empty()),
             runs_containers: config.cluster.kind == config::cluster::Kind::Kubernetes,
-            password_min_length: runtime.password_min_length,
-            break_glass: runtime.break_glass,
+            ..Rules::default()
         };
-        let ops = Ops { db, bus, rules: Arc::new(ops_rules) };
+        let ops = Ops::new(db, bus, settings::rules(&lasting, &runtime));
         let throttle = SignInThrottle::new(Arc::clone(&clock));
         throttle.restore(ops.db.read_blocking(|read| throttles::list(read, read.now().plus(-DAY)))?);
         let view: Arc<dyn ClusterView> = match &cluster {
@@ -200,6 +209,8 @@ impl Application {
         let app = App {
             gateway,
             egress: Arc::new(Egress::new(egress::parts(rules, &config, &clock, &ops))),
+            log,
+            settings_turn: tokio::sync::Mutex::default(),
             limiter: Limiter::new(&config.limits),
             passwords: Passwords::new(GateLimits::for_cores(config.server.workers), Arc::clone(&entropy)),
             throttle,

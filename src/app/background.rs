@@ -37,7 +37,7 @@ pub fn start(application: &Application) -> Background {
     let keeper = Keeper::new(app.gateway.clone(), services(&app));
     tasks.push(tokio::spawn(keeper.run(stopped.clone())));
     tasks.push(tokio::spawn(rekey::follow(app.gateway.clone(), stopped.clone())));
-    tasks.push(tokio::spawn(super::egress::follow(Arc::clone(&app), stopped.clone())));
+    tasks.push(tokio::spawn(super::settings::follow(Arc::clone(&app), stopped.clone())));
     if let Some(cluster) = &application.cluster {
         let control: Arc<dyn ClusterControl> = Arc::clone(cluster) as _;
         let reconciler = Reconciler::new(app.ops.clone(), control, Arc::clone(&app.clock), app.keys.machine());

@@ -21,7 +21,7 @@ pub fn run(command: &ConfigCommand, context: &Context, output: &mut Output<'_>) 
 fn show(config: &Config, output: &mut Output<'_>) -> Result<(), Failure> {
     let settings = config.effective(&BTreeMap::new());
     let rows: Vec<Vec<String>> = print::rows(&settings).into_iter().map(Vec::from).collect();
-    output.table(&["SETTING", "VALUE", "SOURCE"], &rows, &print::items(&settings))?;
+    output.table(&["SETTING", "VALUE", "SOURCE"], &rows, &json!(print::items(&settings)))?;
     Ok(())
 }
 

@@ -37,6 +37,7 @@ impl InProcess {
             entropy: Arc::new(SystemEntropy),
             cluster: None,
             egress: tokio::sync::watch::Sender::default(),
+            log: None,
             lock: Some(lock),
         };
         // Inside the runtime: some parts start tasks of their own.

@@ -32,7 +32,7 @@ const CERTIFICATE_TICK: Duration = Duration::from_secs(10);
 
 pub fn run(context: &Context) -> Outcome {
     let config = context.config()?;
-    telemetry::install(config.log_json, &config.runtime(&BTreeMap::new()).log_level);
+    let log = telemetry::install(config.log_json, &config.runtime(&BTreeMap::new()).log_level);
     raise_open_files();
     // Fails only when it is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -51,6 +51,7 @@ pub fn run(context: &Context) -> Outcome {
         transport,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        log: Some(log),
         lock: Some(lock),
     };
     block_on(live(parts, network, listen, certificate))

@@ -83,7 +83,7 @@ const fn secret(key: Key) -> Key {
 }
 
 use DefaultValue::{Machine, Text, Unset};
-use Kind::{Address, Bool, Count, Host, Labels, Names, Networks, Origin, Path, Ports, Proxy, Targets, Tolerations, Word};
+use Kind::{Address, Bool, Count, Host, Image, Labels, Names, Networks, Origin, Path, Ports, Proxy, Targets, Tolerations, Word};
 
 /// THE TABLE, in the order in which it is shown.
 #[rustfmt::skip]
@@ -156,7 +156,7 @@ pub static KEYS: &[Key] = &[
     start("gateway", "port_range", Ports, Text("8100-8199"),
         "The ports of apps in mode ports, on the address of server.listen."),
 
-    runtime("workspaces", "default_image", Kind::Text { max: 255 }, Text("local:shell"),
+    runtime("workspaces", "default_image", Image, Text("local:shell"),
         "What a workspace is made from when neither template nor image is given: local:NAME is a built-in template."),
     runtime("workspaces", "break_glass", Bool, Text("on"),
         "Whether a platform administrator may enter somebody else's workspace with a written reason."),

@@ -7,6 +7,7 @@
 use super::network::Network;
 use crate::domain::container;
 use crate::domain::egress::{Entry, Upstream};
+use crate::domain::workspace::check_image;
 use crate::transport::{Host, Origin};
 use serde_json::Value as Json;
 
@@ -41,20 +42,53 @@ pub enum Kind {
     Names,
     /// An HTTP proxy.
     Proxy,
+    /// A container image, or `local:NAME`.
+    Image,
+    /// An amount or a rate: not negative, at most six decimals.
+    Decimal { max: u32 },
     /// Any printable text up to `max` bytes.
     Text { max: usize },
 }
+
+/// One in the units of [`Value::Decimal`].
+pub const MILLION: i64 = 1_000_000;
 
 /// The value of a setting, checked against its [`Kind`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     Bool(bool),
     Count(i64),
+    /// In millionths, so that it compares and prints exactly.
+    Decimal(i64),
     Text(String),
     List(Vec<String>),
 }
 
 impl Kind {
+    /// The stable word for programs: what a page draws as a box, a list or a field.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "boolean",
+            Self::Count { .. } => "integer",
+            Self::Word(_) => "word",
+            Self::Address => "address",
+            Self::Origin => "origin",
+            Self::Host => "host",
+            Self::Ports => "ports",
+            Self::Path => "path",
+            Self::Networks | Self::Targets | Self::Labels | Self::Tolerations | Self::Names => "list",
+            Self::Proxy => "proxy",
+            Self::Image => "image",
+            Self::Decimal { .. } => "decimal",
+            Self::Text { .. } => "text",
+        }
+    }
+
+    /// The words of a closed list.
+    pub fn choices(self) -> Option<&'static [&'static str]> {
+        if let Self::Word(words) = self { Some(words) } else { None }
+    }
+
     /// What is expected, for error messages.
     pub fn words(self) -> String {
         match self {
@@ -73,6 +107,8 @@ impl Kind {
             Self::Tolerations => "taints, like gpu or dedicated=ide:NoSchedule".into(),
             Self::Names => "names of lower-case letters, digits, hyphens and dots".into(),
             Self::Proxy => "a proxy, like http://proxy.example.org:3128 or http://user:password@10.0.0.1:3128".into(),
+            Self::Image => "an image, like registry.example.org/team/tools:1, or local:NAME".into(),
+            Self::Decimal { max } => format!("a number from 0 to {max} with at most six decimals"),
             Self::Text { max } => format!("printable text of 1 to {max} bytes"),
         }
     }
@@ -87,6 +123,9 @@ impl Kind {
                 _ => Err(self.expected(text)),
             },
             Self::Count { .. } => text.parse().map_err(|_| self.expected(text)).and_then(|number| self.count(number)),
+            Self::Decimal { max } => {
+                millionths(text).filter(|amount| *amount <= i64::from(max) * MILLION).map(Value::Decimal).ok_or_else(|| self.expected(text))
+            }
             Self::Networks | Self::Targets | Self::Labels | Self::Tolerations | Self::Names => self.list(split_list(text)),
             _ => self.text(text),
         }
@@ -99,6 +138,8 @@ impl Kind {
             (Self::Count { .. }, Json::Number(number)) => {
                 number.as_i64().ok_or_else(|| self.expected(&number.to_string())).and_then(|n| self.count(n))
             }
+            // Serde prints a number with the fewest digits that mean it, so 0.1 stays 0.1.
+            (Self::Decimal { .. }, Json::Number(number)) => self.parse(&number.to_string()),
             (Self::Networks | Self::Targets | Self::Labels | Self::Tolerations | Self::Names, Json::Array(items)) => {
                 let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
                 self.list(texts.ok_or_else(|| self.expected(&json.to_string()))?)
@@ -143,8 +184,16 @@ impl Kind {
             Self::Origin => return Origin::parse(text).map(|origin| Value::Text(origin.to_string())),
             Self::Proxy => return Upstream::parse(text).map(|_| Value::Text(text.to_owned())),
             Self::Path => !text.is_empty() && !text.contains('\0'),
+            Self::Image => check_image(text).is_ok(),
             Self::Text { max } => !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control),
-            Self::Bool | Self::Count { .. } | Self::Networks | Self::Targets | Self::Labels | Self::Tolerations | Self::Names => false,
+            Self::Bool
+            | Self::Count { .. }
+            | Self::Decimal { .. }
+            | Self::Networks
+            | Self::Targets
+            | Self::Labels
+            | Self::Tolerations
+            | Self::Names => false,
         };
         if good { Ok(Value::Text(text.to_owned())) } else { Err(self.expected(text)) }
     }
@@ -156,12 +205,30 @@ fn split_list(text: &str) -> Vec<String> {
     inner.split(',').map(|item| item.trim().trim_matches('"').to_owned()).filter(|item| !item.is_empty()).collect()
 }
 
+/// `12.5` in millionths; nothing but digits and one point.
+fn millionths(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > 6 {
+        return None;
+    }
+    let fraction: i64 = format!("{fraction:0<6}").parse().ok()?;
+    whole.parse::<i64>().ok()?.checked_mul(MILLION)?.checked_add(fraction)
+}
+
+/// Millionths without needless zeros.
+fn decimal(amount: i64) -> String {
+    let text = format!("{}.{:06}", amount / MILLION, amount % MILLION);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 impl Value {
     /// As the settings API answers it.
     pub fn to_json(&self) -> Json {
         match self {
             Self::Bool(value) => Json::Bool(*value),
             Self::Count(number) => Json::from(*number),
+            Self::Decimal(amount) => decimal(*amount).parse().map_or(Json::Null, Json::Number),
             Self::Text(text) => Json::String(text.clone()),
             Self::List(items) => Json::from(items.clone()),
         }
@@ -172,6 +239,7 @@ impl Value {
         match self {
             Self::Bool(value) => value.to_string(),
             Self::Count(number) => number.to_string(),
+            Self::Decimal(amount) => decimal(*amount),
             // JSON's escapes are a subset of those of a TOML basic string.
             Self::Text(text) => Json::String(text.clone()).to_string(),
             Self::List(items) => Json::from(items.clone()).to_string().replace("\",\"", "\", \""),
@@ -201,6 +269,25 @@ mod tests {
         }
         assert!(kind.read(&Json::from(10)).is_err());
         assert!(kind.read(&Json::from(1.5)).is_err());
+    }
+
+    #[test]
+    fn amounts_are_exact_and_never_negative() {
+        let kind = Kind::Decimal { max: 1_000 };
+        for (text, amount) in [("0.1", 100_000), ("27.3385", 27_338_500), ("6.834625", 6_834_625), ("1000", 1_000_000_000), ("0", 0)] {
+            assert_eq!(kind.parse(text), Ok(Value::Decimal(amount)), "{text}");
+            assert_eq!(kind.read(&serde_json::from_str(text).unwrap()), Ok(Value::Decimal(amount)), "{text}");
+            assert_eq!(Value::Decimal(amount).to_json().to_string(), text);
+        }
+        for bad in ["-1", "1000.000001", "0.0000001", "1e3", ".5", "5.", "NaN", "", "1,5"] {
+            assert!(kind.parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_a_reference() {
+        assert!(Kind::Image.parse("local:shell").is_ok() && Kind::Image.parse("docker.io/library/debian:12").is_ok());
+        assert!(Kind::Image.parse("a b").is_err() && Kind::Image.parse("").is_err());
     }
 
     #[test]

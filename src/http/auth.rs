@@ -105,7 +105,7 @@ pub async fn providers(request: Request) -> Result<Reply> {
         oidc: Vec::new(),
         ldap: Vec::new(),
         version: env!("CARGO_PKG_VERSION"),
-        password_min_length: request.app.ops.rules.password_min_length,
+        password_min_length: request.app.ops.rules().password_min_length,
     })
 }
 

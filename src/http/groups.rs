@@ -195,7 +195,7 @@ fn quota(f: &mut Fields<'_>) -> QuotaChange {
 }
 
 pub async fn create(request: Request) -> Result<Reply> {
-    let prefix = request.app.ops.rules.namespace_prefix.clone();
+    let prefix = request.app.ops.rules().namespace_prefix.clone();
     let mut f = request.fields()?;
     let name = f.required("name", text(GroupName::parse));
     let display_name = f.required("displayName", text(DisplayName::parse));

@@ -38,6 +38,7 @@ pub mod routes;
 pub mod runtime;
 pub mod search;
 pub mod server;
+pub mod settings;
 pub mod setup;
 pub mod templates;
 pub mod terminal;

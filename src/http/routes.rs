@@ -12,7 +12,7 @@ use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
     access, apps, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, machine, members, open, openapi,
-    own_git, own_profile, own_sessions, search, setup, templates, terminal, users, whoami, workspaces,
+    own_git, own_profile, own_sessions, search, settings, setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -322,6 +322,15 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/admin/stats", Access::Action(A::ViewPlatformStats), to!(dashboard::platform))
         .says("The numbers of the platform.")
         .gives(200, AnswerDoc::Json(schema_of::<dashboard::StatsView>)),
+    Route::get("/api/admin/settings", Access::Action(A::ViewSystemSettings), to!(settings::show))
+        .says("Every setting, with its value and where that comes from.")
+        .gives(200, AnswerDoc::Json(schema_of::<settings::SettingsView>))
+        .with_etag(),
+    Route::patch("/api/admin/settings", Access::Action(A::UpdateSystemSettings), to!(settings::update))
+        .says("Changes settings, in force at once; null puts one back to its default.")
+        .takes(schema_of::<settings::SettingsBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<settings::SettingsView>))
+        .with_etag(),
     Route::get("/api/admin/audit-logs", Access::Action(A::ViewAuditLog), to!(audit::list))
         .says("The audit log, newest first.")
         .asks(&[

@@ -32,7 +32,7 @@ pub async fn set_up(request: Request) -> Result<Reply> {
     let code = secret(&mut fields, "code", 256);
     let (username, email) = (fields.required("username", text(Username::parse)), fields.required("email", text(Email::parse)));
     let name = fields.optional("name", text(PersonName::parse));
-    let policy = PasswordPolicy::with_min_length(request.app.ops.rules.password_min_length);
+    let policy = PasswordPolicy::with_min_length(request.app.ops.rules().password_min_length);
     let password = fields.required("password", new_password(policy)).map(SecretString::from);
     let kind = session_kind(&mut fields);
     let first =

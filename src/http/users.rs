@@ -246,7 +246,7 @@ pub async fn get(request: Request) -> Result<Reply> {
 
 /// Checks a password for somebody and hashes it, before anything is written.
 async fn hashed(request: &Request, field: &'static str, password: &str, about: &[&str]) -> Result<String> {
-    let policy = PasswordPolicy::with_min_length(request.app.ops.rules.password_min_length);
+    let policy = PasswordPolicy::with_min_length(request.app.ops.rules().password_min_length);
     policy.check(password, about).map_err(|rule| rule.error(field))?;
     request.app.passwords.hash(&SecretString::from(password)).await
 }
@@ -267,7 +267,7 @@ fn new_user(f: &mut Fields<'_>, policy: PasswordPolicy) -> Option<(Creation, Opt
 
 pub async fn create(request: Request) -> Result<Reply> {
     let mut f = request.fields()?;
-    let new = new_user(&mut f, PasswordPolicy::with_min_length(request.app.ops.rules.password_min_length));
+    let new = new_user(&mut f, PasswordPolicy::with_min_length(request.app.ops.rules().password_min_length));
     let (mut new, password) = f.build(|| new)?;
     if let Some(password) = password.filter(|p| !p.is_empty()) {
         let about =

@@ -29,7 +29,7 @@ impl Hindrance {
 pub type Can = Vec<(&'static str, Option<Hindrance>)>;
 
 /// What can be done on the platform as a whole, in the order in which `can` lists it.
-pub const PLATFORM_ACTIONS: [Action; 11] = [
+pub const PLATFORM_ACTIONS: [Action; 12] = [
     Action::CreateUser,
     Action::ListUsers,
     Action::CreateGroup,
@@ -38,6 +38,7 @@ pub const PLATFORM_ACTIONS: [Action; 11] = [
     Action::ViewAuditLog,
     Action::AccessAdminPanel,
     Action::ViewPlatformStats,
+    Action::ViewSystemSettings,
     Action::UpdateSystemSettings,
     Action::ViewClusterCapacity,
     Action::UpdatePricing,

@@ -72,7 +72,7 @@ impl Doors<'_> {
     /// Takes a new password: checks it against the rules and hashes it. `field` names it in a refusal; `context` is
     /// what everybody knows about its owner.
     pub async fn take_password(&self, field: &'static str, password: &SecretString, context: Vec<String>) -> Result<String> {
-        let policy = PasswordPolicy::with_min_length(self.ops.rules.password_min_length);
+        let policy = PasswordPolicy::with_min_length(self.ops.rules().password_min_length);
         let text = password.clone();
         let checked = tokio::task::spawn_blocking(move || {
             let context: Vec<&str> = context.iter().map(String::as_str).collect();

@@ -35,7 +35,7 @@ pub struct Creation {
 /// rejects within that time is taken back, and the answer is a conflict.
 pub async fn create(ops: &Ops, caller: &Caller, new: Creation) -> Result<Single> {
     let (_, events) = ops.bus.subscribe(None);
-    let (principal, prefix) = (caller.principal.clone(), ops.rules.namespace_prefix.clone());
+    let (principal, prefix) = (caller.principal.clone(), ops.rules().namespace_prefix.clone());
     let job = move |tx: &Tx<'_>| {
         let actor = actors::load(tx, &principal)?;
         let permit = tx.authorize(&actor, Action::CreateGroup, Target::System, new.reason.as_ref().map(Reason::as_str))?;

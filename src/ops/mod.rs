@@ -33,6 +33,7 @@ pub mod own_sessions;
 pub mod refresh;
 pub mod running;
 pub mod search;
+pub mod settings;
 pub mod setup;
 pub mod shell;
 pub mod sign_in;
@@ -56,6 +57,7 @@ pub use crate::policy::Principal;
 use crate::store::Db;
 pub use crate::store::Origin;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Who calls and from where: what every use case is given.
 #[derive(Debug, Clone)]
@@ -64,8 +66,8 @@ pub struct Caller {
     pub origin: Origin,
 }
 
-/// What does not change while the server runs, and use cases depend on.
-#[derive(Debug, Clone)]
+/// What use cases depend on: some of it for as long as the server runs, the rest as the settings are at the moment.
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// What every namespace begins with, hyphen included.
     pub namespace_prefix: String,
@@ -79,10 +81,26 @@ pub struct Rules {
     pub break_glass: bool,
 }
 
-/// What use cases work with.
+/// What use cases work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Ops {
     pub db: Db,
     pub bus: Arc<Bus>,
-    pub rules: Arc<Rules>,
+    rules: watch::Sender<Arc<Rules>>,
+}
+
+impl Ops {
+    pub fn new(db: Db, bus: Arc<Bus>, rules: Rules) -> Self {
+        Self { db, bus, rules: watch::Sender::new(Arc::new(rules)) }
+    }
+
+    /// The rules of this moment. A use case asks once, so that one set of rules holds all through it.
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.borrow())
+    }
+
+    /// Puts other rules in force, for every clone.
+    pub fn set_rules(&self, rules: Rules) {
+        self.rules.send_replace(Arc::new(rules));
+    }
 }

@@ -83,14 +83,14 @@ pub struct Visit {
 
 /// Whether the caller may open it, asked before anything is made. The workspace need not run.
 pub async fn check(ops: &Ops, caller: &Caller, wish: Wish) -> Result<()> {
-    let (principal, glass) = (caller.principal.clone(), ops.rules.break_glass);
+    let (principal, glass) = (caller.principal.clone(), ops.rules().break_glass);
     let job = move |read: &Read<'_>| permitted(read, &principal, &wish, glass).map(drop);
     ops.db.read(caller.origin.clone(), job).await
 }
 
 /// The port of an app where apps have no names. For the owner only: cookies do not tell ports of one host apart.
 pub async fn port(ops: &Ops, caller: &Caller, wish: Wish, range: (u16, u16)) -> Result<AppPort> {
-    let (principal, glass) = (caller.principal.clone(), ops.rules.break_glass);
+    let (principal, glass) = (caller.principal.clone(), ops.rules().break_glass);
     let job = move |tx: &Tx<'_>| {
         let (workspace, _) = permitted(tx, &principal, &wish, glass)?;
         if principal.user_id() != Some(&workspace.row.owner_id) {
@@ -115,7 +115,7 @@ pub fn ports(db: &Db) -> Result<Vec<AppPort>> {
 
 /// Makes the code with which the browser at the app's origin (`host`) is let in. The workspace must run.
 pub async fn hand_off(ops: &Ops, caller: &Caller, wish: Wish, host: String, to: String, nonce_hash: String) -> Result<HandOff> {
-    let (principal, glass) = (caller.principal.clone(), ops.rules.break_glass);
+    let (principal, glass) = (caller.principal.clone(), ops.rules().break_glass);
     let job = move |tx: &Tx<'_>| {
         let (workspace, permit) = permitted(tx, &principal, &wish, glass)?;
         let entrance = entrance(tx, &principal, &workspace)?;
@@ -168,7 +168,7 @@ fn permitted(read: &Read<'_>, principal: &Principal, wish: &Wish, glass: bool) -
 /// Uses a code up at the origin `host`, by the browser that holds the nonce with this hash (empty: it holds none).
 pub async fn redeem(ops: &Ops, origin: Origin, code: &str, host: String, nonce_hash: String) -> Result<Redeemed> {
     let Some(hash) = opaque::presented(opaque::CODE_PREFIX, code) else { return Ok(Redeemed::Refused("unknown")) };
-    let glass = ops.rules.break_glass;
+    let glass = ops.rules().break_glass;
     let job = move |tx: &Tx<'_>| {
         let Some(kept) = codes::redeem(tx, Purpose::HandOff, hash.as_bytes())? else {
             return match codes::find_spent(tx, Purpose::HandOff, hash.as_bytes())? {
@@ -227,7 +227,7 @@ fn refuse(tx: &Tx<'_>, kept: &CodeRow, glass: bool, why: &'static str) -> Result
 
 /// Who an app session is, and whether they may still see the app. `None`: it ended with its sign-in, or never was.
 pub async fn visit(ops: &Ops, origin: Origin, hash: TokenHash) -> Result<Option<Visit>> {
-    let (glass, at) = (ops.rules.break_glass, origin.clone());
+    let (glass, at) = (ops.rules().break_glass, origin.clone());
     let job = move |read: &Read<'_>| {
         let Some(row) = app_sessions::find(read, hash.as_bytes())? else { return Ok(None) };
         let AppSessionRow { session_id, session_kind, signed_in_at, user_id, workspace_id, app, host, reason } = row;

@@ -79,7 +79,7 @@ pub(super) fn enter_permit(
 
 /// Makes a ticket for clients that show their credential in the first frame of a socket.
 pub async fn ticket(ops: &Ops, caller: &Caller, id: WorkspaceId, reason: Option<String>) -> Result<Ticket> {
-    let (principal, glass) = (caller.principal.clone(), ops.rules.break_glass);
+    let (principal, glass) = (caller.principal.clone(), ops.rules().break_glass);
     let job = move |tx: &Tx<'_>| {
         enter_permit(tx, &principal, &id, Action::OpenTerminal, reason.as_deref(), glass)?;
         let Principal::User { id: user, credential, signed_in_at } = &principal else {
@@ -130,7 +130,7 @@ pub async fn redeem(ops: &Ops, origin: Origin, id: WorkspaceId, secret: &str) ->
 
 /// Asks for the way in. Refuses what does not run; records who enters somebody else's workspace.
 pub async fn enter(ops: &Ops, caller: &Caller, id: WorkspaceId, reason: Option<String>) -> Result<Entrance> {
-    let (principal, glass) = (caller.principal.clone(), ops.rules.break_glass);
+    let (principal, glass) = (caller.principal.clone(), ops.rules().break_glass);
     let job = move |tx: &Tx<'_>| {
         let (workspace, permit) = enter_permit(tx, &principal, &id, Action::OpenTerminal, reason.as_deref(), glass)?;
         let entrance = entrance(tx, &principal, &workspace)?;
@@ -174,7 +174,7 @@ pub(super) fn entrance(read: &Read<'_>, principal: &Principal, workspace: &Works
 
 /// Whether a connection that was let in may go on: the same question again, and the same run.
 pub async fn recheck(ops: &Ops, caller: &Caller, entrance: &Entrance, reason: Option<String>) -> Result<()> {
-    let (principal, glass, entrance) = (caller.principal.clone(), ops.rules.break_glass, entrance.clone());
+    let (principal, glass, entrance) = (caller.principal.clone(), ops.rules().break_glass, entrance.clone());
     let job = move |read: &Read<'_>| {
         let (workspace, _) = enter_permit(read, &principal, &entrance.workspace, Action::OpenTerminal, reason.as_deref(), glass)?;
         let now = self::entrance(read, &principal, &workspace)?;

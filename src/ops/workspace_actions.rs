@@ -54,7 +54,7 @@ fn weighed(read: &Read<'_>, plan: &Plan) -> Result<Weighed> {
 
 /// Starts, stops or restarts a workspace.
 pub async fn act(ops: &Ops, caller: &Caller, id: WorkspaceId, verb: Verb, reason: Option<String>) -> Result<Single> {
-    let (principal, break_glass) = (caller.principal.clone(), ops.rules.break_glass);
+    let (principal, break_glass) = (caller.principal.clone(), ops.rules().break_glass);
     let job = move |tx: &Tx<'_>| {
         let plan = plan(tx, &principal, &id, verb, reason.as_deref())?;
         weighed(tx, &plan)?.require()?;

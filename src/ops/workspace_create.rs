@@ -56,13 +56,13 @@ struct Draft {
 
 /// Makes a workspace.
 pub async fn create(ops: &Ops, caller: &Caller, new: NewWorkspace) -> Result<Single> {
-    let (principal, rules) = (caller.principal.clone(), ops.rules.clone());
+    let (principal, rules) = (caller.principal.clone(), ops.rules());
     ops.db.write(caller.origin.clone(), move |tx| make(tx, &principal, &rules, &new)).await
 }
 
 /// Whether it could be made now; writes nothing.
 pub async fn weigh_create(ops: &Ops, caller: &Caller, new: NewWorkspace) -> Result<Weighed> {
-    let (principal, rules) = (caller.principal.clone(), ops.rules.clone());
+    let (principal, rules) = (caller.principal.clone(), ops.rules());
     let job = move |read: &Read<'_>| {
         let draft = draft(read, &principal, &rules, &new)?;
         weighed(read, &draft, new.start)

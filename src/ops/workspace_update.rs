@@ -37,7 +37,7 @@ struct Plan {
 
 /// Changes a workspace.
 pub async fn update(ops: &Ops, caller: &Caller, id: WorkspaceId, edit: Edit) -> Result<Single> {
-    let (principal, break_glass) = (caller.principal.clone(), ops.rules.break_glass);
+    let (principal, break_glass) = (caller.principal.clone(), ops.rules().break_glass);
     let job = move |tx: &Tx<'_>| {
         let plan = plan(tx, &principal, &id, &edit)?;
         weighed(tx, &plan)?.require()?;

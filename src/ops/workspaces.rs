@@ -159,7 +159,7 @@ fn scope(read: &Read<'_>, actor: &Actor, wish: &Wish) -> Result<(Scope, Option<G
 
 /// One workspace.
 pub async fn get(ops: &Ops, caller: &Caller, id: WorkspaceId) -> Result<Single> {
-    let (principal, break_glass) = (caller.principal.clone(), ops.rules.break_glass);
+    let (principal, break_glass) = (caller.principal.clone(), ops.rules().break_glass);
     let job = move |read: &Read<'_>| {
         let actor = actors::load(read, &principal)?;
         let (workspace, _) = permitted(read, &actor, &id, Action::ViewWorkspace, None)?;

@@ -31,8 +31,8 @@ actions! {
     SyncWorkspace, ViewWorkspaceLogs, ViewWorkspaceMetrics, ViewWorkspaceEgress, OpenTerminal, OpenApp, RestartApp,
     ReadWorkspaceFiles, WriteWorkspaceFiles,
     // The platform
-    ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, UpdateSystemSettings, ViewClusterCapacity,
-    UpdatePricing, ViewDetailedHealth, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,
+    ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, ViewSystemSettings, UpdateSystemSettings,
+    ViewClusterCapacity, UpdatePricing, ViewDetailedHealth, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,
     InstallApp, RemoveApp,
     // What a workspace asks about itself
     ReadOwnMachine, ReportOwnUse,

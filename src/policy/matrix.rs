@@ -328,6 +328,7 @@ pub const fn row(action: Action) -> Row {
             &[Right::ManageSystem, Right::ManageUsers, Right::MonitorSystem, Right::SetPermissions],
         ),
         A::ViewAuditLog => Row { scope: "audit", ..system("view_audit_log", "read the audit log", MONITOR) },
+        A::ViewSystemSettings => Row { scope: "settings", ..system("view_system_settings", "see system settings", MONITOR) },
         A::UpdateSystemSettings => Row {
             scope: "settings",
             step_up: true,

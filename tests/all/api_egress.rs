@@ -2,7 +2,7 @@
 
 use super::harness::Harness;
 use super::site::Site;
-use codex_web::app::{database_path, egress};
+use codex_web::app::{database_path, settings};
 use codex_web::domain::egress::Mode;
 use codex_web::domain::id::WorkspaceId;
 use serde_json::{Value, json};
@@ -77,12 +77,12 @@ async fn a_setting_that_somebody_changes_holds_without_a_restart() {
     let id = site.running(&owner, "team", "mine").await;
     write_setting(&site.harness, "workspaces.egress", &json!("allowlist"));
     write_setting(&site.harness, "workspaces.egress_allow", &json!(["*.example.org:443"]));
-    egress::refresh(&site.harness.app).await;
+    settings::refresh(&site.harness.app).await;
     assert_eq!(refused(&site, &id, 1, "www.example.net:443").await, "not_listed");
     let seen = owner.get(&format!("/api/workspaces/{id}/egress")).await.expect(200).json;
     assert_eq!((seen["policy"].as_str(), &seen["allow"]), (Some("allowlist"), &json!(["*.example.org:443"])));
     write_setting(&site.harness, "workspaces.egress", &json!("none"));
-    egress::refresh(&site.harness.app).await;
+    settings::refresh(&site.harness.app).await;
     assert_eq!(site.harness.app.egress.policy().mode, Mode::None);
     assert_eq!(refused(&site, &id, 1, "www.example.org:443").await, "closed");
 }

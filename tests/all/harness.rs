@@ -170,6 +170,7 @@ impl Harness {
             entropy: Arc::new(SystemEntropy),
             cluster: Some(cluster.clone() as Arc<dyn Cluster>),
             egress: tokio::sync::watch::Sender::default(),
+            log: None,
             lock: None,
         })
         .unwrap();

@@ -15,6 +15,7 @@ mod api_groups;
 mod api_machine;
 mod api_own_account;
 mod api_refresh;
+mod api_settings;
 mod api_setup;
 mod api_sign_in;
 mod api_terminal;

@@ -393,7 +393,7 @@ impl World {
     /// Asks the policy table about the object of the scene.
     fn ask(&self, actor: &Actor, action: Action, scene: &Scene) -> Result<(), Error> {
         let now = self.harness.clock.now();
-        let context = Context { now, reason: None, break_glass: self.harness.app.ops.rules.break_glass };
+        let context = Context { now, reason: None, break_glass: self.harness.app.ops.rules().break_glass };
         let decide = |target: Target<'_>| authorize(actor, action, target, context).map(|_| ());
         let job = |read: &Read<'_>| match object_of(action) {
             Object::System => decide(Target::System),

@@ -6,15 +6,15 @@ import { Card } from './places.js';
 
 await loadStyle('/style/forms.css');
 
-/** @param {{form: import('../lib/form.js').Form, word?: string}} props */
-export function SaveBar({ form, word = 'Save' }) {
+/** @param {{form: import('../lib/form.js').Form, word?: string, what?: any}} props what: says what changed */
+export function SaveBar({ form, word = 'Save', what }) {
   useEffect(() => {
     if (!form.changed) return undefined;
     guard.ask = () => window.confirm('Leave without saving? What you changed here is lost.');
     return () => { guard.ask = null; };
   }, [form.changed]);
   if (!form.changed) return null;
-  return html`<div class="save-bar" role="region" aria-label="Unsaved changes"><span class="fg2">Not saved yet.</span><span class="right row"><${Button} kind="ghost" onClick=${form.reset}>Undo<//><${Button} kind="primary" type="submit" busy=${form.busy} busyWord="Saving">${word}<//></span></div>`;
+  return html`<div class="save-bar" role="region" aria-label="Unsaved changes"><span class="fg2">${what || 'Not saved yet.'}</span><span class="right row"><${Button} kind="ghost" onClick=${form.reset}>Undo<//><${Button} kind="primary" type="submit" busy=${form.busy} busyWord="Saving">${word}<//></span></div>`;
 }
 
 /** @param {{title: string, text: any, action: any, refused?: string}} props */

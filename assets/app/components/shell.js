@@ -35,6 +35,7 @@ export function adminPages() {
     may(user, 'list_all_workspaces') && { href: '/admin/workspaces', icon: 'square-terminal', text: 'All workspaces' },
     may(user, 'access_admin_panel') && { href: '/admin/access', icon: 'shield-check', text: 'Access' },
     may(user, 'view_audit_log') && { href: '/admin/audit', icon: 'scroll-text', text: 'Audit' },
+    may(user, 'view_system_settings') && { href: '/admin/settings', icon: 'settings', text: 'Settings' },
   ].filter((page) => page !== false);
 }
 
