@@ -249,3 +249,81 @@ fn a_mistake_in_what_workspaces_reach_is_named_and_a_secret_is_not_repeated() {
     }
     assert!(!text.contains("sesame"), "{text}");
 }
+
+/// The surroundings of a server with a Kubernetes cluster and these settings besides.
+fn on_kubernetes(more: &[(&str, &str)]) -> Result<Config, Problems> {
+    let base = [("CODEX_WEB_CLUSTER__KIND", "kubernetes"), ("CODEX_WEB_CLUSTER__AGENT_IMAGE", "registry.example.org/codex-web:1")];
+    let environment = base.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let surroundings = Surroundings { environment, current_dir: PathBuf::from("/"), ..Surroundings::default() };
+    Config::load(&surroundings, &Flags::default())
+}
+
+fn told(found: Result<Config, Problems>) -> String {
+    found.map_or_else(|problems| problems.to_string(), |_| "no problem".to_owned())
+}
+
+#[test]
+fn kubernetes_is_chosen_by_its_key_and_needs_the_image_of_the_agent() {
+    assert_eq!(Config::load(&Surroundings::default(), &Flags::default()).unwrap().cluster.kind, cluster::Kind::Local);
+    assert_eq!(on_kubernetes(&[]).unwrap().cluster.kind, cluster::Kind::Kubernetes);
+    let bare = [("CODEX_WEB_CLUSTER__KIND".to_owned(), "kubernetes".to_owned())].into();
+    let surroundings = Surroundings { environment: bare, ..Surroundings::default() };
+    assert!(told(Config::load(&surroundings, &Flags::default())).contains("cluster.agent_image: is not set"));
+}
+
+#[test]
+fn what_network_policies_cannot_hold_is_refused_with_kubernetes_only() {
+    let name = ("CODEX_WEB_WORKSPACES__EGRESS_ALLOW", "10.0.0.0/8, *.example.org:443");
+    assert!(told(on_kubernetes(&[name])).contains("workspaces.egress_allow: *.example.org:443 is a name"));
+    assert!(on_kubernetes(&[("CODEX_WEB_WORKSPACES__EGRESS_ALLOW", "10.0.0.0/8, 192.0.2.1:443")]).is_ok());
+    let proxy = ("CODEX_WEB_WORKSPACES__EGRESS_PROXY", "http://proxy.example.org:3128");
+    assert!(told(on_kubernetes(&[proxy])).contains("workspaces.egress_proxy: is for the local runtime"));
+    let list = Value::List(vec!["example.org".into()]);
+    assert!(on_kubernetes(&[]).unwrap().refusal("workspaces.egress_allow", &list).is_some());
+    let local = Config::load(&Surroundings::default(), &Flags::default()).unwrap();
+    assert!(local.refusal("workspaces.egress_allow", &list).is_none());
+}
+
+#[test]
+fn a_stored_name_opens_nothing_in_a_cluster() {
+    let stored = [("workspaces.egress_allow".to_owned(), serde_json::json!(["example.org", "10.0.0.0/8"]))].into();
+    assert_eq!(on_kubernetes(&[]).unwrap().runtime(&stored).egress.allow.len(), 1);
+}
+
+#[test]
+fn the_built_in_default_is_no_default_where_there_are_no_programs_of_the_host() {
+    let nothing = BTreeMap::new();
+    assert_eq!(on_kubernetes(&[]).unwrap().runtime(&nothing).default_image, "");
+    let chosen = on_kubernetes(&[("CODEX_WEB_WORKSPACES__DEFAULT_IMAGE", "docker.io/library/debian:12")]).unwrap();
+    assert_eq!(chosen.runtime(&nothing).default_image, "docker.io/library/debian:12");
+}
+
+#[test]
+fn the_keys_of_a_cluster_are_read_into_their_types() {
+    let config = on_kubernetes(&[
+        ("CODEX_WEB_CLUSTER__NODE_SELECTOR", "disktype=ssd, zone=a"),
+        ("CODEX_WEB_CLUSTER__TOLERATIONS", "dedicated=ide:NoSchedule, gpu"),
+        ("CODEX_WEB_CLUSTER__SERVER_CIDR", "192.0.2.10, 192.0.2.128/25"),
+        ("CODEX_WEB_CLUSTER__DNS_SERVERS", "169.254.20.10, 10.245.0.2:1053"),
+        ("CODEX_WEB_CLUSTER__NAMESPACE_PREFIX", "team"),
+        ("CODEX_WEB_CLUSTER__CONNECT", "port-forward"),
+    ])
+    .unwrap()
+    .cluster;
+    assert_eq!((config.node_selector.len(), config.tolerations.len(), config.server_cidr.len(), config.dns_servers.len()), (2, 2, 2, 2));
+    assert_eq!((config.namespace_prefix.as_str(), config.connect), ("team", cluster::Connect::PortForward));
+    assert_eq!(config.server_labels["app.kubernetes.io/name"], "codex-web");
+    for (key, bad) in [
+        ("NAMESPACE_PREFIX", "Team"),
+        ("NAMESPACE_PREFIX", "team-"),
+        ("NAMESPACE_PREFIX", "1team"),
+        ("DNS_SERVERS", "dns.example.org"),
+        ("TOLERATIONS", "gpu:Never"),
+        ("NODE_SELECTOR", "ssd"),
+        ("IMAGE_PULL_SECRETS", "Not_A_Name"),
+        ("CONTEXT", "production"),
+    ] {
+        let variable = format!("CODEX_WEB_CLUSTER__{key}");
+        assert!(on_kubernetes(&[(&variable, bad)]).is_err(), "{key}={bad}");
+    }
+}

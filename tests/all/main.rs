@@ -39,6 +39,7 @@ mod gateway_ports;
 mod git_desk;
 mod git_real;
 mod golden;
+mod kubernetes_manifests;
 // What one test does not use, another one does.
 #[allow(dead_code)]
 mod harness;

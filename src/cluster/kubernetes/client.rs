@@ -41,7 +41,8 @@ impl Clients {
 
     /// Waits for one request, within the time that the operator gives it.
     pub async fn call<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T, ClusterError> {
-        match tokio::time::timeout(self.settings.request_timeout, request).await {
+        // On the heap: a request of the library is several kilobytes, and some callers have many at a time.
+        match tokio::time::timeout(self.settings.request_timeout, Box::pin(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 if errors::is_unauthorized(&error) {

@@ -1,6 +1,6 @@
 //! The changing half of the trait.
 
-use super::KubernetesCluster;
+use super::{KubernetesCluster, apply};
 use crate::cluster::{AgentTrust, ClusterControl, ClusterError, GroupSpec, Observation, WorkspaceSpec};
 use crate::domain::id::{GroupId, WorkspaceId};
 use futures_util::FutureExt;
@@ -21,20 +21,20 @@ impl ClusterControl for KubernetesCluster {
         unavailable("observe")
     }
 
-    fn apply_group<'a>(&'a self, _: &'a GroupSpec) -> BoxFuture<'a, Result<(), ClusterError>> {
-        unavailable("make groups in")
+    fn apply_group<'a>(&'a self, group: &'a GroupSpec) -> BoxFuture<'a, Result<(), ClusterError>> {
+        Box::pin(apply::group::apply(&self.shared, group))
     }
 
-    fn remove_group<'a>(&'a self, _: &'a GroupId, _: &'a str) -> BoxFuture<'a, Result<(), ClusterError>> {
-        unavailable("remove groups from")
+    fn remove_group<'a>(&'a self, id: &'a GroupId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>> {
+        Box::pin(apply::group::remove(&self.shared, id, namespace))
     }
 
-    fn apply_workspace<'a>(&'a self, _: &'a WorkspaceSpec, _: &'a AgentTrust) -> BoxFuture<'a, Result<(), ClusterError>> {
-        unavailable("make workspaces in")
+    fn apply_workspace<'a>(&'a self, spec: &'a WorkspaceSpec, trust: &'a AgentTrust) -> BoxFuture<'a, Result<(), ClusterError>> {
+        Box::pin(apply::workspace::apply(&self.shared, spec, trust))
     }
 
-    fn remove_workspace<'a>(&'a self, _: &'a WorkspaceId, _: &'a str) -> BoxFuture<'a, Result<(), ClusterError>> {
-        unavailable("remove workspaces from")
+    fn remove_workspace<'a>(&'a self, id: &'a WorkspaceId, namespace: &'a str) -> BoxFuture<'a, Result<(), ClusterError>> {
+        Box::pin(apply::workspace::remove(&self.shared, id, namespace))
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

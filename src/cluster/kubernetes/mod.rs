@@ -9,9 +9,12 @@
 //! each namespace, and any watch on Secrets.
 
 pub mod applied;
+mod apply;
 pub mod client;
 mod control;
+pub mod covers;
 pub mod errors;
+pub mod holds;
 pub mod manifests;
 pub mod names;
 pub mod quantity;

@@ -14,7 +14,7 @@ mod control;
 mod control_group;
 mod egress;
 mod enter;
-mod git_files;
+pub(in crate::cluster) mod git_files;
 mod guard;
 mod home;
 mod kernel;

@@ -1,0 +1,111 @@
+//! Making the cluster so: one way to put any object into the state that we want, and one way to remove it.
+//!
+//! Server-side apply under one field manager; an object that already covers what is wanted costs no call. Only what
+//! carries our installation's label is ever changed or removed, and a removal names the uid, so that an object of the same
+//! name that somebody made meanwhile survives.
+
+mod disk;
+pub mod group;
+mod resize;
+pub mod workspace;
+
+use super::client::Clients;
+use super::covers::covers;
+use super::{Shared, names};
+use crate::cluster::ClusterError;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+
+/// What can be applied: a typed object of the cluster.
+pub trait Object: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {}
+impl<K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static> Object for K {}
+
+/// One kind of object in one place.
+pub struct Place<'a, K: Object> {
+    clients: &'a Clients,
+    api: Api<K>,
+}
+
+impl<'a, K: Object + Resource<Scope = NamespaceResourceScope>> Place<'a, K> {
+    pub fn in_namespace(shared: &'a Shared, client: &Client, namespace: &str) -> Self {
+        Self { clients: &shared.clients, api: Api::namespaced(client.clone(), namespace) }
+    }
+}
+
+impl<'a, K: Object> Place<'a, K> {
+    /// For kinds that are in no namespace.
+    pub fn whole(shared: &'a Shared, client: &Client) -> Self {
+        Self { clients: &shared.clients, api: Api::all(client.clone()) }
+    }
+
+    pub async fn find(&self, name: &str) -> Result<Option<K>, ClusterError> {
+        self.clients.call(self.api.get_opt(name)).await
+    }
+
+    /// Makes an object that must not be there yet.
+    pub async fn create(&self, object: &K) -> Result<K, ClusterError> {
+        let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        self.clients.call(self.api.create(&params, object)).await
+    }
+
+    /// Puts an object into the wanted state; `live` is what is known of it.
+    pub async fn apply(&self, wanted: &K, live: Option<K>) -> Result<K, ClusterError> {
+        if let Some(live) = live.filter(|live| covers(wanted, live)) {
+            return Ok(live);
+        }
+        let params = PatchParams::apply(names::FIELD_MANAGER).force();
+        let after = self.clients.call(self.api.patch(&wanted.name_any(), &params, &Patch::Apply(wanted))).await?;
+        if covers(wanted, &after) {
+            return Ok(after);
+        }
+        // Apply leaves what others added to lists, but these lists are ours as a whole.
+        let mut whole = wanted.clone();
+        whole.meta_mut().resource_version = after.resource_version();
+        let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        self.clients.call(self.api.replace(&wanted.name_any(), &params, &whole)).await
+    }
+
+    /// Changes some fields of an object that is there.
+    pub async fn merge(&self, name: &str, change: &serde_json::Value) -> Result<K, ClusterError> {
+        self.clients.call(self.api.patch(name, &PatchParams::default(), &Patch::Merge(change))).await
+    }
+
+    /// Begins to remove an object of ours. Nothing to remove is as good as removed.
+    pub async fn remove(&self, name: &str, installation: &str) -> Result<(), ClusterError> {
+        let found = self.clients.call(self.api.get_metadata_opt(name)).await?;
+        let Some(found) = found.filter(|found| found.metadata.deletion_timestamp.is_none()) else { return Ok(()) };
+        if !is_ours(&found.metadata, installation) {
+            return Err(not_ours(&K::kind(&()), name));
+        }
+        self.remove_exactly(name, found.metadata.uid).await
+    }
+
+    /// Begins to remove exactly this object.
+    pub async fn remove_exactly(&self, name: &str, uid: Option<String>) -> Result<(), ClusterError> {
+        let preconditions = Some(Preconditions { uid, resource_version: None });
+        let params = DeleteParams { preconditions, ..DeleteParams::background() };
+        match self.clients.call(self.api.delete(name, &params)).await {
+            Ok(_) | Err(ClusterError::Gone) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether an object carries the label of our installation.
+pub fn is_ours(metadata: &ObjectMeta, installation: &str) -> bool {
+    metadata.labels.as_ref().and_then(|labels| labels.get(names::INSTALLATION)).is_some_and(|value| value == installation)
+}
+
+fn not_ours(kind: &str, name: &str) -> ClusterError {
+    ClusterError::Conflict(format!("the {kind} {name} was not made by this installation, so it is left alone"))
+}
+
+/// Whether a request failed because the cluster does not offer what it asks for.
+fn is_unsupported(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 404 | 405))
+}

@@ -1,0 +1,56 @@
+//! What the agent in a pod is told: the same order as anywhere, for a home on a volume and a network of its own.
+//!
+//! The environment in it lies over that of the image, whose `PATH` and variables stay. There is no secret in it.
+
+use crate::cluster::kubernetes::names::{HOME, PROGRAM, RUNTIME_DIR};
+use crate::cluster::local::Tier;
+use crate::cluster::local::git_files::{self, GIT_CONFIG, SSH_SOCKET};
+use crate::cluster::{AgentTrust, WorkspaceSpec};
+use crate::domain::agent::AgentOrder;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How long programs have between SIGTERM and SIGKILL; the pod's own grace leaves the agent time for more.
+const GRACE_MILLISECONDS: u64 = 10_000;
+
+/// The shell of an image that says nothing of one: the best it has.
+const SHELL: [&str; 3] = ["/bin/sh", "-c", "exec \"$(command -v bash || command -v sh)\" -l"];
+
+/// The order of one run.
+pub fn order(spec: &WorkspaceSpec, trust: &AgentTrust) -> AgentOrder {
+    let shell = &spec.container.shell;
+    let argv = if shell.is_empty() { SHELL.map(str::to_owned).to_vec() } else { shell.clone() };
+    AgentOrder {
+        argv,
+        env: environment(spec),
+        apps: spec.apps.clone(),
+        jwks: trust.jwks.clone(),
+        issuer: trust.issuer.clone(),
+        // The image is not ours, so git finds its configuration where the environment says, as without a private root.
+        git: git_files::agent_git(&spec.git, RUNTIME_DIR, Tier::UidLandlock, Some(Path::new(PROGRAM))),
+        is_alone: true,
+        grace_milliseconds: GRACE_MILLISECONDS,
+        ..AgentOrder::bare(spec.id.clone(), spec.run, HOME.to_owned())
+    }
+}
+
+fn environment(spec: &WorkspaceSpec) -> BTreeMap<String, String> {
+    let defaults = [("LANG", "C.UTF-8"), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor")];
+    let mut env: BTreeMap<String, String> = defaults.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    env.extend(spec.env.clone());
+    // These describe the container itself, so a template cannot change them.
+    let fixed = [
+        ("HOME", HOME.to_owned()),
+        ("USER", "dev".to_owned()),
+        ("LOGNAME", "dev".to_owned()),
+        ("TMPDIR", "/tmp".to_owned()),
+        ("XDG_RUNTIME_DIR", RUNTIME_DIR.to_owned()),
+        ("SSH_AUTH_SOCK", format!("{RUNTIME_DIR}/{SSH_SOCKET}")),
+        ("GIT_CONFIG_SYSTEM", format!("{RUNTIME_DIR}/{GIT_CONFIG}")),
+        ("CODEX_WEB_WORKSPACE", spec.id.to_string()),
+        ("CODEX_WEB_WORKSPACE_NAME", spec.name.clone()),
+    ];
+    env.extend(fixed.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    env.retain(|name, value| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0'));
+    env
+}
