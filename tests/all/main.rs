@@ -39,7 +39,6 @@ mod gateway_ports;
 mod git_desk;
 mod git_real;
 mod golden;
-mod kubernetes_manifests;
 // What one test does not use, another one does.
 #[allow(dead_code)]
 mod harness;
