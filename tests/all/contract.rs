@@ -1,7 +1,8 @@
 //! One suite for every implementation of the `Cluster` trait: what the reconciler and the gateway may rely on.
 //!
-//! Each case is written once against [`Subject`] and run for the fake and for the local runtime in both its tiers.
-//! What only one of them has (walls, limits, files) is tested in `contract_local.rs`.
+//! Each case is written once against [`Subject`] and run for the fake, for the local runtime in both its tiers, and for
+//! Kubernetes. What only one of them has is tested elsewhere: walls, limits and files in `contract_local.rs`, objects and
+//! faults of a cluster below `kubernetes`.
 #![allow(clippy::print_stderr, clippy::disallowed_methods)] // what is skipped is said; a test may ask the environment
 
 use codex_web::clock::{Clock, Millis, SystemClock, SystemEntropy};
@@ -9,7 +10,7 @@ use codex_web::cluster::agent_client::{self, AgentError, Opening, TerminalSocket
 use codex_web::cluster::fake::FakeCluster;
 use codex_web::cluster::local::{LocalCluster, LocalOptions, Tier};
 use codex_web::cluster::{
-    AgentTrust, Cluster, ClusterError, ContainerSetup, Desired, GitSetup, GroupSpec, LogOptions, ObservedWorkspace, Phase, Recipe, Size,
+    AgentTrust, Cluster, ClusterError, ContainerSetup, Desired, GitSetup, GroupSpec, LogOptions, ObservedGroup, ObservedWorkspace, Phase, Recipe, Size,
     WorkspaceRef, WorkspaceSpec,
 };
 use codex_web::domain::id::{GroupId, UserId, WorkspaceId};
@@ -73,7 +74,7 @@ pub fn ticket_for(workspace: &WorkspaceId, run: i64, scope: &[Scope]) -> String 
     signer().mint(&Wanted { workspace, run, actor: None, scope }, SystemClock.now(), &SystemEntropy).unwrap()
 }
 
-/// What is observed of one workspace, once it is as wanted; fails after 20 s.
+/// What is observed of one workspace, once it is as wanted; fails after a minute.
 pub async fn observed(
     cluster: &dyn Cluster,
     spec: &WorkspaceSpec,
@@ -81,7 +82,7 @@ pub async fn observed(
 ) -> Option<ObservedWorkspace> {
     let mut changes = cluster.changes();
     let mut last = None;
-    for _ in 0..400 {
+    for _ in 0..1_200 {
         let all = cluster.observe().await.unwrap();
         last = all.workspaces.into_iter().find(|w| w.id == spec.id);
         if wanted(last.as_ref()) {
@@ -89,7 +90,7 @@ pub async fn observed(
         }
         let _ = tokio::time::timeout(Duration::from_millis(50), changes.changed()).await;
     }
-    panic!("not as wanted after 20 s: {last:?}");
+    panic!("not as wanted after a minute: {last:?}");
 }
 
 pub async fn until(cluster: &dyn Cluster, spec: &WorkspaceSpec, phase: Phase) -> ObservedWorkspace {
@@ -176,13 +177,21 @@ impl Terminal {
 /// An implementation under test, and what must outlive it.
 pub struct Subject {
     pub cluster: Arc<dyn Cluster>,
-    /// What a terminal of this implementation starts.
-    pub argv: &'static [&'static str],
-    _keep: Option<tempfile::TempDir>,
+    /// A workspace that this implementation can run, its group made; each call gives another one.
+    pub describe: Box<dyn Fn() -> WorkspaceSpec>,
+    /// The namespace that groups of a test may take.
+    pub namespace: String,
+    pub keep: Box<dyn std::any::Any>,
+}
+
+impl Subject {
+    fn without_namespaces(cluster: Arc<dyn Cluster>, argv: &'static [&'static str], keep: Option<tempfile::TempDir>) -> Self {
+        Self { cluster, describe: Box::new(|| spec(argv)), namespace: "team-a".to_owned(), keep: Box::new(keep) }
+    }
 }
 
 fn fake() -> Subject {
-    Subject { cluster: FakeCluster::new(Arc::new(SystemClock)), argv: &["echo"], _keep: None }
+    Subject::without_namespaces(FakeCluster::new(Arc::new(SystemClock)), &["echo"], None)
 }
 
 /// A folder that the uids of workspaces may pass through.
@@ -224,7 +233,7 @@ async fn local(tier: Tier) -> Option<Subject> {
     let folder = passable_folder();
     let cluster = LocalCluster::start(options(folder.path(), tier)).unwrap();
     tested(&cluster, tier).await?;
-    Some(Subject { cluster, argv: &["sh"], _keep: Some(folder) })
+    Some(Subject::without_namespaces(cluster, &["sh"], Some(folder)))
 }
 
 /// Runs each case against each implementation, as a test of its own.
@@ -236,6 +245,9 @@ macro_rules! contract {
         } )* }
         mod on_local_reduced { $( #[tokio::test] async fn $case() {
             if let Some(subject) = super::local(super::Tier::UidLandlock).await { super::$case(subject).await; }
+        } )* }
+        mod on_kubernetes { $( #[tokio::test] #[ignore = "needs a cluster: tests/run kubernetes"] async fn $case() {
+            if let Some(subject) = crate::kubernetes::subject().await { super::$case(subject).await; }
         } )* }
     };
 }
@@ -257,11 +269,14 @@ contract! {
 }
 
 async fn a_started_workspace_becomes_ready_and_says_how(subject: Subject) {
-    let spec = spec(subject.argv);
+    let spec = (subject.describe)();
     subject.cluster.apply_workspace(&spec, &trust()).await.unwrap();
     let mut codes = Vec::new();
-    for _ in 0..400 {
-        let seen = subject.cluster.observe().await.unwrap().workspaces.into_iter().find(|w| w.id == spec.id).unwrap();
+    for _ in 0..3_000 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        // Where another process keeps the list, it may show what is new a moment later.
+        let all = subject.cluster.observe().await.unwrap().workspaces;
+        let Some(seen) = all.into_iter().find(|w| w.id == spec.id) else { continue };
         codes.extend(seen.notes.iter().map(|n| n.code.clone()));
         if seen.phase == Phase::Ready {
             assert_eq!((seen.run, seen.generation), (1, 1));
@@ -270,7 +285,6 @@ async fn a_started_workspace_becomes_ready_and_says_how(subject: Subject) {
             assert!(seen.components.iter().all(|c| c.healthy), "{:?}", seen.components);
             break;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(codes.first().map(String::as_str), Some("accepted"));
     assert_eq!(codes.last().map(String::as_str), Some("ready"));
@@ -280,7 +294,7 @@ async fn a_started_workspace_becomes_ready_and_says_how(subject: Subject) {
 }
 
 async fn a_stopped_workspace_is_absent_and_can_start_again(subject: Subject) {
-    let mut spec = spec(subject.argv);
+    let mut spec = (subject.describe)();
     start(&*subject.cluster, &spec).await;
     spec.desired = Desired::Stopped;
     spec.generation = 2;
@@ -295,7 +309,7 @@ async fn a_stopped_workspace_is_absent_and_can_start_again(subject: Subject) {
 }
 
 async fn a_higher_run_restarts_and_the_old_run_is_gone(subject: Subject) {
-    let mut spec = spec(subject.argv);
+    let mut spec = (subject.describe)();
     start(&*subject.cluster, &spec).await;
     let old = reference(&spec);
     spec.run = 2;
@@ -306,7 +320,7 @@ async fn a_higher_run_restarts_and_the_old_run_is_gone(subject: Subject) {
 }
 
 async fn applying_the_same_again_changes_nothing(subject: Subject) {
-    let mut spec = spec(subject.argv);
+    let mut spec = (subject.describe)();
     start(&*subject.cluster, &spec).await;
     let mut terminal = Terminal::open(&*subject.cluster, &spec, "main", None).await;
     terminal.send("still here").await;
@@ -319,7 +333,7 @@ async fn applying_the_same_again_changes_nothing(subject: Subject) {
 }
 
 async fn a_removed_workspace_is_no_longer_listed(subject: Subject) {
-    let spec = spec(subject.argv);
+    let spec = (subject.describe)();
     start(&*subject.cluster, &spec).await;
     subject.cluster.remove_workspace(&spec.id, &spec.namespace).await.unwrap();
     observed(&*subject.cluster, &spec, |w| w.is_none()).await;
@@ -328,7 +342,7 @@ async fn a_removed_workspace_is_no_longer_listed(subject: Subject) {
 }
 
 async fn a_terminal_echoes_and_ends_with_its_program(subject: Subject) {
-    let spec = spec(subject.argv);
+    let spec = (subject.describe)();
     start(&*subject.cluster, &spec).await;
     let mut terminal = Terminal::open(&*subject.cluster, &spec, "main", None).await;
     terminal.expect("$ ").await;
@@ -343,7 +357,7 @@ async fn a_terminal_echoes_and_ends_with_its_program(subject: Subject) {
 }
 
 async fn a_client_that_comes_back_gets_what_it_missed(subject: Subject) {
-    let spec = spec(subject.argv);
+    let spec = (subject.describe)();
     start(&*subject.cluster, &spec).await;
     let mut first = Terminal::open(&*subject.cluster, &spec, "main", None).await;
     first.expect("$ ").await;
@@ -368,7 +382,7 @@ async fn a_client_that_comes_back_gets_what_it_missed(subject: Subject) {
 
 async fn terminals_are_listed_and_ended_by_name(subject: Subject) {
     let cluster = &*subject.cluster;
-    let spec = spec(subject.argv);
+    let spec = (subject.describe)();
     start(cluster, &spec).await;
     let mut one = Terminal::open(cluster, &spec, "one", None).await;
     let mut two = Terminal::open(cluster, &spec, "two", None).await;
@@ -392,7 +406,7 @@ async fn terminals_are_listed_and_ended_by_name(subject: Subject) {
 
 async fn tickets_are_refused_when_wrong_used_or_for_something_else(subject: Subject) {
     let cluster = &*subject.cluster;
-    let spec = spec(subject.argv);
+    let spec = (subject.describe)();
     start(cluster, &spec).await;
     let now = SystemClock.now();
     let minted = |signer: &TicketSigner, workspace: &WorkspaceId, run: i64, scope: Scope, at: Millis| {
@@ -421,7 +435,7 @@ async fn tickets_are_refused_when_wrong_used_or_for_something_else(subject: Subj
 }
 
 async fn a_stop_tells_the_clients(subject: Subject) {
-    let mut spec = spec(subject.argv);
+    let mut spec = (subject.describe)();
     start(&*subject.cluster, &spec).await;
     let mut terminal = Terminal::open(&*subject.cluster, &spec, "main", None).await;
     terminal.expect("$ ").await;
@@ -433,7 +447,7 @@ async fn a_stop_tells_the_clients(subject: Subject) {
 }
 
 async fn groups_are_kept_and_never_adopted(subject: Subject) {
-    let cluster = &*subject.cluster;
+    let (cluster, namespace) = (&*subject.cluster, subject.namespace.as_str());
     let now = SystemClock.now();
     let group = |namespace: &str, generation| GroupSpec {
         id: GroupId::fresh(now, &SystemEntropy),
@@ -445,28 +459,35 @@ async fn groups_are_kept_and_never_adopted(subject: Subject) {
         storage_bytes: None,
         workspaces: None,
     };
-    let ours = group("team-a", 3);
+    let ours = group(namespace, 3);
     cluster.apply_group(&ours).await.unwrap();
     cluster.apply_group(&ours).await.unwrap();
-    let Some(listed) = cluster.observe().await.unwrap().groups else {
+    if cluster.observe().await.unwrap().groups.is_none() {
         // A group has no place of its own there: there is nothing to adopt, and nothing that could stay.
-        return cluster.remove_group(&ours.id, "team-a").await.unwrap();
-    };
-    assert_eq!(listed.len(), 1);
-    assert_eq!((&listed[0].id, listed[0].generation, listed[0].ready), (&ours.id, 3, true));
-    assert!(matches!(cluster.apply_group(&group("team-a", 1)).await, Err(ClusterError::Conflict(_))));
-    cluster.remove_group(&ours.id, "team-a").await.unwrap();
-    for _ in 0..100 {
-        if cluster.observe().await.unwrap().groups.is_some_and(|groups| groups.is_empty()) {
+        return cluster.remove_group(&ours.id, namespace).await.unwrap();
+    }
+    group_is(cluster, &ours.id, |seen| seen.is_some_and(|group| (group.generation, group.ready) == (3, true))).await;
+    assert!(matches!(cluster.apply_group(&group(namespace, 1)).await, Err(ClusterError::Conflict(_))));
+    cluster.remove_group(&ours.id, namespace).await.unwrap();
+    group_is(cluster, &ours.id, |seen| seen.is_none()).await;
+}
+
+/// Waits until the group is observed as wanted; fails after a minute.
+pub async fn group_is(cluster: &dyn Cluster, id: &GroupId, wanted: impl Fn(Option<&ObservedGroup>) -> bool) {
+    let mut changes = cluster.changes();
+    let mut last = None;
+    for _ in 0..1_200 {
+        last = cluster.observe().await.unwrap().groups.unwrap().into_iter().find(|group| group.id == *id);
+        if wanted(last.as_ref()) {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let _ = tokio::time::timeout(Duration::from_millis(50), changes.changed()).await;
     }
-    panic!("the group did not go");
+    panic!("not as wanted after a minute: {last:?}");
 }
 
 async fn logs_can_be_read(subject: Subject) {
-    let spec = spec(subject.argv);
+    let spec = (subject.describe)();
     start(&*subject.cluster, &spec).await;
     let tail = |tail| LogOptions { tail, ..LogOptions::default() };
     let one: Vec<_> = subject.cluster.logs(&reference(&spec), tail(1)).await.unwrap().collect().await;
@@ -482,7 +503,7 @@ async fn logs_can_be_read(subject: Subject) {
 async fn a_change_is_announced(subject: Subject) {
     let mut changes = subject.cluster.changes();
     changes.mark_unchanged();
-    let spec = spec(subject.argv);
+    let spec = (subject.describe)();
     subject.cluster.apply_workspace(&spec, &trust()).await.unwrap();
     tokio::time::timeout(Duration::from_secs(5), changes.changed()).await.unwrap().unwrap();
     subject.cluster.shut_down().await;

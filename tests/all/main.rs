@@ -43,6 +43,7 @@ mod golden;
 #[allow(dead_code)]
 mod harness;
 mod harness_tests;
+mod kubernetes;
 mod openapi;
 mod policy;
 mod program;
