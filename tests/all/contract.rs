@@ -10,8 +10,8 @@ use codex_web::cluster::agent_client::{self, AgentError, Opening, TerminalSocket
 use codex_web::cluster::fake::FakeCluster;
 use codex_web::cluster::local::{LocalCluster, LocalOptions, Tier};
 use codex_web::cluster::{
-    AgentTrust, Cluster, ClusterError, ContainerSetup, Desired, GitSetup, GroupSpec, LogOptions, ObservedGroup, ObservedWorkspace, Phase, Recipe, Size,
-    WorkspaceRef, WorkspaceSpec,
+    AgentTrust, Cluster, ClusterError, ContainerSetup, Desired, GitSetup, GroupSpec, LogOptions, ObservedGroup, ObservedWorkspace, Phase,
+    Recipe, Size, WorkspaceRef, WorkspaceSpec,
 };
 use codex_web::domain::id::{GroupId, UserId, WorkspaceId};
 use codex_web::token::ticket::{Scope, TicketSigner, Wanted};
@@ -176,17 +176,26 @@ impl Terminal {
 
 /// An implementation under test, and what must outlive it.
 pub struct Subject {
-    pub cluster: Arc<dyn Cluster>,
+    cluster: Arc<dyn Cluster>,
     /// A workspace that this implementation can run, its group made; each call gives another one.
-    pub describe: Box<dyn Fn() -> WorkspaceSpec>,
+    describe: Box<dyn Fn() -> WorkspaceSpec>,
     /// The namespace that groups of a test may take.
-    pub namespace: String,
-    pub keep: Box<dyn std::any::Any>,
+    namespace: String,
+    _keep: Box<dyn std::any::Any>,
 }
 
 impl Subject {
+    pub fn new(
+        cluster: Arc<dyn Cluster>,
+        describe: impl Fn() -> WorkspaceSpec + 'static,
+        namespace: &str,
+        keep: impl std::any::Any,
+    ) -> Self {
+        Self { cluster, describe: Box::new(describe), namespace: namespace.to_owned(), _keep: Box::new(keep) }
+    }
+
     fn without_namespaces(cluster: Arc<dyn Cluster>, argv: &'static [&'static str], keep: Option<tempfile::TempDir>) -> Self {
-        Self { cluster, describe: Box::new(|| spec(argv)), namespace: "team-a".to_owned(), keep: Box::new(keep) }
+        Self::new(cluster, move || spec(argv), "team-a", keep)
     }
 }
 

@@ -46,7 +46,8 @@ async fn a_restricted_pod_keeps_its_files_on_a_volume_that_grows() {
     let space = rig.namespace("volume", &[("pod-security.kubernetes.io/enforce", "restricted")]).await;
     let claims: Api<PersistentVolumeClaim> = rig.api(&space);
     let size = |size: &str| json!({ "resources": { "requests": { "storage": size } } });
-    let claim = json!({ "metadata": { "name": "home" }, "spec": { "accessModes": ["ReadWriteOnce"], "resources": size("1Gi")["resources"] } });
+    let claim =
+        json!({ "metadata": { "name": "home" }, "spec": { "accessModes": ["ReadWriteOnce"], "resources": size("1Gi")["resources"] } });
     create(&claims, claim).await;
     let mut pod = server(&rig, "one");
     pod["spec"]["volumes"] = json!([{ "name": "home", "persistentVolumeClaim": { "claimName": "home" } }]);
@@ -80,7 +81,8 @@ async fn names_resolve_and_policies_are_enforced() {
     for name in ["one", "two"] {
         create(&pods, server(&rig, name)).await;
     }
-    let service = json!({ "metadata": { "name": "two" }, "spec": { "selector": { "app": "two" }, "ports": [{ "port": 80, "targetPort": 8080 }] } });
+    let service =
+        json!({ "metadata": { "name": "two" }, "spec": { "selector": { "app": "two" }, "ports": [{ "port": 80, "targetPort": 8080 }] } });
     create(&rig.api::<Service>(&space), service).await;
     ready(&rig, &space, "one").await;
     ready(&rig, &space, "two").await;

@@ -9,6 +9,8 @@
 pub mod rig;
 
 mod cluster;
+mod drills;
+mod faults;
 
 use crate::contract::{Subject, group_is, spec};
 use codex_web::clock::{Clock, SystemClock, SystemEntropy};
@@ -28,10 +30,10 @@ pub fn settings(rig: &Rig) -> KubernetesSettings {
 }
 
 /// An installation of its own on the cluster.
-pub fn installation(rig: &Rig, settings: KubernetesSettings) -> Arc<KubernetesCluster> {
-    let cluster = KubernetesCluster::new(settings, tokio::sync::watch::Sender::default().subscribe(), Arc::new(SystemClock));
-    let whole: &dyn Cluster = &*cluster;
-    whole.claim(&rig.name("installation"));
+pub fn installation(rig: &Rig, settings: KubernetesSettings) -> Arc<dyn Cluster> {
+    let cluster: Arc<dyn Cluster> =
+        KubernetesCluster::new(settings, tokio::sync::watch::Sender::default().subscribe(), Arc::new(SystemClock));
+    cluster.claim(&rig.name("installation"));
     cluster
 }
 
@@ -75,5 +77,5 @@ pub async fn subject() -> Option<Subject> {
     let group = group(&rig, &*cluster, "team").await;
     let (image, namespace) = (rig.image.clone(), rig.name("other"));
     rig.will_own(&namespace);
-    Some(Subject { cluster, describe: Box::new(move || from_image(&image, &group)), namespace, keep: Box::new(rig) })
+    Some(Subject::new(cluster, move || from_image(&image, &group), &namespace, rig))
 }

@@ -137,7 +137,9 @@ impl Rig {
         let (mut out, mut err) = (process.stdout().unwrap(), process.stderr().unwrap());
         let ended = process.take_status().unwrap();
         let (mut printed, mut complained) = (String::new(), String::new());
-        let read = tokio::time::timeout(PATIENCE, async { tokio::try_join!(out.read_to_string(&mut printed), err.read_to_string(&mut complained)) });
+        let read = tokio::time::timeout(PATIENCE, async {
+            tokio::try_join!(out.read_to_string(&mut printed), err.read_to_string(&mut complained))
+        });
         read.await.unwrap_or_else(|_| panic!("{command:?} in {pod} did not end")).unwrap();
         let good = ended.await.is_some_and(|status| status.status.as_deref() == Some("Success"));
         (printed + &complained, good)
@@ -146,6 +148,28 @@ impl Rig {
     /// A program of the cluster. Only where [`Rig::with_state`] gave the rig.
     pub fn component(&self, name: &'static str) -> Component<'_> {
         Component { state: self.state.as_deref().expect("only a cluster of ours has programs to stop"), name }
+    }
+
+    /// kubectl of the cluster, as its administrator; gives what it printed. Only where [`Rig::with_state`] gave the rig.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let script = scripts().join("kubectl");
+        let output = Command::new(script).arg(self.state.as_deref().expect("only for a cluster of ours")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// How many calls accounts of the namespace `audited` have made so far; a watch counts when it ends.
+    pub fn audited_calls(&self) -> usize {
+        let log = self.state.as_deref().expect("only for a cluster of ours").join("log/audit.log");
+        std::fs::read_to_string(log).map_or(0, |text| text.lines().filter(|line| line.contains("\"ResponseComplete\"")).count())
+    }
+
+    /// The rig's own kubeconfig with another token in it.
+    pub fn kubeconfig_with_token(&self, token: &str) -> String {
+        let own = std::fs::read_to_string(&self.kubeconfig).unwrap();
+        let (before, rest) = own.split_once("token: ").unwrap();
+        let (_, after) = rest.split_once('}').unwrap();
+        format!("{before}token: {token}}}{after}")
     }
 
     /// The address by which pods reach this process, and by which policies know it.
@@ -191,6 +215,11 @@ impl<'a> Component<'a> {
         Interrupted { component: self, back: "start" }
     }
 
+    /// Ends it; nobody starts it again.
+    pub fn end(self) {
+        self.tell(&["stop"]);
+    }
+
     /// Lets it hang: what is connected stays so, and nothing is answered.
     pub fn freeze(self) -> Interrupted<'a> {
         self.tell(&["freeze"]);
@@ -203,10 +232,14 @@ impl<'a> Component<'a> {
     }
 
     fn tell(self, what: &[&str]) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/cluster/component");
-        let status = Command::new(script).arg(self.state).arg(self.name).args(what).status().unwrap();
+        let status = Command::new(scripts().join("component")).arg(self.state).arg(self.name).args(what).status().unwrap();
         assert!(status.success(), "{} {what:?}", self.name);
     }
+}
+
+/// Where the scripts are that make and drill clusters.
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/cluster")
 }
 
 /// A program that does not work at the moment; dropping this mends it, also when the test fails.

@@ -24,6 +24,9 @@ die() {
   exit 1
 }
 
+# Whether a program asks for a dynamic loader; its name stands at the beginning of the file then.
+is_static() { ! LC_ALL=C grep -aq ld-linux <(head -c 4096 "$1"); }
+
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds; says what was waited for when it never does.
 wait_for() {
   local until=$((SECONDS + $1)) what=$2
@@ -91,7 +94,7 @@ start() {
   within=$(inside bash -c 'log=$1; shift; setsid "$@" >>"$log" 2>&1 </dev/null & echo $!' - "$dir/log/$name.log" "${line[@]}" 9>&-)
   holder=$(cat "$dir/run/holder.pid")
   for _ in $(seq 100); do
-    read -ra children <"/proc/$holder/task/$holder/children"
+    read -ra children <"/proc/$holder/task/$holder/children" || true # no newline at its end
     for pid in "${children[@]}"; do
       if [ "$(awk '/^NSpid/ { print $NF }' "/proc/$pid/status" 2>/dev/null)" = "$within" ]; then
         echo "$pid" >"$dir/run/$name.pid"
@@ -127,6 +130,7 @@ command_line() {
         --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt"
         --service-account-key-file="$pki/sa.pub" --service-account-signing-key-file="$pki/sa.key"
         --service-account-issuer=https://kubernetes.default.svc.cluster.local
+        --audit-policy-file="$dir/audit.yaml" --audit-log-path="$dir/log/audit.log"
         --token-auth-file="$pki/tokens.csv" "--authorization-mode=Node,RBAC" --enable-admission-plugins=NodeRestriction
         # Without the first, exec, logs and port-forward look up the name of the node.
         --kubelet-preferred-address-types=InternalIP --kubelet-certificate-authority="$pki/ca.crt"

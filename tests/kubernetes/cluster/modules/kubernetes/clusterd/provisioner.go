@@ -127,7 +127,11 @@ func (p *provisioner) make(ctx context.Context, claim *core.PersistentVolumeClai
 	if class.ReclaimPolicy != nil {
 		policy = *class.ReclaimPolicy
 	}
-	here := core.NodeSelectorRequirement{Key: core.LabelHostname, Operator: core.NodeSelectorOpIn, Values: []string{p.node}}
+	node := claim.Annotations[selectedNode] // one that is only played, perhaps: then the folder stays empty
+	if node == "" {
+		node = p.node
+	}
+	here := core.NodeSelectorRequirement{Key: core.LabelHostname, Operator: core.NodeSelectorOpIn, Values: []string{node}}
 	volume := &core.PersistentVolume{
 		ObjectMeta: meta.ObjectMeta{Name: name, Annotations: map[string]string{provisionedBy: provisionerName}},
 		Spec: core.PersistentVolumeSpec{
