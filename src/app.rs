@@ -208,7 +208,7 @@ impl Application {
         let gateway = Gateway::new(ops.clone(), Arc::clone(&view), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy), apps);
         let app = App {
             gateway,
-            egress: Arc::new(Egress::new(egress::parts(rules, &config, &clock, &ops))),
+            egress: Arc::new(Egress::new(egress::parts(rules, &config, &clock, &ops)?)),
             log,
             settings_turn: tokio::sync::Mutex::default(),
             limiter: Limiter::new(&config.limits),

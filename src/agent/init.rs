@@ -5,7 +5,7 @@ use crate::agent::egress;
 use crate::agent::machine::{self, Environment, api};
 use crate::agent::program::StartError;
 use crate::agent::pty::{Children, PtyPrograms};
-use crate::agent::{Agent, git};
+use crate::agent::{Agent, git, trust};
 use crate::clock::SystemClock;
 use crate::domain::agent::{AgentOrder, StartEvent};
 use rustix::fd::OwnedFd;
@@ -59,7 +59,8 @@ pub(super) fn log(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-async fn serve(order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitCode {
+async fn serve(mut order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitCode {
+    trust::install(&mut order);
     let grace = Duration::from_millis(order.grace_milliseconds);
     let children = Children::default();
     let environment = Environment::default();

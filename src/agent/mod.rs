@@ -26,6 +26,7 @@ pub mod ring;
 pub mod session;
 pub mod sessions;
 pub mod socket;
+mod trust;
 pub mod uplink;
 
 use crate::agent::apps::Apps;

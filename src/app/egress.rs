@@ -4,8 +4,9 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::egress::Policy;
-use crate::gateway::egress::Parts;
+use crate::error::Result;
 use crate::gateway::egress::resolve::SystemResolver;
+use crate::gateway::egress::{Parts, SiteProxy};
 use crate::ops::{Ops, egress};
 use crate::transport::Machine;
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use tokio::sync::watch;
 /// Connections of all workspaces together, where descriptors are plenty.
 const MOST_OPEN: usize = 16_384;
 
-pub(super) fn parts(rules: watch::Sender<Arc<Policy>>, config: &Config, clock: &Arc<dyn Clock>, ops: &Ops) -> Parts {
+pub(super) fn parts(rules: watch::Sender<Arc<Policy>>, config: &Config, clock: &Arc<dyn Clock>, ops: &Ops) -> Result<Parts> {
     let ops = ops.clone();
-    Parts {
+    let proxy = config.egress_proxy.clone().map(|upstream| SiteProxy::new(upstream, config.extra_ca.as_ref())).transpose()?;
+    Ok(Parts {
         rules,
-        upstream: config.egress_proxy.clone(),
+        upstream: proxy,
         direct: config.egress_direct.clone(),
         resolver: Arc::new(SystemResolver::default()),
         own: Arc::new(|| Machine::read().addresses),
@@ -32,7 +34,7 @@ pub(super) fn parts(rules: watch::Sender<Arc<Policy>>, config: &Config, clock: &
                 }
             });
         }),
-    }
+    })
 }
 
 /// Half of what this process may have open: the other half is for people.

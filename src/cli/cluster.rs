@@ -24,6 +24,7 @@ fn local(config: &Config, egress: watch::Receiver<Arc<Policy>>) -> Result<Arc<dy
     let mut options = LocalOptions::new(config.data.dir.clone(), config.run_dir.clone(), Arc::new(SystemClock));
     options.allow_unconfined = config.allow_unconfined;
     options.egress = egress;
+    options.extra_ca = config.extra_ca.as_ref().map(|extra| extra.pem().into());
     let started = LocalCluster::start(options);
     let cluster = started
         .map_err(|error| Failure::failed(format!("The local runtime cannot be started in {}: {error}.", config.run_dir.display())))?;
@@ -59,6 +60,7 @@ pub fn settings(config: &Config) -> Result<KubernetesSettings, Failure> {
         dns_servers: section.dns_servers.clone(),
         image_pull_secrets: section.image_pull_secrets.clone(),
         registry_config: registry_config.transpose()?,
+        extra_ca: config.extra_ca.as_ref().map(|extra| extra.pem().to_owned()),
         node_selector: section.node_selector.clone(),
         tolerations: section.tolerations.clone(),
         connect_timeout: Duration::from_secs(section.connect_timeout),

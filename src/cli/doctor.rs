@@ -220,6 +220,11 @@ fn addresses(config: &Config, runs: bool) -> Vec<Check> {
             Err(error) => Check::bad("certificate", error.to_string(), "correct server.cert and server.key"),
         });
     }
+    if let Some(extra) = &config.extra_ca {
+        // One that cannot be used is a mistake of the configuration, told above.
+        let words = format!("{} beside the system's, from {}", extra.count(), extra.path().display());
+        checks.push(Check::good("authorities", words));
+    }
     if !runs && listen.port() != 0 {
         checks.push(match TcpListener::bind(listen) {
             Ok(_) => Check::good("port", format!("{listen} is free")),

@@ -12,6 +12,7 @@ pub mod layers;
 pub mod network;
 pub mod print;
 pub mod registry;
+mod together;
 pub mod value;
 
 pub use cluster::Cluster;
@@ -21,6 +22,7 @@ pub use network::Network;
 
 use crate::domain::egress::{Entry, Mode, Policy, Upstream};
 use crate::transport::Origin;
+use crate::transport::trust::ExtraCa;
 use layers::Layers;
 use registry::{DefaultValue, KEYS, Key, When};
 use serde_json::Value as Json;
@@ -138,6 +140,8 @@ pub struct Config {
     pub limits: Limits,
     pub cluster: Cluster,
     pub gateway: Gateway,
+    /// `server.extra_ca`, read.
+    pub extra_ca: Option<ExtraCa>,
     pub allow_unconfined: bool,
     pub egress_proxy: Option<Upstream>,
     /// What is reached without the proxy.
@@ -173,7 +177,7 @@ impl Config {
         }
         let settings = complete(&mut layers, surroundings, &early);
         let config = Self::typed(settings, file, surroundings);
-        check_together(&config, &mut layers.problems);
+        together::check(&config, &mut layers.problems);
         if layers.problems.is_empty() { Ok(config) } else { Err(Problems(layers.problems)) }
     }
 
@@ -202,6 +206,7 @@ impl Config {
                 get.text("gateway.apps_host"),
                 get.text("gateway.port_range"),
             ),
+            extra_ca: ExtraCa::load(Path::new(get.text("server.extra_ca"))).ok(),
             allow_unconfined: get.on("workspaces.allow_unconfined"),
             egress_proxy: Upstream::parse(get.text("workspaces.egress_proxy")).ok(),
             egress_direct: get.targets("workspaces.egress_direct"),
@@ -365,31 +370,6 @@ fn default_of(key: &Key, surroundings: &Surroundings, data_dir: &Path) -> Option
         DefaultValue::Text(text) => key.kind.parse(text).ok(),
         DefaultValue::Machine(_) if key.name == "workers" => Some(Value::Count(i64::try_from(surroundings.cores.clamp(1, 8)).unwrap_or(1))),
         DefaultValue::Machine(_) => Some(Value::Text(data_dir.to_string_lossy().into_owned())),
-    }
-}
-
-/// Rules that span several settings of one section; the transport rule is asked separately, once the port is known.
-fn check_together(config: &Config, problems: &mut Vec<Problem>) {
-    let set = |path: &str| config.setting(path).is_some_and(|setting| setting.value.is_some());
-    let place = |path: &str| config.setting(path).map(|setting| setting.source.to_string()).unwrap_or_default();
-    config.gateway.check(&config.server, place, problems);
-    config.cluster.check(&Values(&config.settings), place, problems);
-    match (set("server.cert"), set("server.key")) {
-        (true, false) => {
-            problems.push(Problem::new(place("server.cert"), "server.cert: set server.key too, the private key of this certificate"));
-        }
-        (false, true) => problems.push(Problem::new(place("server.key"), "server.key: set server.cert too, the certificate of this key")),
-        (true, true) if !config.server.tls => {
-            problems.push(Problem::new(
-                place("server.tls"),
-                "server.tls: is off, but server.cert and server.key are set; remove one or the other",
-            ));
-        }
-        _ => {}
-    }
-    if set("workspaces.egress_direct") && !set("workspaces.egress_proxy") {
-        let message = "workspaces.egress_direct: says what goes round workspaces.egress_proxy, which is not set";
-        problems.push(Problem::new(place("workspaces.egress_direct"), message));
     }
 }
 

@@ -327,3 +327,19 @@ fn the_keys_of_a_cluster_are_read_into_their_types() {
         assert!(on_kubernetes(&[(&variable, bad)]).is_err(), "{key}={bad}");
     }
 }
+
+#[test]
+fn added_authorities_are_read_at_the_start_and_what_is_wrong_with_them_is_told_with_everything_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["ca.example.org".to_owned()]).unwrap();
+    std::fs::write(dir.path().join("ca.pem"), made.cert.pem()).unwrap();
+    std::fs::write(dir.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let load = |file: &str| Config::load(&with(dir.path(), &[("CODEX_WEB_SERVER__EXTRA_CA", file)]), &data_flag(dir.path()));
+    let extra = load("ca.pem").unwrap().extra_ca.unwrap();
+    assert_eq!((extra.count(), extra.pem()), (1, made.cert.pem().as_str()));
+    assert!(Config::load(&surroundings(dir.path()), &data_flag(dir.path())).unwrap().extra_ca.is_none());
+    for (file, why) in [("key.pem", "it holds a private key"), ("none.pem", "No such file"), (".", "")] {
+        let text = load(file).unwrap_err().to_string();
+        assert!(text.contains("$CODEX_WEB_SERVER__EXTRA_CA: server.extra_ca: ") && text.contains(why), "{text}");
+    }
+}

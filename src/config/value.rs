@@ -106,7 +106,7 @@ impl Kind {
             Self::Labels => "labels, like disktype=ssd".into(),
             Self::Tolerations => "taints, like gpu or dedicated=ide:NoSchedule".into(),
             Self::Names => "names of lower-case letters, digits, hyphens and dots".into(),
-            Self::Proxy => "a proxy, like http://proxy.example.org:3128 or http://user:password@10.0.0.1:3128".into(),
+            Self::Proxy => "a proxy, like http://proxy.example.org:3128 or https://user:password@10.0.0.1:3129".into(),
             Self::Image => "an image, like registry.example.org/team/tools:1, or local:NAME".into(),
             Self::Decimal { max } => format!("a number from 0 to {max} with at most six decimals"),
             Self::Text { max } => format!("printable text of 1 to {max} bytes"),

@@ -44,6 +44,9 @@ pub struct AgentOrder {
     /// The loopback port on which the agent offers the way out; `None` where programs have a network of their own.
     #[serde(default)]
     pub egress_port: Option<u16>,
+    /// Certificate authorities that programs trust beside the system's, in PEM.
+    #[serde(default)]
+    pub extra_ca: Option<String>,
 }
 
 impl AgentOrder {
@@ -63,6 +66,7 @@ impl AgentOrder {
             is_alone: false,
             grace_milliseconds: 0,
             egress_port: None,
+            extra_ca: None,
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod certificate;
 pub mod machine;
 pub mod origin;
 pub mod tls;
+pub mod trust;
 
 pub use machine::Machine;
 pub use origin::{Host, Origin, Scheme};

@@ -45,6 +45,8 @@ pub struct KubernetesSettings {
     pub image_pull_secrets: Vec<String>,
     /// The text of a Docker configuration file; it becomes a Secret in every group's namespace.
     pub registry_config: Option<String>,
+    /// Certificate authorities that programs of workspaces trust beside those of their image, in PEM.
+    pub extra_ca: Option<String>,
     pub node_selector: BTreeMap<String, String>,
     pub tolerations: Vec<Toleration>,
     pub connect_timeout: Duration,
@@ -69,6 +71,7 @@ impl KubernetesSettings {
             dns_servers: Vec::new(),
             image_pull_secrets: Vec::new(),
             registry_config: None,
+            extra_ca: None,
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),
             connect_timeout: Duration::from_secs(5),

@@ -67,6 +67,8 @@ pub struct LocalOptions {
     pub only_tier: Option<Tier>,
     /// Directories of the host that workspaces may read, beside the system's own.
     pub tools: Vec<PathBuf>,
+    /// Certificate authorities that programs of workspaces trust beside the system's, in PEM.
+    pub extra_ca: Option<Arc<str>>,
     /// How long programs have between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// What workspaces may reach. Where the network is the host's own nobody can hold them to it, so anything but
@@ -85,6 +87,7 @@ impl LocalOptions {
             allow_unconfined: false,
             only_tier: None,
             tools: Vec::new(),
+            extra_ca: None,
             grace: Duration::from_secs(5),
             egress: watch::channel(Arc::default()).1,
             clock,

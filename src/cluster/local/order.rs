@@ -54,6 +54,7 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
         is_alone: tier == Tier::Full || uid.is_some(),
         grace_milliseconds: u64::try_from(shared.options.grace.as_millis()).unwrap_or(5_000),
         egress_port: (tier == Tier::Full).then_some(EGRESS_PORT),
+        extra_ca: shared.options.extra_ca.as_deref().map(str::to_owned),
     };
     Order::Enter(Box::new(SandboxSpec {
         tier,

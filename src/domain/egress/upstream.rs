@@ -1,6 +1,7 @@
 //! `workspaces.egress_proxy`: the HTTP proxy through which this site reaches the outside.
 //!
-//! Only plain `http://` proxies with Basic credentials or none: what is inside a tunnel is encrypted end to end anyway.
+//! With Basic credentials or none. `http://` is the usual kind, because what is inside a tunnel is encrypted end to end
+//! anyway; to an `https://` proxy names and credentials are not sent in the clear either.
 
 use super::target::Target;
 use std::fmt;
@@ -9,6 +10,8 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Upstream {
     pub target: Target,
+    /// `https://`: it is spoken to by TLS.
+    pub is_encrypted: bool,
     /// User name and password.
     pub credentials: Option<(String, String)>,
 }
@@ -16,20 +19,23 @@ pub struct Upstream {
 impl fmt::Debug for Upstream {
     /// Without the credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Upstream").field("target", &self.target).field("is_encrypted", &self.is_encrypted).finish_non_exhaustive()
     }
 }
 
 impl Upstream {
-    /// Reads `http://[user:password@]host:port`; what is special in user name and password is percent-encoded. The error
+    /// Reads `http[s]://[user:password@]host:port`; what is special in user name and password is percent-encoded. The error
     /// repeats nothing of the text.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let rest = text.trim().strip_prefix("http://").ok_or("a proxy is written like http://proxy.example.org:3128")?;
+        let text = text.trim();
+        let plain = text.strip_prefix("http://").map(|rest| (rest, false));
+        let given = plain.or_else(|| text.strip_prefix("https://").map(|rest| (rest, true)));
+        let (rest, is_encrypted) = given.ok_or("a proxy is written like http://proxy.example.org:3128")?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (credentials, authority) = rest.rsplit_once('@').map_or((None, rest), |(before, after)| (Some(before), after));
         let target = Target::parse(authority)?;
         let credentials = credentials.map(read_credentials).transpose()?;
-        Ok(Self { target, credentials })
+        Ok(Self { target, is_encrypted, credentials })
     }
 }
 
@@ -68,6 +74,7 @@ mod tests {
     fn a_proxy_is_read_with_and_without_credentials() {
         let plain = Upstream::parse("http://proxy.example.org:3128/").unwrap();
         assert_eq!((plain.target.to_string().as_str(), plain.credentials), ("proxy.example.org:3128", None));
+        assert!(!plain.is_encrypted && Upstream::parse("https://proxy.example.org:3129").unwrap().is_encrypted);
         let known = Upstream::parse("http://ada:p%40ss%3Aword@10.0.0.1:8080").unwrap();
         assert_eq!(known.credentials, Some(("ada".to_owned(), "p@ss:word".to_owned())));
         assert!(!format!("{known:?}").contains("word"), "{known:?}");
@@ -78,7 +85,8 @@ mod tests {
         for text in [
             "",
             "proxy:3128",
-            "https://proxy:3128",
+            "https://proxy",
+            "socks5://proxy:3128",
             "http://proxy",
             "http://a@b@proxy:1",
             "http://%zz:x@proxy:1",

@@ -4,9 +4,9 @@
 //! before has failed or has been silent for a moment, with the families taking turns (after RFC 8305).
 
 use super::resolve::{OwnAddresses, Resolver};
-use super::upstream;
+use super::upstream::SiteProxy;
 use crate::cluster::ByteStream;
-use crate::domain::egress::{Entry, Host, Policy, Refusal, Target, Upstream};
+use crate::domain::egress::{Entry, Host, Policy, Refusal, Target};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::fmt;
@@ -43,6 +43,8 @@ pub enum Failure {
     TimedOut(Target),
     /// The upstream proxy did not open it; its status, or 0 where it did not answer.
     Upstream(Target, u16),
+    /// The upstream proxy showed a certificate that this server does not trust.
+    Distrusted(Target),
 }
 
 impl Failure {
@@ -56,7 +58,7 @@ impl Failure {
             Self::NoSuchName(_) => (502, "no_such_name"),
             Self::Unreachable(..) => (502, "unreachable"),
             Self::TimedOut(_) => (504, "timed_out"),
-            Self::Upstream(..) => (502, "upstream_proxy"),
+            Self::Upstream(..) | Self::Distrusted(_) => (502, "upstream_proxy"),
         }
     }
 }
@@ -74,6 +76,9 @@ impl fmt::Display for Failure {
             Self::Upstream(target, 0) => write!(f, "{target}: the site's proxy does not answer."),
             Self::Upstream(target, 407) => write!(f, "{target}: the site's proxy does not accept this server's credentials."),
             Self::Upstream(target, status) => write!(f, "{target}: the site's proxy refused with status {status}."),
+            Self::Distrusted(target) => {
+                write!(f, "{target}: the certificate of the site's proxy is not trusted; its authority belongs into server.extra_ca.")
+            }
         }
     }
 }
@@ -90,7 +95,7 @@ pub struct Dialled {
 
 /// Opens connections.
 pub struct Dialler {
-    pub upstream: Option<Upstream>,
+    pub upstream: Option<SiteProxy>,
     /// What is reached without the upstream proxy.
     pub direct: Vec<Entry>,
     pub resolver: Arc<dyn Resolver>,
@@ -102,10 +107,10 @@ impl Dialler {
     pub async fn dial(&self, policy: &Policy, target: &Target) -> Result<Dialled, Failure> {
         policy.judge(target).map_err(Failure::Refused)?;
         let own = (self.own)();
-        if let Some(upstream) = self.upstream.as_ref().filter(|_| !self.goes_directly(target)) {
+        if let Some(proxy) = self.upstream.as_ref().filter(|_| !self.goes_directly(target)) {
             policy.judge_unresolved(target, &own).map_err(Failure::Refused)?;
-            let stream = self.reach(upstream).await.map_err(|_| Failure::Upstream(target.clone(), 0))?;
-            let stream = upstream::tunnel(stream, upstream, target).await?;
+            let stream = self.reach(&proxy.upstream.target).await.map_err(|_| Failure::Upstream(target.clone(), 0))?;
+            let stream = proxy.tunnel(stream, target).await?;
             return Ok(Dialled { stream, target: target.clone(), address: None, own });
         }
         let passed = passing(policy, target, self.look_up(target).await?, &own)?;
@@ -118,9 +123,9 @@ impl Dialler {
     }
 
     /// Connects to the site's proxy: the operator chose it, wherever it stands.
-    async fn reach(&self, upstream: &Upstream) -> Result<TcpStream, Failure> {
-        let addresses = self.look_up(&upstream.target).await?;
-        self.connect(&upstream.target, addresses).await.map(|(stream, _)| stream)
+    async fn reach(&self, proxy: &Target) -> Result<TcpStream, Failure> {
+        let addresses = self.look_up(proxy).await?;
+        self.connect(proxy, addresses).await.map(|(stream, _)| stream)
     }
 
     fn goes_directly(&self, target: &Target) -> bool {

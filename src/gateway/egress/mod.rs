@@ -18,9 +18,10 @@ mod upstream;
 
 pub use dial::Failure;
 pub use tunnels::EgressTunnels;
+pub use upstream::SiteProxy;
 
 use crate::clock::Clock;
-use crate::domain::egress::{Entry, Policy, Target, Upstream};
+use crate::domain::egress::{Entry, Policy, Target};
 use crate::domain::id::WorkspaceId;
 use dial::{Dialled, Dialler};
 use ledger::{Account, Ledger, Tunnel};
@@ -40,7 +41,7 @@ const IDLE: Duration = Duration::from_secs(15 * 60);
 pub struct Parts {
     /// The policy of the moment; others may change it.
     pub rules: watch::Sender<Arc<Policy>>,
-    pub upstream: Option<Upstream>,
+    pub upstream: Option<SiteProxy>,
     /// What is reached without the upstream proxy.
     pub direct: Vec<Entry>,
     pub resolver: Arc<dyn Resolver>,

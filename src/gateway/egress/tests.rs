@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::clock::{ManualClock, Millis, SystemClock, SystemEntropy};
-use crate::domain::egress::Mode;
+use crate::domain::egress::{Mode, Upstream};
+use crate::transport::trust::ExtraCa;
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
 use std::io;
@@ -47,11 +48,15 @@ fn policy(mode: Mode, allow: &[String]) -> Policy {
 }
 
 fn world_with(policy: Policy, resolver: Arc<Script>, upstream: Option<&str>, own: &[&str]) -> World {
+    world_trusting(None, policy, resolver, upstream, own)
+}
+
+fn world_trusting(extra: Option<&ExtraCa>, policy: Policy, resolver: Arc<Script>, upstream: Option<&str>, own: &[&str]) -> World {
     let told: Arc<Mutex<Vec<(i64, String)>>> = Arc::default();
     let (tell, own) = (Arc::clone(&told), own.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>());
     let mut egress = Egress::new(Parts {
         rules: watch::Sender::new(Arc::new(policy)),
-        upstream: upstream.map(|text| Upstream::parse(text).unwrap()),
+        upstream: upstream.map(|text| SiteProxy::new(Upstream::parse(text).unwrap(), extra).unwrap()),
         direct: vec![Entry::parse("*.direct.example").unwrap()],
         resolver: Arc::clone(&resolver) as _,
         own: Arc::new(move || own.clone()),
@@ -364,4 +369,60 @@ async fn a_site_proxy_that_refuses_is_named_with_its_status() {
     let world = world_with(policy(Mode::Open, &[]), Script::new(&[]), Some(&format!("http://127.0.0.3:{port}")), &[]);
     let failure = world.open("www.example.org:443").await.err().unwrap();
     assert_eq!(failure.to_string(), "www.example.org:443: the site's proxy does not accept this server's credentials.");
+}
+
+/// A proxy as [`site_proxy`], behind TLS with this certificate for 127.0.0.3.
+async fn encrypted_site_proxy() -> (u16, tokio::task::JoinHandle<Option<String>>, tempfile::TempDir) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.3".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let (server, port) = listener("127.0.0.3").await;
+    let task = tokio::spawn(async move {
+        let (stream, _) = server.accept().await.unwrap();
+        let mut stream = tokio_rustls::TlsAcceptor::from(Arc::new(config)).accept(stream).await.ok()?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.ok()?);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        let mut buffer = [0; 64];
+        if let Ok(n @ 1..) = stream.read(&mut buffer).await {
+            stream.write_all(&buffer[..n].to_ascii_uppercase()).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        String::from_utf8(head).ok()
+    });
+    (port, task, folder)
+}
+
+#[tokio::test]
+async fn a_site_proxy_by_tls_is_spoken_to_when_its_authority_was_added() {
+    let (port, proxy, folder) = encrypted_site_proxy().await;
+    let extra = ExtraCa::load(&folder.path().join("ca.pem")).unwrap();
+    let address = format!("https://ada:sesame@127.0.0.3:{port}");
+    let world = world_trusting(Some(&extra), policy(Mode::Open, &[]), Script::new(&[]), Some(&address), &[]);
+    let (mut program, _task) = carried(world.open("www.example.org:443").await.unwrap());
+    program.write_all(b"hi").await.unwrap();
+    assert_eq!(said(&mut program, 2).await, "HI");
+    let head = proxy.await.unwrap().unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("connect www.example.org:443 http/1.1\r\n") && head.contains("proxy-authorization: basic "), "{head}");
+}
+
+#[tokio::test]
+async fn a_site_proxy_that_proves_nothing_gets_neither_name_nor_credentials() {
+    let (port, proxy, _folder) = encrypted_site_proxy().await;
+    let address = format!("https://ada:sesame@127.0.0.3:{port}");
+    let world = world_with(policy(Mode::Open, &[]), Script::new(&[]), Some(&address), &[]);
+    let failure = world.open("www.example.org:443").await.err().unwrap();
+    assert_eq!(failure.code(), (502, "upstream_proxy"));
+    assert!(failure.to_string().contains("is not trusted; its authority belongs into server.extra_ca"), "{failure}");
+    assert_eq!(proxy.await.unwrap(), None);
+    // One that speaks no TLS at all.
+    let (port, _plain) = site_proxy("200 OK").await;
+    let world = world_with(policy(Mode::Open, &[]), Script::new(&[]), Some(&format!("https://127.0.0.3:{port}")), &[]);
+    world.egress.connect(&world.workspace, 1, "www.example.org:443").await.err().map(|failure| failure.to_string()).unwrap();
 }

@@ -7,6 +7,7 @@ use super::{Context, Marks, digest, marks, metadata, order, our_labels, pod, sea
 use crate::cluster::kubernetes::names;
 use crate::cluster::kubernetes::quantity::of_bytes;
 use crate::cluster::{AgentTrust, Desired, WorkspaceSpec};
+use crate::domain::agent::AgentOrder;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
@@ -46,7 +47,8 @@ fn labels(context: Context<'_>, spec: &WorkspaceSpec) -> Marks {
 
 fn secret(context: Context<'_>, spec: &WorkspaceSpec, trust: &AgentTrust) -> Secret {
     // A plain structure of texts and numbers has a JSON form always.
-    let order = serde_json::to_vec(&order::order(spec, trust)).unwrap_or_default();
+    let order = AgentOrder { extra_ca: context.settings.extra_ca.clone(), ..order::order(spec, trust) };
+    let order = serde_json::to_vec(&order).unwrap_or_default();
     Secret {
         metadata: metadata(&names::order_secret(&spec.id), &spec.namespace, labels(context, spec)),
         type_: Some("Opaque".to_owned()),
