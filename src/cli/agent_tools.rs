@@ -56,8 +56,7 @@ fn connect(host: &str, port: u16) -> io::Result<()> {
     let head = head(&mut proxy)?;
     let status = head.split(' ').nth(1).unwrap_or_default();
     if status != "200" {
-        let mut body = String::new();
-        let _ = proxy.take(CREDENTIAL_MAX).read_to_string(&mut body);
+        let body = body(&mut proxy, &head);
         return Err(io::Error::new(io::ErrorKind::ConnectionRefused, format!("{}: {authority}: {}", verdict(status), words(&body))));
     }
     proxy.set_read_timeout(None)?;
@@ -86,6 +85,15 @@ fn head(proxy: &mut TcpStream) -> io::Result<String> {
         head.extend_from_slice(&byte);
     }
     String::from_utf8(head).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the agent's answer is no text"))
+}
+
+/// The words after the head: as many bytes as it says, because the proxy keeps the connection open.
+fn body(proxy: &mut impl Read, head: &str) -> String {
+    let mut lengths = head.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length: u64 = lengths.find_map(|(_, value)| value.trim().parse().ok()).unwrap_or(0);
+    let mut body = Vec::new();
+    let _ = proxy.take(length.min(CREDENTIAL_MAX)).read_to_end(&mut body);
+    String::from_utf8_lossy(&body).into_owned()
 }
 
 /// Carries bytes both ways until the far side ends.
@@ -123,6 +131,13 @@ mod tests {
         for host in ["", "a b", "a\r\nX: y", "a/b", "a@b", "é"] {
             assert_eq!(connect(host, 22).err().map(|e| e.kind()), Some(io::ErrorKind::InvalidInput), "{host:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_read_to_its_end_and_not_beyond_it() {
+        let mut answer = &b"No.\nwhat comes later"[..];
+        assert_eq!(body(&mut answer, "HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\n"), "No.\n");
+        assert_eq!(body(&mut answer, "HTTP/1.1 403 Forbidden\r\n\r\n"), "");
     }
 
     #[test]

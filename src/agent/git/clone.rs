@@ -4,7 +4,7 @@
 //! start tries again. The clone is made beside the folder and takes its name when it is whole, so that one that was
 //! interrupted never passes for the repository.
 
-use super::progress::Progress;
+use super::progress::{Progress, Stage};
 use crate::agent::pty::Children;
 use crate::agent::uplink::Uplink;
 use crate::domain::agent::{AgentOrder, StartEvent};
@@ -15,16 +15,17 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// How long the connection to the server is waited for: the way out leads over it.
 const CONNECT: Duration = Duration::from_secs(30);
-/// A line of progress at most this often.
-const PAUSE: Duration = Duration::from_secs(2);
-/// And only when this much more is here, in percent.
-const STEP: u32 = 10;
+/// How far it is, is told at most this often.
+const PAUSE: Duration = Duration::from_secs(1);
+/// And only when this much more is done, in percent: a run has room for a limited number of lines.
+const STEP: u32 = 5;
 
 /// Clones the repository, unless its folder is there. Tells the timeline by `status`.
 pub async fn clone_once(order: AgentOrder, repository: Repository, uplink: Uplink, children: Children, status: File) {
@@ -34,7 +35,7 @@ pub async fn clone_once(order: AgentOrder, repository: Repository, uplink: Uplin
         return;
     }
     let mut told = Told(status);
-    told.step("cloning", &format!("Cloning {repository} into ~/{}.", repository.folder()));
+    told.step("cloning", &format!("{}.", begun(&repository)));
     let _ = tokio::time::timeout(CONNECT, uplink.connections().next()).await;
     let beside = home.join(format!(".{}.cloning", repository.folder()));
     let done = match clone_beside(&order, &repository, &beside, &children, &mut told).await {
@@ -65,7 +66,7 @@ async fn clone_beside(
     };
     let (output, exit) = spawn(order, repository, beside, children).map_err(missing)?;
     let mut progress = Progress::default();
-    follow(output, &mut progress, told).await;
+    follow(output, &mut progress, told, &begun(repository)).await;
     match exit.await {
         Ok(0) => Ok(()),
         _ => Err(progress.failure(repository)),
@@ -102,23 +103,34 @@ fn spawn(
     Ok((pipe::Receiver::from_owned_fd(read)?, exit))
 }
 
-async fn follow(output: pipe::Receiver, progress: &mut Progress, told: &mut Told) {
-    let (mut last, mut at) = (Instant::now(), 0);
+fn begun(repository: &Repository) -> String {
+    format!("Cloning {repository} into ~/{}", repository.folder())
+}
+
+/// Follows git to its end. What is news waits for its turn, so that the last word is told also where git is silent then.
+async fn follow(output: pipe::Receiver, progress: &mut Progress, told: &mut Told, begun: &str) {
+    let (mut last, mut at, mut waiting) = (Instant::now(), None, None);
     let mut buffer = [0_u8; 4096];
-    while output.readable().await.is_ok() {
-        match output.try_read(&mut buffer) {
-            Ok(0) => return,
-            Ok(length) => {
-                let grown = progress.take(&buffer[..length]);
-                if let Some(percent) = grown.filter(|p| *p >= at + STEP && *p < 100 && last.elapsed() >= PAUSE) {
-                    (last, at) = (Instant::now(), percent);
-                    told.step("cloning", &format!("Cloning… {percent} %"));
+    loop {
+        tokio::select! {
+            ready = output.readable() => match ready.and_then(|()| output.try_read(&mut buffer)) {
+                Ok(0) => return,
+                Ok(length) => waiting = progress.take(&buffer[..length]).filter(|stage| is_news(*stage, at)).or(waiting),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            },
+            () = tokio::time::sleep_until(last + PAUSE), if waiting.is_some() => {
+                (last, at) = (Instant::now(), waiting.take());
+                if let Some(stage) = at {
+                    told.step("cloning", &format!("{begun}: {}, {} %.", stage.part, stage.percent));
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
         }
     }
+}
+
+fn is_news(stage: Stage, before: Option<Stage>) -> bool {
+    before.is_none_or(|before| stage.part != before.part || stage.percent >= before.percent + STEP)
 }
 
 /// The way to the timeline.

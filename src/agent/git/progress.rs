@@ -7,18 +7,35 @@ const KEPT: usize = 8;
 /// The longest line, in bytes; what is longer is cut.
 const LINE_MAX: usize = 512;
 
+/// What git is at while it clones, in its own order: its words, and ours.
+const PARTS: &[(&str, &str)] = &[
+    ("remote: Counting objects:", "counting objects"),
+    ("remote: Compressing objects:", "compressing objects"),
+    ("Receiving objects:", "receiving objects"),
+    ("Resolving deltas:", "resolving deltas"),
+    ("Updating files:", "writing files"),
+    ("Checking out files:", "writing files"),
+];
+
+/// How far a clone is: what it is at, and percent of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    pub part: &'static str,
+    pub percent: u32,
+}
+
 /// Follows the output of one clone.
 #[derive(Debug, Default)]
 pub struct Progress {
     line: Vec<u8>,
     last: Vec<String>,
-    percent: u32,
+    stage: Option<Stage>,
 }
 
 impl Progress {
-    /// Takes output; gives the percentage of the objects that are here when it has grown.
-    pub fn take(&mut self, output: &[u8]) -> Option<u32> {
-        let before = self.percent;
+    /// Takes output; gives how far the clone is when it has come further.
+    pub fn take(&mut self, output: &[u8]) -> Option<Stage> {
+        let before = self.stage;
         for byte in output {
             if matches!(byte, b'\r' | b'\n') {
                 self.end_of_line();
@@ -26,13 +43,16 @@ impl Progress {
                 self.line.push(*byte);
             }
         }
-        (self.percent > before).then_some(self.percent)
+        self.stage.filter(|_| self.stage != before)
     }
 
     fn end_of_line(&mut self) {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim().to_owned();
-        if let Some(percent) = received(&line) {
-            self.percent = self.percent.max(percent);
+        if let Some(stage) = stage(&line) {
+            // What goes on at both ends at once is told in one order, and never backwards.
+            if self.stage.is_none_or(|now| place(stage) > place(now)) {
+                self.stage = Some(stage);
+            }
         } else if !line.is_empty() && !line.contains("% (") {
             self.last.push(line);
             let surplus = self.last.len().saturating_sub(KEPT);
@@ -50,10 +70,15 @@ impl Progress {
     }
 }
 
-/// `Receiving objects:  40% (4/10)`.
-fn received(line: &str) -> Option<u32> {
-    let rest = line.strip_prefix("Receiving objects:")?.trim_start();
-    rest.split_once('%')?.0.parse().ok().filter(|percent| *percent <= 100)
+/// `Receiving objects:  40% (4/10), 1.20 MiB`.
+fn stage(line: &str) -> Option<Stage> {
+    let (part, rest) = PARTS.iter().find_map(|(said, part)| line.strip_prefix(said).map(|rest| (*part, rest)))?;
+    let percent = rest.trim_start().split_once('%')?.0.parse().ok().filter(|percent| *percent <= 100)?;
+    Some(Stage { part, percent })
+}
+
+fn place(stage: Stage) -> (Option<usize>, u32) {
+    (PARTS.iter().position(|(_, part)| *part == stage.part), stage.percent)
 }
 
 fn plain(line: &str) -> String {
@@ -76,6 +101,14 @@ fn explain(said: &str, repository: &Repository) -> (String, String) {
     if has(&["Host key verification failed"]) {
         let remedy = "Remove the old line from ~/.ssh/known_hosts if the change is expected.".to_owned();
         return (format!("The key of {host} is not the one that was known before."), remedy);
+    }
+    if has(&["certificate verification failed", "SSL certificate problem", "certificate verify failed"]) {
+        let remedy = "If the site has a certificate authority of its own, your platform admin names it in server.extra_ca.".to_owned();
+        return (format!("The certificate of {host} is not trusted here."), remedy);
+    }
+    if has(&["cannot sign in over ssh", "No user exists for uid"]) {
+        let remedy = format!("Use the https address of the repository, with a token for {host} under Git credentials in your profile.");
+        return ("On this server workspaces cannot use git over ssh.".to_owned(), remedy);
     }
     if has(&["Authentication failed", "HTTP Basic: Access denied", "returned error: 403"]) {
         return (format!("{host} did not accept your credential, or the repository is not yours to read."), credential);
@@ -102,13 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn the_percentage_grows_and_never_falls() {
+    fn each_part_is_told_in_order_and_never_goes_back() {
+        let at = |part, percent| Some(Stage { part, percent });
         let mut progress = Progress::default();
-        assert_eq!(progress.take(b"Cloning into '.tool'...\nremote: Counting objects: 100% (9/9), done.\n"), None);
-        assert_eq!(progress.take(b"Receiving objects:   0% (0/9)\rReceiving obj"), None);
-        assert_eq!(progress.take(b"ects:  40% (4/9)\r"), Some(40));
-        assert_eq!(progress.take(b"Receiving objects:  40% (4/9)\rReceiving objects: 999% \r"), None);
-        assert_eq!(progress.take(b"Receiving objects: 100% (9/9), done.\nResolving deltas: 10% (1/9)\r"), Some(100));
+        assert_eq!(progress.take(b"Cloning into '.tool'...\nremote: Enumerating objects: 9, done.\n"), None);
+        assert_eq!(progress.take(b"remote: Counting objects: 100% (9/9), done.\n"), at("counting objects", 100));
+        assert_eq!(progress.take(b"Receiving objects:   0% (0/9)\rReceiving obj"), at("receiving objects", 0));
+        assert_eq!(progress.take(b"ects:  40% (4/9), 1.20 MiB | 3.00 MiB/s\r"), at("receiving objects", 40));
+        assert_eq!(progress.take(b"Receiving objects:  30% (3/9)\rReceiving objects: 999% \r"), None);
+        assert_eq!(progress.take(b"remote: Compressing objects: 100% (9/9), done.\n"), None);
+        assert_eq!(progress.take(b"Receiving objects: 100% (9/9), done.\nResolving deltas: 10% (1/9)\r"), at("resolving deltas", 10));
+        assert_eq!(progress.take(b"Updating files: 50% (1/2)\r"), at("writing files", 50));
     }
 
     #[test]
@@ -120,6 +157,17 @@ mod tests {
             ("fatal: unable to access: CONNECT tunnel failed, response 403", "do not let workspaces reach", "Network tab"),
             ("remote: Repository not found.\nfatal: repository 'x' not found", "no such repository", "If it is private: add a token"),
             ("fatal: unable to access 'x': Could not resolve host: git.example.org", "could not be reached", "Try"),
+            (
+                "fatal: unable to access 'https://git.example.org/': server certificate verification failed. CAfile: none",
+                "certificate of git.example.org is not trusted",
+                "server.extra_ca",
+            ),
+            ("fatal: unable to access 'x': SSL certificate problem: self-signed certificate", "is not trusted here", "server.extra_ca"),
+            (
+                "No user exists for uid 20001\nfatal: Could not read from remote repository.",
+                "cannot use git over ssh",
+                "Use the https address",
+            ),
             ("fatal: something new", "could not be cloned", "Try"),
         ] {
             let mut progress = Progress::default();

@@ -18,6 +18,12 @@ const CREDENTIAL_SOCKET: &str = "codex-git.sock";
 /// Git's configuration below the runtime directory, where there is no private `/etc`.
 pub const GIT_CONFIG: &str = "gitconfig";
 
+/// Where there is no private `/etc`, the user of a workspace has a number but no name, and ssh runs for nobody without one.
+/// Git starts this in its place, which says so; where the operator gave the number a name, ssh itself runs.
+const SSH_IF_NAMED: &str = "sh -c 'id -un >/dev/null 2>&1 && exec ssh \"$@\"; echo \"codex-web: this workspace cannot sign in over ssh, \
+     because its user has no name here. Use the https address of the repository, with a token under Git credentials in \
+     your profile.\" >&2; exit 255' ssh";
+
 /// The allocator of the shipped program must not set memory aside that counts as used: see the launcher.
 const RESERVE_ONLY: &str = "env MIMALLOC_ARENA_EAGER_COMMIT=0";
 
@@ -33,8 +39,11 @@ pub fn etc(setup: &GitSetup, runtime: &str, tier: Tier) -> Vec<(String, String)>
 /// Without a private `/etc` the agent writes git's configuration, where the environment leads git.
 pub fn agent_git(setup: &GitSetup, runtime: &str, tier: Tier, program: Option<&Path>) -> AgentGit {
     let socket = format!("{runtime}/{CREDENTIAL_SOCKET}");
-    let config =
-        program.filter(|_| tier != Tier::Full).map(|program| (format!("{runtime}/{GIT_CONFIG}"), gitconfig(setup, program, &socket)));
+    let text = |program: &Path| {
+        let ssh = format!("[core]\n\tsshCommand = {}\n[ssh]\n\tvariant = ssh\n", quoted(SSH_IF_NAMED));
+        gitconfig(setup, program, &socket) + &ssh
+    };
+    let config = program.filter(|_| tier != Tier::Full).map(|program| (format!("{runtime}/{GIT_CONFIG}"), text(program)));
     AgentGit { credential_socket: Some(socket), repository: setup.repository.clone(), config }
 }
 
@@ -105,6 +114,34 @@ mod tests {
         let text = gitconfig(&setup, Path::new(PROGRAM), "/run/ws/s");
         assert_eq!(read(&text, "core.pager"), "");
         assert_eq!(read(&text, "x.y"), "");
+    }
+
+    #[test]
+    fn ssh_runs_for_a_user_with_a_name_and_says_why_not_for_one_without() {
+        let (_, text) = agent_git(&GitSetup::default(), "/run/ws", Tier::UidLandlock, Some(Path::new(PROGRAM))).config.unwrap();
+        let command = read(&text, "core.sshCommand");
+        assert_eq!(read(&text, "ssh.variant"), "ssh");
+        let dir = tempfile::tempdir().unwrap();
+        let program = |name: &str, body: &str| {
+            use std::os::unix::fs::PermissionsExt;
+            let path = dir.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        program("ssh", "echo \"ssh: $*\"");
+        // As git starts it: with the arguments behind.
+        let run = || {
+            let path = format!("{}:/usr/bin:/bin", dir.path().display());
+            let ran = Command::new("/bin/sh").args(["-c", &format!("{command} git@host 'it is'")]).env("PATH", path).output().unwrap();
+            (ran.status.code(), String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap())
+        };
+        program("id", "exit 0");
+        assert_eq!(run(), (Some(0), "ssh: git@host it is\n".to_owned(), String::new()));
+        program("id", "exit 1");
+        let (code, out, said) = run();
+        assert_eq!((code, out.as_str()), (Some(255), ""));
+        assert!(said.starts_with("codex-web: this workspace cannot sign in over ssh, because"), "{said}");
+        assert!(agent_git(&GitSetup::default(), "/run/ws", Tier::Full, Some(Path::new(PROGRAM))).config.is_none());
     }
 
     #[test]
