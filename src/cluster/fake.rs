@@ -97,6 +97,15 @@ impl FakeCluster {
         self.tick();
     }
 
+    /// Has a workspace tell something for its timeline.
+    pub fn tell(&self, id: &WorkspaceId, code: &str, message: &str) {
+        let now = self.clock.now();
+        if let Some(workspace) = self.state().workspaces.get_mut(id) {
+            workspace.note(now, code, message);
+        }
+        self.tick();
+    }
+
     /// Ends a running workspace by itself, as a crash would.
     pub fn crash(&self, id: &WorkspaceId, reason: Reason) {
         if let Some(workspace) = self.state().workspaces.get_mut(id) {

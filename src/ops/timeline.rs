@@ -1,13 +1,15 @@
 //! Seeing what happened to a workspace, and forgetting what is too old.
 
-use super::workspaces::permitted;
+use super::workspaces::{event, permitted};
 use super::{Caller, Ops};
 use crate::domain::id::WorkspaceId;
 use crate::error::Result;
+use crate::events::Operation;
 use crate::policy::Action;
 use crate::store::timeline;
-pub use crate::store::timeline::TimelineEvent;
-use crate::store::{Origin, Page, Read, Tx, actors};
+pub use crate::store::timeline::{NewEvent, TimelineEvent};
+use crate::store::{Origin, Page, Read, Tx, actors, workspaces};
+use std::collections::BTreeSet;
 
 /// The entries before `before` (exclusive), newest first.
 pub async fn list(ops: &Ops, caller: &Caller, id: WorkspaceId, before: Option<i64>, limit: usize) -> Result<Page<TimelineEvent>> {
@@ -18,6 +20,20 @@ pub async fn list(ops: &Ops, caller: &Caller, id: WorkspaceId, before: Option<i6
         timeline::list(read, &id, before, limit)
     };
     ops.db.read(caller.origin.clone(), job).await
+}
+
+/// Writes what became of workspaces, and tells the pages that show them.
+pub fn tell(tx: &Tx<'_>, entries: &[NewEvent]) -> Result<()> {
+    for entry in entries {
+        timeline::insert(tx, entry)?;
+    }
+    let told: BTreeSet<&WorkspaceId> = entries.iter().map(|entry| &entry.workspace).collect();
+    for id in told {
+        if let Some(workspace) = workspaces::find(tx, id, None)? {
+            tx.publish(event(&workspace.facts(), Operation::Changed));
+        }
+    }
+    Ok(())
 }
 
 /// Forgets entries older than 30 days, some at a time; answers how many. Called now and then.

@@ -11,9 +11,9 @@ use crate::cluster::{Note, NoteKind, Observation};
 use crate::domain::id::WorkspaceId;
 use crate::error::Result;
 use crate::events::Operation;
+use crate::ops::timeline::{self, NewEvent};
 use crate::ops::workspaces::event;
 use crate::policy::WorkspaceFacts;
-use crate::store::timeline::{self, NewEvent};
 use crate::store::workspace_status::{self, WorkspaceStatus};
 use crate::store::workspaces::Workspace;
 use crate::store::{Db, Tx};
@@ -69,7 +69,7 @@ pub async fn notes(db: &Db, pending: &mut Pending) -> Result<()> {
     if notes.is_empty() {
         return Ok(());
     }
-    db.write(origin(), move |tx: &Tx<'_>| notes.iter().try_for_each(|note| timeline::insert(tx, note))).await?;
+    db.write(origin(), move |tx: &Tx<'_>| timeline::tell(tx, &notes)).await?;
     pending.0.clear();
     Ok(())
 }

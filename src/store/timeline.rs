@@ -50,6 +50,10 @@ pub struct TimelineEvent {
 const REPEATED: &str = "UPDATE workspace_event SET count = count + 1, at = ?2 \
      WHERE id = (SELECT id FROM workspace_event WHERE workspace_id = ?1 ORDER BY id DESC LIMIT 1) \
      AND kind IN ('warning', 'error') AND kind = ?3 AND run = ?4 AND code = ?5 AND message = ?6";
+/// A step that tells how far it is has one line in a run, whose time is that of its beginning.
+const FURTHER: &str = "UPDATE workspace_event SET message = ?4 \
+     WHERE id = (SELECT id FROM workspace_event WHERE workspace_id = ?1 AND run = ?2 AND code = ?3 ORDER BY id DESC LIMIT 1) \
+     AND kind = 'step'";
 const INSERT: &str = "INSERT INTO workspace_event (workspace_id, at, run, kind, code, message, actor_id) \
      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM workspace WHERE id = ?1)";
 const TRIM: &str = "DELETE FROM workspace_event WHERE workspace_id = ?1 \
@@ -60,12 +64,19 @@ const LIST: &str = "SELECT e.id, e.at, e.run, e.kind, e.code, e.message, e.actor
      LEFT JOIN user u ON u.id = e.actor_id AND u.status IN ('active', 'disabled') \
      WHERE e.workspace_id = ?1 AND e.id < ?2 ORDER BY e.id DESC LIMIT ?3";
 
+/// The codes of steps that tell how far they are.
+const TELLS_HOW_FAR: &[&str] = &["cloning"];
+
 /// Writes an entry; does nothing where the workspace is gone. The same trouble again and again becomes one entry with a
-/// count.
+/// count, and a step that comes further becomes one entry with its latest words.
 pub fn insert(tx: &Tx<'_>, event: &NewEvent) -> Result<()> {
     let id = event.workspace.as_str();
     let again = params![id, event.at.0, event.kind, event.run, event.code, event.message];
     if tx.note(Unaudited::Timeline, REPEATED, again)? > 0 {
+        return Ok(());
+    }
+    let is_step = event.kind == "step" && TELLS_HOW_FAR.contains(&event.code.as_str());
+    if is_step && tx.note(Unaudited::Timeline, FURTHER, params![id, event.run, event.code, event.message])? > 0 {
         return Ok(());
     }
     let actor = event.actor.as_ref().map(UserId::as_str);

@@ -258,3 +258,41 @@ async fn the_loop_wakes_by_itself_and_ends_when_told() {
     stop.send_replace(true);
     tokio::time::timeout(std::time::Duration::from_secs(5), running).await.expect("it ends").unwrap();
 }
+
+#[tokio::test]
+async fn what_a_running_workspace_tells_reaches_open_pages_and_progress_is_one_line() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    let id = site.running(&anna, "team", "mine").await;
+    let workspace = codex_web::domain::id::WorkspaceId::parse(&id).unwrap();
+    let lines = async |site: &Site| {
+        let all = anna.get(&format!("/api/workspaces/{id}/timeline")).await.expect(200).json;
+        let lines = all.as_array().unwrap().iter().filter(|line| line["code"].as_str().unwrap().starts_with("clon"));
+        let lines: Vec<serde_json::Value> = lines.map(|line| json!([line["code"], line["message"], line["at"]])).collect();
+        (site.harness.app.ops.bus.current(), lines)
+    };
+    let (mut before, none) = lines(&site).await;
+    assert!(none.is_empty());
+    let mut begun = json!(null);
+    for words in ["Cloning it.", "Cloning it: receiving objects, 40 %.", "Cloning it: receiving objects, 90 %."] {
+        site.harness.clock.advance(1_000);
+        site.harness.cluster.tell(&workspace, "cloning", words);
+        site.reconciler.round().await.unwrap();
+        let (now, told) = lines(&site).await;
+        assert!(now > before, "pages that show it are told");
+        if begun.is_null() {
+            begun = told[0][2].clone();
+        }
+        assert_eq!(told, [json!(["cloning", words, begun])], "with the latest words, since its beginning");
+        before = now;
+    }
+    site.harness.cluster.tell(&workspace, "cloned", "It is there.");
+    site.reconciler.round().await.unwrap();
+    assert_eq!(lines(&site).await.1.len(), 2);
+    // Another start has a line of its own.
+    site.act(&anna, &id, "restart").await.expect(200);
+    site.settle().await;
+    site.harness.cluster.tell(&workspace, "cloning", "Cloning it.");
+    site.reconciler.round().await.unwrap();
+    assert_eq!(lines(&site).await.1.len(), 3);
+}

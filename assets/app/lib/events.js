@@ -22,7 +22,7 @@ export function onChange(listener) {
 let channel = null;
 /** @type {EventSource | null} */
 let stream = null;
-let wasDown = false;
+let wasDown = true; // until a stream is open, changes pass unseen: what was read before is read again
 let tries = 0;
 let stopped = true;
 let leader = false;

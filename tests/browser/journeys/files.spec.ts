@@ -125,6 +125,46 @@ test("an upload that is cut goes on where it was, and one that does not fit is n
     const arrived = await page.context().request.get(api("large.bin"));
     expect((await arrived.body()).equals(bytes)).toBe(true);
   });
+  await test.step("after the page was loaded again, the same file goes on where it was", async () => {
+    await page.unroute("**/files/large.bin?upload=*");
+    const again = join(folder, "again.bin");
+    writeFileSync(again, bytes);
+    const asked: string[] = [];
+    let hold = true;
+    await page.route("**/files/again.bin?upload=*", async (route) => {
+      const { searchParams } = new URL(route.request().url());
+      asked.push(`${route.request().method()} ${searchParams.get("offset") ?? "where"}`);
+      // The first two pieces arrive; the third never gets an answer.
+      if (hold && route.request().method() === "PUT" && Number(searchParams.get("offset")) >= 16 * 1024 * 1024) return;
+      return route.fallback();
+    });
+    await chooses(page, again);
+    await expect.poll(() => asked.at(-1)).toBe("PUT 16777216");
+    // Leaving asks first, because an upload is under way.
+    page.once("dialog", (dialog) => dialog.accept());
+    await page.reload();
+    await expect(page.getByRole("region", { name: "Uploads" })).toHaveCount(0);
+    hold = false;
+    asked.length = 0;
+    await chooses(page, again);
+    await expect(page.getByRole("region", { name: "Uploads" })).toContainText("again.bin uploaded", { timeout: 30_000 });
+    expect(asked, "what the server has is asked for, and not sent again").toEqual(["GET where", "PUT 16777216"]);
+    const arrived = await page.context().request.get(api("again.bin"));
+    expect((await arrived.body()).equals(bytes)).toBe(true);
+  });
+  await test.step("another file at the same place begins at its own beginning", async () => {
+    const other = join(folder, "again.bin");
+    writeFileSync(other, Buffer.alloc(20 * 1024 * 1024, "other"));
+    await page.unroute("**/files/again.bin?upload=*");
+    const offsets: (string | null)[] = [];
+    await page.route("**/files/again.bin?upload=*", async (route) => {
+      if (route.request().method() === "PUT") offsets.push(new URL(route.request().url()).searchParams.get("offset"));
+      return route.fallback();
+    });
+    await chooses(page, other);
+    await page.getByRole("dialog", { name: "Replace again.bin?" }).getByRole("button", { name: "Replace" }).click();
+    await expect.poll(() => offsets).toEqual(["0", "8388608", "16777216"]);
+  });
   await test.step("what is larger than the disk is refused with the numbers, before it starts", async () => {
     const huge = join(folder, "huge.img");
     writeFileSync(huge, "");

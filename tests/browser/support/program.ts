@@ -35,13 +35,14 @@ export class Program {
   private child: ChildProcess | null = null;
   private port = 0;
 
-  constructor() {
+  /** With these settings, by the names of the environment. */
+  constructor(private readonly settings: Record<string, string> = {}) {
     chmodSync(this.dir, 0o711); // the users of the workspaces pass through it
   }
 
   /** Nothing of the caller's own environment decides a test. */
   private get environment() {
-    return { PATH: process.env.PATH ?? "", HOME: this.dir, CODEX_WEB_DATA_DIR: join(this.dir, "data"), RUNTIME_DIRECTORY: join(this.dir, "run") };
+    return { PATH: process.env.PATH ?? "", HOME: this.dir, CODEX_WEB_DATA_DIR: join(this.dir, "data"), RUNTIME_DIRECTORY: join(this.dir, "run"), ...this.settings };
   }
 
   /** Starts the server; a second time on the same port, so that open pages find it again. */

@@ -53,9 +53,9 @@ export class World {
     return this.program.url;
   }
 
-  /** A running server with its first administrator, and nothing else. */
-  static async start(): Promise<World> {
-    const program = new Program();
+  /** A running server with its first administrator and these settings, and nothing else. */
+  static async start(settings: Record<string, string> = {}): Promise<World> {
+    const program = new Program(settings);
     await program.start();
     const code = (await program.setUpLink()).split("#")[1];
     const asked = { username: "mara.holt", email: "mara.holt@example.org", name: "Mara Holt", password: PASSWORD };
