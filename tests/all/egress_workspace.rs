@@ -38,28 +38,34 @@ impl Resolver for Names {
 }
 
 /// A runtime with its egress.
-struct Place {
+pub struct Place {
     folder: tempfile::TempDir,
     cluster: Arc<LocalCluster>,
     egress: Arc<Egress>,
 }
 
 /// A workspace in it, connected to the server.
-struct Inside<'a> {
+pub struct Inside<'a> {
     place: &'a Place,
     spec: WorkspaceSpec,
     _link: JoinHandle<()>,
 }
 
-fn policy(mode: Mode, allow: &[&str]) -> Policy {
+pub fn policy(mode: Mode, allow: &[&str]) -> Policy {
     Policy { mode, allow: allow.iter().map(|text| Entry::parse(text).unwrap()).collect() }
 }
 
 impl Place {
     async fn new(policy: Policy, tools: &[PathBuf]) -> Option<Self> {
+        Self::trusting(policy, tools, None).await
+    }
+
+    /// Whose workspaces trust these authorities besides.
+    pub async fn trusting(policy: Policy, tools: &[PathBuf], authorities: Option<&str>) -> Option<Self> {
         let folder = passable_folder();
         let mut options = options(folder.path(), Tier::Full);
         options.tools = tools.to_vec();
+        options.extra_ca = authorities.map(Into::into);
         let cluster = LocalCluster::start(options).unwrap();
         tested(&cluster, Tier::Full).await?;
         let egress = Egress::new(Parts {
@@ -75,7 +81,7 @@ impl Place {
         Some(Self { folder, cluster, egress: Arc::new(egress) })
     }
 
-    async fn workspace(&self) -> Inside<'_> {
+    pub async fn workspace(&self) -> Inside<'_> {
         let mut spec = spec(&["sh"]);
         spec.size.memory_bytes = 2 << 30;
         start(&*self.cluster, &spec).await;
@@ -93,7 +99,7 @@ impl Place {
 
 impl Inside<'_> {
     /// Runs a script in the workspace; gives its exit code and what it printed.
-    async fn run(&self, script: &str) -> (i32, String) {
+    pub async fn run(&self, script: &str) -> (i32, String) {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("s{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let file = self.home().join(format!("{name}.sh"));
@@ -116,7 +122,7 @@ impl Inside<'_> {
     }
 
     /// The same, which must succeed.
-    async fn succeeds(&self, script: &str) -> String {
+    pub async fn succeeds(&self, script: &str) -> String {
         let (code, text) = self.run(script).await;
         assert_eq!(code, 0, "{script}\n{text}");
         text
@@ -143,7 +149,7 @@ impl Inside<'_> {
 }
 
 /// Whether this host has a program, said where it has not.
-fn has(program: &str) -> bool {
+pub fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success());
     if !found {
         eprintln!("SKIPPED: {program} is not installed on this host");
@@ -152,7 +158,7 @@ fn has(program: &str) -> bool {
 }
 
 /// Runs a script on this host, in a folder.
-fn host(folder: &Path, script: &str) {
+pub fn host(folder: &Path, script: &str) {
     let done = Command::new("sh").args(["-e", "-c", script]).current_dir(folder).output().unwrap();
     assert!(done.status.success(), "{script}\n{}", String::from_utf8_lossy(&done.stderr));
 }
@@ -356,6 +362,22 @@ async fn git_clones_over_http_and_https() {
     assert_eq!(account.bytes_out, sum(|counts| counts.received.load(Ordering::SeqCst)));
 }
 
+/// Makes a wheel of the package demo, and the index that pip looks it up in; gives the file's name.
+pub fn offer_wheel(folder: &Path) -> &'static str {
+    const WHEEL: &str = "demo-1.0-py3-none-any.whl";
+    fs::create_dir_all(folder.join("simple/demo")).unwrap();
+    fs::write(folder.join("simple/demo/index.html"), format!("<a href=\"/{WHEEL}\">{WHEEL}</a>")).unwrap();
+    host(
+        folder,
+        &format!(
+            "/usr/bin/python3 - <<'E'\nimport zipfile\nz = zipfile.ZipFile('{WHEEL}', 'w')\nd = 'demo-1.0.dist-info/'\n\
+             z.writestr('demo.py', 'x = 1')\nz.writestr(d + 'METADATA', 'Metadata-Version: 2.1\\nName: demo\\nVersion: 1.0\\n')\n\
+             z.writestr(d + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\nz.writestr(d + 'RECORD', '')\nE"
+        ),
+    );
+    WHEEL
+}
+
 #[tokio::test]
 async fn pip_downloads_a_package() {
     let Some(place) = open_place().await else { return };
@@ -363,17 +385,7 @@ async fn pip_downloads_a_package() {
         return;
     }
     let (files, inside) = (tempfile::tempdir().unwrap(), place.workspace().await);
-    let wheel = "demo-1.0-py3-none-any.whl";
-    fs::create_dir_all(files.path().join("simple/demo")).unwrap();
-    fs::write(files.path().join("simple/demo/index.html"), format!("<a href=\"/{wheel}\">{wheel}</a>")).unwrap();
-    host(
-        files.path(),
-        &format!(
-            "/usr/bin/python3 - <<'E'\nimport zipfile\nz = zipfile.ZipFile('{wheel}', 'w')\nd = 'demo-1.0.dist-info/'\n\
-             z.writestr('demo.py', 'x = 1')\nz.writestr(d + 'METADATA', 'Metadata-Version: 2.1\\nName: demo\\nVersion: 1.0\\n')\n\
-             z.writestr(d + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\nz.writestr(d + 'RECORD', '')\nE"
-        ),
-    );
+    let wheel = offer_wheel(files.path());
     let server = FileServer::plain(files.path());
     let host = format!("pypi.test:{}", server.port);
     inside

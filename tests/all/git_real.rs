@@ -1,159 +1,10 @@
-//! Real git and ssh in a real workspace, started by the real program: keys and tokens of the owner are used inside and
-//! never found there.
+//! Git in a real workspace without a git server: keys and tokens of the owner are used inside and never found there, and
+//! a repository that cannot be had is told.
 //!
 //! Needs the walls of tier `full`; where the host cannot make them the tests say so and skip.
-#![allow(clippy::print_stderr)] // what is skipped is said
 
-use super::program::{Program, Server, request, sign_in};
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-
-const PASSWORD: &str = "copper violin harbour meadow";
-
-/// A server, its owner's token, and where the server's files are.
-struct Real {
-    program: Program,
-    server: Server,
-    token: String,
-}
-
-impl Real {
-    /// `None` where the host has no tier `full`.
-    async fn start(settings: &[(&str, &str)]) -> Option<Self> {
-        let mut program = Program::new();
-        program.variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        program.add_admin("ada", PASSWORD);
-        let server = program.serve();
-        let token = sign_in(&server.address, "ada", PASSWORD);
-        let real = Self { program, server, token };
-        let tier = real.tier().await;
-        if !tier.contains("full") {
-            eprintln!("SKIPPED: tier full is needed, and this host has: {tier}");
-            return None;
-        }
-        real.call("PATCH", "/api/auth/profile", &json!({"name": "Ada \"the Countess\" Lovelace", "email": "ada@example.org"}), 200);
-        real.call("POST", "/api/groups", &json!({"name": "team", "displayName": "Team"}), 201);
-        Some(real)
-    }
-
-    async fn tier(&self) -> String {
-        for _ in 0..300 {
-            let health = self.get("/api/health/detailed").to_string();
-            if !health.contains("testing the sandbox") {
-                return health;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        "the self-test did not end".to_owned()
-    }
-
-    fn get(&self, path: &str) -> Value {
-        request(&self.server.address, "GET", path, Some(&self.token), None).unwrap().1
-    }
-
-    #[track_caller]
-    fn call(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
-        let (answered, value) = request(&self.server.address, method, path, Some(&self.token), Some(body)).unwrap();
-        assert_eq!(answered, status, "{method} {path}: {value}");
-        value
-    }
-
-    fn key(&self) -> String {
-        let made = self.call("POST", "/api/users/me/ssh-key", &json!({}), 201);
-        made["publicKey"].as_str().unwrap().to_owned()
-    }
-
-    /// Makes a workspace and waits until it runs.
-    async fn workspace(&self, name: &str, parameters: &Value) -> String {
-        let new = json!({"name": name, "groupId": "team", "image": "local:shell", "start": true, "parameters": parameters});
-        let made = self.call("POST", "/api/workspaces", &new, 201);
-        let id = made["id"].as_str().unwrap().to_owned();
-        self.runs(&id).await;
-        id
-    }
-
-    /// Waits until a workspace runs.
-    async fn runs(&self, id: &str) {
-        for _ in 0..600 {
-            let now = self.get(&format!("/api/workspaces/{id}"));
-            match now["status"].as_str() {
-                Some("running") => return,
-                Some("error") => panic!("{now}"),
-                _ => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-        panic!("it does not start: {}", self.get(&format!("/api/workspaces/{id}/timeline")));
-    }
-
-    async fn shell(&self, id: &str) -> Shell {
-        let uri = format!("ws://{}/api/workspaces/{id}/terminal?session=main", self.server.address);
-        let mut request = uri.into_client_request().unwrap();
-        request.headers_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
-        let port = self.server.address.rsplit(':').next().unwrap();
-        request.headers_mut().insert("host", format!("localhost:{port}").parse().unwrap());
-        let stream = TcpStream::connect(&self.server.address).await.unwrap();
-        Shell { socket: tokio_tungstenite::client_async(request, stream).await.unwrap().0, seen: Vec::new() }
-    }
-
-    /// The message of the first line of the timeline with this code.
-    async fn told(&self, id: &str, code: &str) -> String {
-        let begun = Instant::now();
-        loop {
-            let timeline = self.get(&format!("/api/workspaces/{id}/timeline"));
-            let lines = timeline.as_array().unwrap();
-            if let Some(line) = lines.iter().find(|line| line["code"] == code) {
-                return line["message"].as_str().unwrap().to_owned();
-            }
-            assert!(begun.elapsed() < Duration::from_secs(60), "nothing told of {code}: {timeline}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-}
-
-/// A terminal of a workspace.
-struct Shell {
-    socket: WebSocketStream<TcpStream>,
-    seen: Vec<u8>,
-}
-
-impl Shell {
-    /// Runs a line; its output and its exit code.
-    async fn run(&mut self, line: &str) -> (i32, String) {
-        self.seen.clear();
-        // The marks are not in the echoed line, so they are only found in the output.
-        let typed = format!("echo BE\"\"GIN; {line}; echo \"E\"\"ND:$?:\"\r");
-        self.socket.send(Message::Binary(typed.into_bytes().into())).await.unwrap();
-        let read = async {
-            loop {
-                let text = String::from_utf8_lossy(&self.seen).replace('\r', "");
-                if let Some((before, after)) = text.split_once("END:")
-                    && let Some((code, _)) = after.split_once(':')
-                {
-                    let output = before.rsplit("BEGIN\n").next().unwrap_or_default();
-                    return (code.parse().unwrap(), output.to_owned());
-                }
-                match self.socket.next().await {
-                    Some(Ok(Message::Binary(bytes))) => self.seen.extend_from_slice(&bytes),
-                    Some(Ok(_)) => {}
-                    other => panic!("the terminal ended: {other:?}: {text}"),
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), read).await.unwrap_or_else(|_| panic!("it hangs: {line}"))
-    }
-
-    /// As [`Shell::run`], and it must succeed.
-    async fn good(&mut self, line: &str) -> String {
-        let (code, output) = self.run(line).await;
-        assert_eq!(code, 0, "{line}: {output}");
-        output.trim().to_owned()
-    }
-}
+use super::real::Real;
+use serde_json::json;
 
 #[tokio::test]
 async fn git_knows_its_owner_signs_with_their_key_and_finds_no_private_part() {
@@ -215,18 +66,16 @@ async fn a_credential_is_given_to_git_for_its_host_and_is_read_nowhere_else() {
 async fn a_repository_that_cannot_be_had_is_told_with_a_remedy_and_the_workspace_runs_all_the_same() {
     let Some(real) = Real::start(&[]).await else { return };
     let id = real.workspace("mine", &json!({"repository": "https://127.0.0.2:9/team/tool.git"})).await;
-    assert_eq!(real.told(&id, "cloning").await, "Cloning https://127.0.0.2:9/team/tool.git into ~/tool.");
-    let why = real.told(&id, "clone_failed").await;
+    assert_eq!(real.told(&id, "cloning", 1).await, "Cloning https://127.0.0.2:9/team/tool.git into ~/tool.");
+    let why = real.told(&id, "clone_failed", 1).await;
     assert!(why.starts_with("The rules of this server do not let workspaces reach 127.0.0.2.") && why.contains("Network tab"), "{why}");
     let mut shell = real.shell(&id).await;
     assert_eq!(shell.good("ls -A | grep -c tool || true").await, "0", "nothing is left of it");
     // What a person puts there is theirs: it is not tried again.
     shell.good("mkdir tool && touch tool/mine").await;
-    real.call("POST", &format!("/api/workspaces/{id}/actions"), &json!({"type": "restart"}), 200);
-    real.runs(&id).await;
+    real.act(&id, "restart").await;
     assert_eq!(real.shell(&id).await.good("ls tool").await, "mine");
-    let timeline = real.get(&format!("/api/workspaces/{id}/timeline"));
-    assert_eq!(timeline.as_array().unwrap().iter().filter(|line| line["code"] == "cloning").count(), 1, "{timeline}");
+    assert_eq!(real.lines(&id, "cloning").len(), 1);
     for bad in ["file:///etc", "--upload-pack=x", "https://ada:secret@git.example.org/a"] {
         let new = json!({"name": "other", "groupId": "team", "image": "local:shell", "parameters": {"repository": bad}});
         for path in ["/api/workspaces", "/api/workspaces?dryRun=true"] {

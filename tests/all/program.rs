@@ -19,13 +19,15 @@ pub fn binary() -> PathBuf {
 pub struct Program {
     pub dir: tempfile::TempDir,
     pub variables: Vec<(String, String)>,
+    /// A program that starts the server, with its arguments: to take something away from it.
+    pub before: Vec<String>,
 }
 
 impl Program {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join("run").to_string_lossy().into_owned();
-        Self { dir, variables: vec![("RUNTIME_DIRECTORY".into(), run)] }
+        Self { dir, variables: vec![("RUNTIME_DIRECTORY".into(), run)], before: Vec::new() }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -34,7 +36,9 @@ impl Program {
 
     /// The command with nothing of the test's own environment that could matter.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut words = self.before.iter().map(std::ffi::OsString::from).chain([binary().into_os_string()]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path).env("HOME", self.dir.path()).env("CODEX_WEB_DATA_DIR", self.data());
         command.envs(self.variables.iter().map(|(name, value)| (name, value))).args(arguments).current_dir(self.dir.path());
