@@ -7,9 +7,9 @@
 
 use crate::agent::apps::{Address, Apps, Unready};
 use crate::agent::hops;
-use crate::agent::http::{Answer, body, refuse};
+use crate::agent::http::{Answer, answer, body, refuse};
 use crate::domain::agent::AgentOrder;
-use crate::domain::app::Listen;
+use crate::domain::app::{App, Listen};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
@@ -17,6 +17,8 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, UPGRADE};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::json;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
@@ -38,6 +40,18 @@ pub const APP_STARTING: &str = "app_starting";
 pub const APP_MISSING: &str = "app_missing";
 /// An app that ended again and again.
 pub const APP_FAILED: &str = "app_failed";
+
+/// What an answer of the agent's own says besides its code, in its body.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OwnWords {
+    /// For people, one or two sentences.
+    pub message: String,
+    /// What the app is called.
+    pub name: String,
+    /// What to do where it is missing.
+    pub hint: String,
+}
 
 /// How long an unused connection to an app is kept: shorter than common servers keep theirs.
 const KEPT: Duration = Duration::from_secs(4);
@@ -107,9 +121,10 @@ impl Forwarder {
         let Some((aim, rest)) = self.aim(&request) else {
             return own(StatusCode::NOT_FOUND, "no_such_app", "there is no such app, or this is no port");
         };
+        let app = aim.app.clone();
         match self.exchange(aim, rest, request).await {
             Ok(answer) => answer,
-            Err(Lost::Unready(unready)) => not_ready(&unready),
+            Err(Lost::Unready(unready)) => not_ready(&unready, app.and_then(|slug| self.apps.recipe(&slug))),
             Err(Lost::Broken(error)) if is_absent(&error) => own(StatusCode::BAD_GATEWAY, NOT_LISTENING, "nothing listens there"),
             Err(Lost::Broken(error)) => own(StatusCode::BAD_GATEWAY, "app_broke_off", &error.to_string()),
         }
@@ -199,18 +214,25 @@ impl Forwarder {
 }
 
 fn own(status: StatusCode, code: &'static str, message: &str) -> Answer {
-    let mut answer = refuse(status, code, message);
+    marked(refuse(status, code, message), code)
+}
+
+fn marked(mut answer: Answer, code: &'static str) -> Answer {
     answer.headers_mut().insert(OWN_ANSWER, HeaderValue::from_static(code));
     answer
 }
 
-fn not_ready(unready: &Unready) -> Answer {
-    match unready {
-        Unready::Unknown => own(StatusCode::NOT_FOUND, "no_such_app", "there is no such app"),
-        Unready::Starting => own(StatusCode::SERVICE_UNAVAILABLE, APP_STARTING, "the app is starting"),
-        Unready::Missing(words) => own(StatusCode::SERVICE_UNAVAILABLE, APP_MISSING, words),
-        Unready::Failed(words) => own(StatusCode::SERVICE_UNAVAILABLE, APP_FAILED, words),
-    }
+/// Why an app of the recipe cannot be shown now: besides the code what it is called, what there is to say of it, and
+/// what to do where it is missing.
+fn not_ready(unready: &Unready, app: Option<&App>) -> Answer {
+    let (code, message) = match unready {
+        Unready::Unknown => return own(StatusCode::NOT_FOUND, "no_such_app", "there is no such app"),
+        Unready::Starting => (APP_STARTING, "the app is starting"),
+        Unready::Missing(words) => (APP_MISSING, words.as_str()),
+        Unready::Failed(words) => (APP_FAILED, words.as_str()),
+    };
+    let (name, hint) = app.map_or(("", ""), |app| (app.name.as_str(), app.hint.as_str()));
+    marked(answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "code": code, "message": message, "name": name, "hint": hint })), code)
 }
 
 fn upgrade(headers: &mut hyper::HeaderMap) {

@@ -1,5 +1,6 @@
 //! What the origins of apps have in common: their names, their cookies, who is there, and which port is whose.
 
+use super::knocks::Knocks;
 use super::names::{self, Names, Place};
 use super::ports::Ports;
 use super::visits::Visits;
@@ -23,6 +24,8 @@ pub struct Apps {
     pub trusted_proxies: Vec<Network>,
     pub ports: Ports,
     pub visits: Visits,
+    /// Who shows cookies and codes that nobody was given.
+    pub knocks: Knocks,
 }
 
 /// Which of our cookies on an app's origin.
@@ -41,6 +44,7 @@ impl Apps {
             trusted_proxies: config.server.trusted_proxies.clone(),
             ports: Ports::default(),
             visits: Visits::default(),
+            knocks: Knocks::default(),
         })
     }
 
@@ -61,6 +65,11 @@ impl Apps {
         let secure = if self.transport.cookies.secure() { "; Secure" } else { "" };
         let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
         format!("{}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}", self.cookie_name(cookie, port))
+    }
+
+    /// A `Set-Cookie` that removes one of this origin.
+    pub fn forget_cookie(&self, cookie: Cookie, port: Option<u16>) -> String {
+        self.set_cookie(cookie, port, "", Some(0))
     }
 
     /// The values of a cookie in the `Cookie` headers of a request.

@@ -5,14 +5,15 @@
 
 use super::apps::{Cookie, encode, is_reserved};
 use super::names::Place;
-use super::pages::{self, Page};
+use super::pages::{self, Mark, Page};
 use super::visits::Held;
 use super::{Gateway, client, handoff, ports, proxy};
 use crate::domain::id::CallId;
 use crate::error::{Error, Result};
 use crate::ops::Origin;
-use crate::token::opaque::{APP_SESSION_PREFIX, presented};
+use crate::token::opaque::{APP_SESSION_PREFIX, TokenHash, presented};
 use crate::transport::origin::parse_authority;
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::http::{Method, StatusCode, Version};
 use actix_web::{HttpRequest, HttpResponse, web};
 use std::net::IpAddr;
@@ -139,20 +140,36 @@ async fn pass(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest, paylo
     proxy::pass(gateway, visitor, held, matches!(asker, Asker::SameWorkspace), request, payload).await
 }
 
-/// The visit of the session that the browser shows, if it is one of this app at this origin.
+/// The visit of the session that the browser shows, if it is one of this app at this origin. A browser may show several:
+/// one that fits opens, whatever the others are.
 async fn who(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> Result<Option<Arc<Held>>> {
+    let mut limited = None;
     for value in gateway.apps.cookies(request, Cookie::Session, visitor.port) {
         let Some(hash) = presented(APP_SESSION_PREFIX, &value) else { continue };
-        let found = gateway.apps.visits.find(&gateway.ops, || visitor.origin(gateway, request), hash).await?;
-        let here = |held: &Arc<Held>| {
-            let visit = &held.visit;
-            visit.host == visitor.host && visit.entrance.workspace == visitor.place.workspace && visit.target == visitor.place.target
-        };
-        if let Some(held) = found.filter(here) {
-            return Ok(Some(held));
+        match visit(gateway, visitor, request, hash).await {
+            Ok(Some(held)) => return Ok(Some(held)),
+            Ok(None) => {}
+            Err(error @ Error::RateLimited { .. }) => limited = Some(error),
+            Err(error) => return Err(error),
         }
     }
-    Ok(None)
+    limited.map_or(Ok(None), Err)
+}
+
+/// The visit of one cookie; `None` where it is worth nothing here.
+async fn visit(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest, hash: TokenHash) -> Result<Option<Arc<Held>>> {
+    let (visits, knocks) = (&gateway.apps.visits, &gateway.apps.knocks);
+    if knocks.is_dead(&hash) {
+        return Ok(None);
+    }
+    let now = gateway.clock.now();
+    let turn = if visits.knows(&hash) { None } else { knocks.turn(visitor.address, now).await? };
+    let found = visits.find(&gateway.ops, || visitor.origin(gateway, request), hash).await?;
+    drop(turn);
+    let Some(held) = found else { return knocks.unknown(visitor.address, &hash, now).map(|()| None) };
+    let visit = &held.visit;
+    let here = visit.host == visitor.host && visit.entrance.workspace == visitor.place.workspace && visit.target == visitor.place.target;
+    Ok(Some(held).filter(|_| here))
 }
 
 /// Nobody whom we know: a person is sent to sign in, anything else is told.
@@ -233,15 +250,32 @@ fn plain(request: &HttpRequest, error: &Error) -> HttpResponse {
 fn refused(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest, error: &Error) -> HttpResponse {
     let described = error.describe();
     let text = described.message.into_owned();
-    if !wants_page(request) {
-        return closing(request, pages::tell(described.status, &text));
-    }
-    let (title, refresh) = match error {
-        Error::WrongState(_) => ("The workspace does not run", None),
-        Error::WorkspaceUnreachable(_) | Error::ClusterUnavailable(_) | Error::Unavailable { .. } => ("One moment", Some(3)),
-        Error::NotFound(_) | Error::Denied(_) => ("There is nothing here for you", None),
-        _ => ("This was refused", None),
+    let mut response = if wants_page(request) {
+        let (title, refresh) = match error {
+            Error::WrongState(_) => ("The workspace does not run", None),
+            Error::WorkspaceUnreachable(_) | Error::ClusterUnavailable(_) | Error::Unavailable { .. } | Error::RateLimited { .. } => {
+                ("One moment", Some(3))
+            }
+            Error::NotFound(_) | Error::Denied(_) => ("There is nothing here for you", None),
+            _ => ("This was refused", None),
+        };
+        let back = gateway.apps.opening_page(&visitor.place);
+        let mark = if refresh.is_some() { Mark::Wait } else { Mark::None };
+        let links = [(back.as_str(), "Open it in Codex Web")];
+        pages::show(&Page { status: described.status, mark, title, texts: &[&text], links: &links, refresh, ..Page::default() })
+    } else {
+        closing(request, pages::tell(described.status, &text))
     };
-    let back = gateway.apps.opening_page(&visitor.place);
-    pages::show(&Page { status: described.status, title, text: &text, link: Some((&back, "Open it in Codex Web")), refresh })
+    if matches!(error, Error::RateLimited { .. }) {
+        forget(gateway, visitor, &mut response);
+    }
+    response
+}
+
+/// Takes a cookie away that opens nothing, so that whoever shares a crowded address goes on by signing in once more.
+fn forget(gateway: &Gateway, visitor: &Visitor, response: &mut HttpResponse) {
+    let cookie = gateway.apps.forget_cookie(Cookie::Session, visitor.port);
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
 }

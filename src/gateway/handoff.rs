@@ -10,7 +10,7 @@ use super::entry::{Visitor, is_document};
 use super::pages::{self, Page};
 use crate::error::{Error, Result};
 use crate::ops::open::{self, Redeemed};
-use crate::token::opaque::random_text;
+use crate::token::opaque::{CODE_PREFIX, TokenHash, presented, random_text};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest;
@@ -77,8 +77,12 @@ async fn redeem(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> 
         [nonce] if is_nonce(nonce) => nonce_hash(nonce),
         _ => String::new(),
     };
-    match open::redeem(&gateway.ops, visitor.origin(gateway, request), &code, visitor.host.clone(), nonce).await? {
-        Redeemed::Opened { session, to } => {
+    let outcome = match presented(CODE_PREFIX, &code) {
+        Some(hash) => show(gateway, visitor, request, &code, hash, nonce).await,
+        None => Ok(Redeemed::Refused("malformed")),
+    };
+    match outcome {
+        Ok(Redeemed::Opened { session, to }) => {
             tracing::info!(host = %visitor.host, workspace = %visitor.place.workspace, app = %visitor.place.target, "an app was opened");
             let mut response = HttpResponse::build(StatusCode::SEE_OTHER);
             pages::own(&mut response)
@@ -87,19 +91,42 @@ async fn redeem(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> 
             forget_the_last_tenant(gateway, visitor, request, &mut response);
             Ok(response.finish())
         }
-        Redeemed::Refused(why) => {
+        Ok(Redeemed::Refused(why)) => {
             tracing::warn!(host = %visitor.host, why, "a hand-off was refused");
-            let back = apps.opening_page(&visitor.place);
-            let page = Page {
-                status: 403,
-                title: "This link opens nothing",
-                text: "It was used already, it came too late, or it was made for another browser.",
-                link: Some((&back, "Open the app again")),
-                refresh: None,
-            };
-            Ok(pages::show(&page))
+            Ok(nothing_opens(gateway, visitor, 403, "It was used already, it came too late, or it was made for another browser."))
+        }
+        Err(error @ Error::RateLimited { .. }) => Ok(nothing_opens(gateway, visitor, 429, &error.describe().message)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Shows a code to the database. One that fits nothing is counted by its address; a crowded address is asked first
+/// whether its code opens anything at all, so that guesses do not become writes, and one that does opens as ever.
+async fn show(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest, code: &str, hash: TokenHash, nonce: String) -> Result<Redeemed> {
+    let (knocks, now) = (&gateway.apps.knocks, gateway.clock.now());
+    if knocks.is_dead(&hash) {
+        return Ok(Redeemed::Refused("unknown"));
+    }
+    if let Some(turn) = knocks.turn(visitor.address, now).await? {
+        let opens = open::opens(&gateway.ops, visitor.origin(gateway, request), hash).await?;
+        drop(turn);
+        if !opens {
+            return knocks.refused(visitor.address, now).map(|()| Redeemed::Refused("unknown"));
         }
     }
+    let redeemed = open::redeem(&gateway.ops, visitor.origin(gateway, request), code, visitor.host.clone(), nonce).await?;
+    match &redeemed {
+        Redeemed::Refused("unknown") => knocks.unknown(visitor.address, &hash, now)?,
+        Redeemed::Refused(_) => knocks.refused(visitor.address, now)?,
+        Redeemed::Opened { .. } => {}
+    }
+    Ok(redeemed)
+}
+
+fn nothing_opens(gateway: &Gateway, visitor: &Visitor, status: u16, text: &str) -> HttpResponse {
+    let back = gateway.apps.opening_page(&visitor.place);
+    let links = [(back.as_str(), "Open the app again")];
+    pages::show(&Page { status, title: "This link opens nothing", texts: &[text], links: &links, ..Page::default() })
 }
 
 /// Where ports are reused, what pages of the port's earlier app have stored in this browser is removed.

@@ -3,6 +3,7 @@
 //! `ops` has said yes before anything here asks the cluster or an agent. Every connection to an agent opens with a
 //! ticket of its own, for one run of one workspace and one purpose.
 
+mod absent;
 pub mod agents;
 pub mod apps;
 mod bridge;
@@ -15,6 +16,7 @@ mod git_ledger;
 mod handoff;
 mod headers;
 pub mod inside;
+mod knocks;
 pub mod logs;
 pub mod metrics;
 pub mod names;

@@ -5,13 +5,11 @@
 //! it came, behind the agent's own beginning, because apps differ in how they read it. No body is gathered: a piece is
 //! taken when the other side has room for it.
 
-use super::entry::{Visitor, closing, is_upgrade, wants_page};
+use super::entry::{Visitor, closing, is_upgrade};
 use super::headers::{self, Told};
-use super::pages::{self, Page};
 use super::visits::{Held, over};
-use super::{Gateway, place, tunnel};
-use crate::agent::forward::{NOT_LISTENING, OWN_ANSWER};
-use crate::cluster::agent_client::AgentError;
+use super::{Gateway, absent, place, tunnel};
+use crate::agent::forward::OWN_ANSWER;
 use crate::domain::app_target::AppTarget;
 use crate::error::{Error, Result};
 use crate::events::CutReason;
@@ -70,9 +68,8 @@ pub async fn pass(
         answer = answer => answer?,
         () = over(held.cut.clone()) => return Err(ended(&held.cut)),
     };
-    if let Some(code) = answer.headers().get(OWN_ANSWER) {
-        let absent = code.as_bytes() == NOT_LISTENING.as_bytes();
-        return agents_own(gateway, visitor, request, answer.status().as_u16(), absent);
+    if let Some(code) = answer.headers().get(OWN_ANSWER).cloned() {
+        return absent::answer(gateway, visitor, &held, request, code.to_str().unwrap_or_default(), answer).await;
     }
     if answer.status() == hyper::StatusCode::SWITCHING_PROTOCOLS {
         let (true, Some(payload)) = (is_upgrade(request), payload) else { return Err(Error::WorkspaceUnreachable(BROKEN.to_owned())) };
@@ -189,30 +186,6 @@ impl Body for Upload {
     fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
-}
-
-/// The agent itself answered: the app is not there yet, or not any more.
-fn agents_own(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest, status: u16, absent: bool) -> Result<HttpResponse> {
-    if !absent {
-        let refused = AgentError::Refused { status, code: String::new(), message: String::new() };
-        tracing::debug!(%refused, status, "an agent did not pass a request on");
-        return Err(if status == 404 {
-            Error::NotFound(crate::error::Missing::Route)
-        } else {
-            Error::WorkspaceUnreachable("The app broke off without an answer.".to_owned())
-        });
-    }
-    let (title, text) = match &visitor.place.target {
-        AppTarget::App(slug) => (format!("{slug} is starting"), "This page opens it as soon as it answers.".to_owned()),
-        AppTarget::Port(port) => {
-            (format!("Nothing listens on port {port} yet"), "Start your server in the workspace; this page opens it then.".to_owned())
-        }
-    };
-    if !wants_page(request) {
-        return Ok(closing(request, pages::tell(503, "The app does not answer yet.")));
-    }
-    let back = gateway.apps.opening_page(&visitor.place);
-    Ok(pages::show(&Page { status: 503, title: &title, text: &text, link: Some((&back, "See the workspace")), refresh: Some(2) }))
 }
 
 /// The app's answer, as it comes.

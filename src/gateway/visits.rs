@@ -93,6 +93,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Visits {
+    /// Whether this cookie's visit is held here, so that it may be asked about without the database.
+    pub fn knows(&self, hash: &TokenHash) -> bool {
+        let key: [u8; 32] = hash.as_bytes().try_into().unwrap_or_default();
+        lock(&self.map).get(&key).is_some_and(|held| !held.is_over())
+    }
+
     /// The visit of this cookie; `None` where the cookie is worth nothing any more.
     pub async fn find(&self, ops: &Ops, origin: impl FnOnce() -> Origin, hash: TokenHash) -> Result<Option<Arc<Held>>> {
         let key: [u8; 32] = hash.as_bytes().try_into().unwrap_or_default();

@@ -165,6 +165,11 @@ fn permitted(read: &Read<'_>, principal: &Principal, wish: &Wish, glass: bool) -
     Ok(found)
 }
 
+/// Whether a code would open anything, without using it up.
+pub async fn opens(ops: &Ops, origin: Origin, hash: TokenHash) -> Result<bool> {
+    ops.db.read(origin, move |read: &Read<'_>| Ok(codes::find(read, Purpose::HandOff, hash.as_bytes())?.is_some())).await
+}
+
 /// Uses a code up at the origin `host`, by the browser that holds the nonce with this hash (empty: it holds none).
 pub async fn redeem(ops: &Ops, origin: Origin, code: &str, host: String, nonce_hash: String) -> Result<Redeemed> {
     let Some(hash) = opaque::presented(opaque::CODE_PREFIX, code) else { return Ok(Redeemed::Refused("unknown")) };

@@ -489,6 +489,108 @@ async fn a_page_waits_for_an_app_that_does_not_listen_yet() {
     assert_eq!(browser.socket("/socket", &browser.origin()).await.err(), Some(503));
 }
 
+/// A workspace with an editor, and a browser that is signed in at the editor's origin.
+async fn editor(change: impl FnOnce(&rusqlite::Connection)) -> (Site, Client, String, Browser) {
+    let mut site = Site::listening().await;
+    let anna = site.harness.member("team");
+    let made = site.make(&anna, "team", "mine", json!({ "tier": "single-user", "image": "local:code-server" })).await;
+    let id = made["id"].as_str().unwrap().to_owned();
+    change(&rusqlite::Connection::open(codex_web::app::database_path(site.harness.dir.path())).unwrap());
+    site.act(&anna, &id, "start").await;
+    site.settle().await;
+    let begun = anna.post(&format!("/api/workspaces/{id}/open"), json!({ "app": "code-server" })).await.expect(200).json;
+    let start = begun["url"].as_str().unwrap();
+    let browser = Browser::at(start, site.harness.wire().address);
+    browser.hand_off(&anna, &id, start).await.expect(303);
+    (site, anna, id, browser)
+}
+
+#[tokio::test]
+async fn an_app_that_is_not_installed_is_said_with_what_to_type_and_is_not_asked_for_again_and_again() {
+    let (_site, _anna, id, browser) = editor(|_| {}).await;
+    let page = browser.get("/?folder=/home/dev").await.expect(503);
+    assert!(page.text.contains("VS Code is not installed"), "{}", page.text);
+    assert!(page.text.contains("<code>codex-web apps install code-server --from-dir DIR</code>"), "{}", page.text);
+    assert!(page.text.contains("href=\"/?folder=/home/dev\">Check again") && page.text.contains(&format!("/workspaces/{id}\"")));
+    assert!(!page.text.contains("http-equiv") && page.header("retry-after").is_none(), "{page:?}");
+    assert_eq!(browser.fetch("/api").await.expect(503).text, "The program code-server is not installed here.\n");
+}
+
+#[tokio::test]
+async fn an_app_that_failed_says_why_shows_the_end_of_its_log_and_leads_to_where_it_is_restarted() {
+    let broken = |file: &rusqlite::Connection| {
+        let sql = "UPDATE workspace SET spec = replace(spec, '\"healthPath\":\"/healthz\"', '\"healthPath\":\"healthz\"')";
+        assert_eq!(file.execute(sql, []).unwrap(), 1);
+    };
+    let (site, _anna, id, browser) = editor(broken).await;
+    let page = browser.get("/").await.expect(503);
+    assert!(page.text.contains("VS Code did not start") && page.text.contains("Its recipe cannot be used"), "{}", page.text);
+    assert!(page.text.contains("<pre ") && page.text.contains("Z Its recipe cannot be used"), "the end of its log: {}", page.text);
+    let public = &site.harness.app.transport.public_url;
+    for link in [format!("{public}/open?workspace={id}&amp;app=code-server"), format!("{public}/workspaces/{id}/logs?app=code-server")] {
+        assert!(page.text.contains(&format!("href=\"{link}\"")), "{link}: {}", page.text);
+    }
+    assert!(!page.text.contains("http-equiv") && page.header("retry-after").is_none(), "{page:?}");
+}
+
+/// A value of the right form that nobody was given.
+fn invented(prefix: &str, n: usize) -> String {
+    format!("{prefix}{n:0>43}")
+}
+
+#[tokio::test]
+async fn cookies_that_nobody_was_given_are_limited_by_address_and_keep_nobody_else_out() {
+    let scene = Scene::new().await;
+    let mine = scene.browser().await;
+    let guesser = Browser::at(&mine.origin(), mine.address);
+    let show = |n: usize| guesser.cookies.lock().unwrap().insert("codex_app".to_owned(), invented("cxa_", n));
+    for n in 0..10 {
+        show(n);
+        assert_eq!(guesser.get("/").await.expect(303).header("location"), Some("/.codex/start?to=/"), "{n}");
+        assert_eq!(guesser.fetch("/").await.status, 401, "the same one again is not counted: {n}");
+    }
+    show(10);
+    let refused = guesser.send("GET", "/", &[("accept", "*/*")], Bytes::new()).await.expect(429);
+    assert!(refused.text.contains("Try again in"), "{refused:?}");
+    assert!(refused.header("set-cookie").unwrap().starts_with("codex_app=; Path=/; Max-Age=0"), "{refused:?}");
+    show(11);
+    assert!(guesser.get("/").await.expect(429).text.contains("One moment"));
+
+    assert_eq!(mine.get("/").await.status, 200, "who is inside stays inside");
+    let start = scene.start(&scene.anna, json!({})).await;
+    let another = Browser::at(&start, scene.site.harness.wire().address);
+    assert_eq!(another.hand_off(&scene.anna, &scene.id, &start).await.status, 303, "who has a code comes in");
+    assert_eq!(another.get("/").await.status, 200, "and is known from then on");
+    guesser.cookies.lock().unwrap().clear();
+    assert_eq!(guesser.get("/").await.status, 303, "without a cookie one is sent to sign in as ever");
+
+    scene.site.harness.clock.advance(MINUTE);
+    show(12);
+    assert_eq!(guesser.get("/").await.status, 303, "and a minute later it is over");
+}
+
+#[tokio::test]
+async fn codes_that_open_nothing_are_limited_by_address_and_codes_that_fit_still_open() {
+    let scene = Scene::new().await;
+    let start = scene.start(&scene.anna, json!({})).await;
+    let browser = Browser::at(&start, scene.site.harness.wire().address);
+    let spent = browser.code(&scene.anna, &scene.id, &start).await;
+    assert_eq!(browser.get(&spent).await.status, 303);
+    for n in 0..10 {
+        assert_eq!(browser.get(&format!("/.codex/handoff?code={}", invented("cxc_", n))).await.status, 403, "{n}");
+    }
+    let refused = browser.get(&format!("/.codex/handoff?code={}", invented("cxc_", 10))).await.expect(429);
+    assert!(refused.text.contains("Open the app again"), "{refused:?}");
+    let recorded = || scene.site.harness.audit("open_app").len();
+    let before = recorded();
+    for _ in 0..5 {
+        assert_eq!(browser.get(&spent).await.status, 429, "showing a used one again does not fill the log either");
+    }
+    assert_eq!(recorded(), before);
+    let fits = browser.code(&scene.anna, &scene.id, &start).await;
+    assert_eq!(browser.get(&fits).await.status, 303);
+}
+
 #[tokio::test]
 async fn a_thousand_sockets_are_open_at_once_and_each_gets_its_own_answers() {
     const MANY: usize = 1_000;

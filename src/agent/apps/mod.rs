@@ -144,6 +144,11 @@ impl Apps {
         self.all.iter().map(|app| app.report()).collect()
     }
 
+    /// What the recipe says of it.
+    pub fn recipe(&self, slug: &str) -> Option<&App> {
+        self.find(slug).map(|app| &app.app)
+    }
+
     /// The newest lines that it printed; `None` where there is none of this slug.
     pub fn log(&self, slug: &str, lines: usize) -> Option<String> {
         self.find(slug).map(|app| app.output.tail(lines))

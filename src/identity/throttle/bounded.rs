@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+/// Touching an entry makes it young again.
 #[derive(Debug)]
-pub(super) struct Bounded<K, V> {
+pub struct Bounded<K, V> {
     entries: HashMap<K, (u64, V)>,
     capacity: usize,
     touches: u64,
@@ -15,17 +16,17 @@ pub(super) struct Bounded<K, V> {
 
 impl<K: Hash + Eq, V: Default> Bounded<K, V> {
     /// At most `capacity` entries, at least two.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Self { entries: HashMap::new(), capacity: capacity.max(2), touches: 0 }
     }
 
     /// The entry, if it is there; looking does not count as touching.
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
+    pub fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
     /// The entry, made if it is not there.
-    pub(super) fn touch(&mut self, key: K) -> &mut V {
+    pub fn touch(&mut self, key: K) -> &mut V {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
             self.forget_older_half();
         }
@@ -35,7 +36,8 @@ impl<K: Hash + Eq, V: Default> Bounded<K, V> {
         &mut entry.1
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
+    /// Forgets the entry.
+    pub fn remove(&mut self, key: &K) {
         self.entries.remove(key);
     }
 

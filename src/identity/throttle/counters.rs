@@ -27,10 +27,11 @@ const DEVICE_FAILURES: u32 = 10;
 const DEVICE_IN_FLIGHT: u32 = 4;
 
 /// Milliseconds to wait; 0 is "go on".
-pub(super) type Wait = i64;
+pub type Wait = i64;
 
+/// Failures of one address.
 #[derive(Debug, Default)]
-pub(super) struct AddressCounter {
+pub struct AddressCounter {
     /// When the bucket will be full again: it is overfull while this lies more than a burst ahead.
     full_at: Millis,
     /// Accounts that failed lately, as hashes.
@@ -40,7 +41,8 @@ pub(super) struct AddressCounter {
 }
 
 impl AddressCounter {
-    pub(super) fn wait(&self, now: Millis) -> Wait {
+    /// How long the next attempt has to wait, in milliseconds.
+    pub fn wait(&self, now: Millis) -> Wait {
         let bucket = self.full_at.since(now) - (ADDRESS_BURST - 1) * ADDRESS_REFILL;
         self.blocked_until.since(now).max(bucket).max(0)
     }
@@ -49,7 +51,8 @@ impl AddressCounter {
         self.in_flight >= ADDRESS_IN_FLIGHT
     }
 
-    pub(super) fn failed(&mut self, account: Option<u64>, now: Millis) {
+    /// Counts a failure; `account` is a hash of what was tried, where it was an account.
+    pub fn failed(&mut self, account: Option<u64>, now: Millis) {
         self.full_at = self.full_at.max(now).plus(ADDRESS_REFILL);
         self.accounts.retain(|(_, at)| now.since(*at) < STUFFING_WINDOW);
         let Some(account) = account else { return };

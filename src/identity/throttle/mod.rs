@@ -20,6 +20,8 @@ use crate::clock::{Clock, DAY, Millis, SECOND};
 use crate::domain::id::UserId;
 use crate::error::Error;
 pub use crate::store::throttles::ThrottleRow;
+pub use bounded::Bounded;
+pub use counters::AddressCounter;
 use counters::{AccountCounter, Wait};
 use state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -198,8 +200,8 @@ impl Drop for Admission {
     }
 }
 
-/// The same words whether or not the account exists.
-fn refusal(wait: Wait) -> Error {
+/// The same words whether or not the account exists. `wait` is in milliseconds.
+pub fn refusal(wait: Wait) -> Error {
     let seconds = u64::try_from(wait.saturating_add(SECOND - 1) / SECOND).unwrap_or(1).max(1);
     let time = match seconds {
         1 => "a second".to_owned(),

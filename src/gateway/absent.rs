@@ -1,0 +1,147 @@
+//! What is shown in the place of an app that is not there: it starts, it failed, it is not installed, or nothing listens.
+//!
+//! Only what ends by itself is asked for again and again. What does not says so, and leads back to the pages of Codex
+//! Web, where it can be restarted: a page on an app's origin changes nothing. The words are the agent's, which runs
+//! beside the programs of the workspace; they are shown on their own origin, bounded and escaped.
+
+use super::apps::is_inside;
+use super::entry::{Visitor, closing, wants_page};
+use super::pages::{self, Mark, Page};
+use super::visits::Held;
+use super::{Gateway, inside};
+use crate::agent::forward::{APP_FAILED, APP_MISSING, APP_STARTING, NOT_LISTENING, OwnWords};
+use crate::domain::app_target::AppTarget;
+use crate::error::{Error, Missing, Result};
+use crate::gateway::agents::AgentBody;
+use actix_web::{HttpRequest, HttpResponse};
+use http_body_util::{BodyExt, Limited};
+use hyper::Response;
+use std::time::Duration;
+
+/// The longest answer that is read, in bytes, and how long it may take.
+const LONGEST: usize = 16 * 1024;
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Characters of a text that are shown.
+const LONGEST_TEXT: usize = 600;
+/// Lines of the log, and characters of one.
+const LOG_LINES: usize = 12;
+const LOG_WIDTH: usize = 300;
+/// Seconds after which a page that waits asks again.
+const AGAIN: u64 = 2;
+
+/// Where the links of these pages lead.
+struct Ways {
+    /// The page of the UI that opens the app, and starts it anew.
+    opening: String,
+    workspace: String,
+}
+
+/// Answers in the place of the app; `code` is the agent's.
+pub async fn answer(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    held: &Held,
+    request: &HttpRequest,
+    code: &str,
+    answer: Response<AgentBody>,
+) -> Result<HttpResponse> {
+    if !matches!(code, APP_STARTING | APP_FAILED | APP_MISSING | NOT_LISTENING) {
+        let status = answer.status().as_u16();
+        tracing::debug!(status, code = %code.escape_debug(), "an agent did not pass a request on");
+        return Err(if status == 404 {
+            Error::NotFound(Missing::Route)
+        } else {
+            Error::WorkspaceUnreachable("The app broke off without an answer.".to_owned())
+        });
+    }
+    let words = words(answer).await;
+    if !wants_page(request) {
+        let text = if matches!(code, APP_FAILED | APP_MISSING) { words.message.as_str() } else { "The app does not answer yet." };
+        return Ok(closing(request, pages::tell(503, text)));
+    }
+    let apps = &gateway.apps;
+    let workspace = format!("{}/workspaces/{}", apps.transport.public_url, visitor.place.workspace);
+    let ways = Ways { opening: apps.opening_page(&visitor.place), workspace };
+    let slug = match &visitor.place.target {
+        AppTarget::Port(port) => return Ok(nothing_listens(*port, &ways)),
+        AppTarget::App(slug) => slug,
+    };
+    let name = if words.name.is_empty() { slug } else { &words.name };
+    Ok(match code {
+        APP_FAILED => failed(name, slug, &words, log(gateway, held, slug).await.as_deref(), &ways),
+        APP_MISSING => missing(name, &words, request, &ways),
+        _ => starting(name, &ways),
+    })
+}
+
+/// What the agent said; nothing where it cannot be read.
+async fn words(answer: Response<AgentBody>) -> OwnWords {
+    let read = Limited::new(answer.into_body(), LONGEST).collect();
+    let bytes = tokio::time::timeout(PATIENCE, read).await.ok().and_then(Result::ok).map(|whole| whole.to_bytes());
+    let words: OwnWords = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let short = |text: String| text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect();
+    OwnWords { message: short(words.message), name: short(words.name), hint: short(words.hint) }
+}
+
+/// The end of the app's log, for the owner of the workspace: others may be let in without being shown it.
+async fn log(gateway: &Gateway, held: &Held, slug: &str) -> Option<String> {
+    let entrance = &held.visit.entrance;
+    if !entrance.own {
+        return None;
+    }
+    let log = inside::log(gateway, &held.visit.caller, entrance.workspace.clone(), slug, LOG_LINES).await.ok()?;
+    let line = |line: &str| line.chars().filter(|c| !c.is_control()).take(LOG_WIDTH).collect::<String>();
+    Some(log.lines().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+fn starting(name: &str, ways: &Ways) -> HttpResponse {
+    pages::show(&Page {
+        status: 503,
+        mark: Mark::Wait,
+        title: &format!("{name} is starting"),
+        texts: &["This page opens it as soon as it answers."],
+        links: &[(&ways.workspace, "See the workspace")],
+        refresh: Some(AGAIN),
+        ..Page::default()
+    })
+}
+
+fn nothing_listens(port: u16, ways: &Ways) -> HttpResponse {
+    pages::show(&Page {
+        status: 503,
+        mark: Mark::Wait,
+        title: &format!("Nothing listens on port {port} yet"),
+        texts: &["Start your server in the workspace; this page opens it then."],
+        links: &[(&format!("{}/terminal", ways.workspace), "Open the terminal"), (&ways.workspace, "See the workspace")],
+        refresh: Some(AGAIN),
+        ..Page::default()
+    })
+}
+
+fn failed(name: &str, slug: &str, words: &OwnWords, log: Option<&str>, ways: &Ways) -> HttpResponse {
+    pages::show(&Page {
+        status: 503,
+        mark: Mark::Failed,
+        title: &format!("{name} did not start"),
+        texts: &[&words.message, "The workspace itself runs; your files are safe."],
+        log,
+        links: &[
+            (&ways.opening, "Restart it in Codex Web"),
+            (&format!("{}/logs?app={slug}", ways.workspace), "Whole log"),
+            (&ways.workspace, "See the workspace"),
+        ],
+        ..Page::default()
+    })
+}
+
+fn missing(name: &str, words: &OwnWords, request: &HttpRequest, ways: &Ways) -> HttpResponse {
+    let here = request.uri().path_and_query().map(actix_web::http::uri::PathAndQuery::as_str).filter(|path| is_inside(path));
+    pages::show(&Page {
+        status: 503,
+        mark: Mark::Missing,
+        title: &format!("{name} is not installed"),
+        texts: &[&words.message, &words.hint, "Once it is there, restart the workspace and open this page again. Your files are safe."],
+        links: &[(here.unwrap_or("/"), "Check again"), (&ways.workspace, "See the workspace")],
+        ..Page::default()
+    })
+}
