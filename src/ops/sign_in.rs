@@ -1,8 +1,9 @@
 //! Signing in with a name and a password.
 //!
 //! Admission by the throttle, then the password outside of any transaction, then one transaction that looks at the
-//! account again and begins the sign-in. Whoever fails hears one answer, after the same work, whether the name is unknown,
-//! the password wrong, the account disabled or without a password; the audit log knows which it was. A text that is
+//! account again and begins the sign-in. Whoever fails hears one answer, after the same work (one hash, and the same number
+//! of statements), whether the name is unknown, the password wrong, the account disabled or without a password; the audit
+//! log knows which it was. A text that is
 //! nobody's name is never written down: people type passwords there.
 
 use super::Caller;
@@ -14,7 +15,8 @@ use crate::error::{Error, Result, Unauthenticated};
 use crate::identity::throttle::AccountKey;
 use crate::policy::{Action, Actor, Target};
 use crate::store::sign_in::{self, Credentials};
-use crate::store::{Change, Tx, throttles};
+use crate::store::throttles::{self, ThrottleRow};
+use crate::store::{Change, Tx};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -117,11 +119,16 @@ fn reason(found: Option<&Credentials>) -> &'static str {
 async fn note_failure(doors: &Doors<'_>, caller: &Caller, found: Option<&Credentials>, typed: &str) -> Result<()> {
     let why = reason(found);
     let user: Option<UserId> = found.map(|account| account.id.clone());
+    // Made whether or not it is needed, as the counter below: how long it takes must not tell which name is somebody's.
+    let stand_in = doors.typed_names.stand_in(typed);
     let (details, personal) = match &user {
         Some(_) => (json!({"method": "password"}), json!({"typed": typed})),
-        None => (json!({"method": "password", "typed": doors.typed_names.stand_in(typed)}), Value::Null),
+        None => (json!({"method": "password", "typed": stand_in}), Value::Null),
     };
-    let counters = doors.throttle.take_changes();
+    let mut counters = doors.throttle.take_changes();
+    if user.is_none() {
+        counters.push(ThrottleRow::of_nobody(doors.clock.now()));
+    }
     let job = move |tx: &Tx<'_>| {
         throttles::save(tx, &counters)?;
         let permit = tx.authorize(&Actor::Anonymous, Action::SignIn, Target::System, None)?;

@@ -113,8 +113,7 @@ pub(super) fn append(tx: &Tx<'_>, entry: Entry) -> Result<()> {
         prev,
     };
     let hash: Hash = hash(tx.audit_key(), &link);
-    let connection = tx.connection();
-    connection.prepare_cached(INSERT)?.execute(params![
+    tx.statement(INSERT)?.execute(params![
         link.seq,
         link.format,
         link.ts,
@@ -138,7 +137,7 @@ pub(super) fn append(tx: &Tx<'_>, entry: Entry) -> Result<()> {
     ])?;
     if let Some(data) = side {
         let subject = entry.change.subject.or(entry.attempt.actor_id);
-        connection.prepare_cached(INSERT_PERSON)?.execute(params![link.seq, subject, salt, data])?;
+        tx.statement(INSERT_PERSON)?.execute(params![link.seq, subject, salt, data])?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::events::Bus;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -47,6 +48,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     path: PathBuf,
     audit_key: [u8; 32],
+    /// Statements since it was opened.
+    statements: Arc<AtomicU64>,
 }
 
 /// Why a read was refused, and what was attempted in it.
@@ -85,7 +88,9 @@ impl Db {
             .build_unchecked(ReaderManager { path: options.path.clone() });
         let audit_key = options.audit_key;
         let (queue, jobs) = sync_channel::<Job>(QUEUE);
-        let writer = Writer::new(connection, Arc::clone(&options.clock), options.entropy, options.audit_key, options.bus);
+        let statements = Arc::new(AtomicU64::new(0));
+        let (clock, counted) = (Arc::clone(&options.clock), Arc::clone(&statements));
+        let writer = Writer::new(connection, clock, options.entropy, options.audit_key, options.bus, counted);
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run(&jobs))
@@ -97,12 +102,18 @@ impl Db {
             clock: options.clock,
             path: options.path,
             audit_key,
+            statements,
         };
         Ok((Self { inner: Arc::new(inner) }, Opened { fresh, unclean }))
     }
 
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// How many statements ran since it was opened: what something cost, whatever the clock says.
+    pub fn statements(&self) -> u64 {
+        self.inner.statements.load(Ordering::Relaxed)
     }
 
     /// The key of the audit chain; it stays inside the store.
@@ -176,7 +187,7 @@ impl Db {
         // A reader never becomes a writer, so a deferred transaction cannot fail on the way up.
         #[allow(clippy::disallowed_methods)]
         let transaction = connection.transaction().map_err(|e| Refusal::of(e.into()))?;
-        let read = Read::new(&transaction, self.inner.clock.now());
+        let read = Read::new(&transaction, self.inner.clock.now()).counted(&self.inner.statements);
         job(&read).map_err(|error| Box::new(Refusal { error, attempt: read.take_attempt() }))
     }
 

@@ -9,11 +9,18 @@ use rusqlite::params;
 /// One account's counter. A row without failures is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThrottleRow {
-    /// `user:<id>`.
+    /// `user:<id>`, or `nobody`.
     pub key: String,
     pub failures: i64,
     pub window_from: Millis,
     pub last_at: Millis,
+}
+
+impl ThrottleRow {
+    /// Written where no account failed, so that a failure costs the same whoever was named. Nothing reads it.
+    pub fn of_nobody(now: Millis) -> Self {
+        Self { key: "nobody".to_owned(), failures: 1, window_from: now, last_at: now }
+    }
 }
 
 const LIST: &str = "SELECT key, failures, window_from, last_at FROM throttle WHERE window_from > ?1";

@@ -13,6 +13,7 @@ use rusqlite::{CachedStatement, Connection, Params, Row};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where a call came from; it goes into the personal side row of audit entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,11 +99,18 @@ pub struct Read<'c> {
     connection: &'c Connection,
     now: Millis,
     attempt: RefCell<Option<Attempt>>,
+    /// Where statements are counted.
+    statements: Option<&'c AtomicU64>,
 }
 
 impl<'c> Read<'c> {
     pub(super) fn new(connection: &'c Connection, now: Millis) -> Self {
-        Self { connection, now, attempt: RefCell::default() }
+        Self { connection, now, attempt: RefCell::default(), statements: None }
+    }
+
+    /// Counts each statement here.
+    pub(super) fn counted(self, statements: &'c AtomicU64) -> Self {
+        Self { statements: Some(statements), ..self }
     }
 
     /// The time of the job: one moment for everything in it.
@@ -142,6 +150,9 @@ impl<'c> Read<'c> {
     }
 
     pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'c>> {
+        if let Some(statements) = self.statements {
+            statements.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(self.connection.prepare_cached(sql)?)
     }
 
@@ -163,6 +174,7 @@ impl<'c> Read<'c> {
         Ok(self.statement(sql)?.query_row(params, read)?)
     }
 
+    #[cfg(test)]
     pub(super) fn connection(&self) -> &'c Connection {
         self.connection
     }
@@ -189,16 +201,8 @@ impl<'c> Deref for Tx<'c> {
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(connection: &'c Connection, now: Millis, entropy: &'c dyn Entropy, audit_key: &'c [u8; 32], origin: Origin) -> Self {
-        Self {
-            read: Read::new(connection, now),
-            entropy,
-            audit_key,
-            origin,
-            effects: RefCell::default(),
-            touched: Cell::new(false),
-            entries: Cell::new(0),
-        }
+    pub(super) fn new(read: Read<'c>, entropy: &'c dyn Entropy, audit_key: &'c [u8; 32], origin: Origin) -> Self {
+        Self { read, entropy, audit_key, origin, effects: RefCell::default(), touched: Cell::new(false), entries: Cell::new(0) }
     }
 
     pub fn entropy(&self) -> &'c dyn Entropy {

@@ -4,13 +4,14 @@
 use super::audit::{self, Entry};
 use super::denials::{Denials, Due};
 use super::effects;
-use super::tx::{Attempt, Origin, Tx};
+use super::tx::{Attempt, Origin, Read, Tx};
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, Result};
 use crate::events::Bus;
 use rusqlite::{Connection, TransactionBehavior};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ pub(super) struct Writer {
     audit_key: [u8; 32],
     bus: Arc<Bus>,
     denials: Denials,
+    statements: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -38,8 +40,9 @@ impl Writer {
         entropy: Arc<dyn Entropy>,
         audit_key: [u8; 32],
         bus: Arc<Bus>,
+        statements: Arc<AtomicU64>,
     ) -> Self {
-        Self { connection, clock, entropy, audit_key, bus, denials: Denials::default() }
+        Self { connection, clock, entropy, audit_key, bus, denials: Denials::default(), statements }
     }
 
     /// Runs until the last sender is gone, then writes what waits and folds the WAL into the file.
@@ -70,7 +73,8 @@ impl Writer {
     pub(super) fn transact<T>(&mut self, origin: Origin, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         let now = self.clock.now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tx = Tx::new(&transaction, now, self.entropy.as_ref(), &self.audit_key, origin.clone());
+        let read = Read::new(&transaction, now).counted(&self.statements);
+        let tx = Tx::new(read, self.entropy.as_ref(), &self.audit_key, origin.clone());
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&tx)));
         let attempt = tx.take_attempt();
         let outcome = match outcome {
@@ -107,7 +111,8 @@ impl Writer {
     fn write_refusals(&mut self, due: Vec<Due>, origin: &Origin) -> Result<()> {
         let now = self.clock.now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tx = Tx::new(&transaction, now, self.entropy.as_ref(), &self.audit_key, origin.clone());
+        let read = Read::new(&transaction, now).counted(&self.statements);
+        let tx = Tx::new(read, self.entropy.as_ref(), &self.audit_key, origin.clone());
         for refusal in due {
             audit::append(&tx, Entry::refused(refusal.attempt, refusal.error, refusal.count))?;
         }
