@@ -40,8 +40,12 @@ impl Host {
     /// Finds out, changing nothing but (version 2) which of its own groups the server sits in.
     pub fn detect(server_pid: u32) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let (groups, mounts) = (read("/proc/self/cgroup"), read("/proc/self/mountinfo"));
-        Self::version_2(&groups, &mounts, server_pid).or_else(|| Self::version_1(&groups, &mounts)).unwrap_or_default()
+        Self::among(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"), server_pid)
+    }
+
+    /// As [`Self::detect`], with what the kernel says of this process's groups and mounts.
+    fn among(groups: &str, mounts: &str, server_pid: u32) -> Self {
+        Self::version_2(groups, mounts, server_pid).or_else(|| Self::version_1(groups, mounts)).unwrap_or_default()
     }
 
     fn version_2(groups: &str, mounts: &str, server_pid: u32) -> Option<Self> {
@@ -222,53 +226,4 @@ fn is_writable(dir: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GROUPS: &str = "9:name=systemd:/\n8:pids:/a\n4:memory:/elsewhere/b\n2:cpu,cpuacct:/a\n0::/a\n";
-
-    #[test]
-    fn the_group_of_a_controller_is_found_among_joined_ones() {
-        assert_eq!(path_of(GROUPS, "cpuacct"), Some("/a"));
-        assert_eq!(path_of(GROUPS, "memory"), Some("/elsewhere/b"));
-        assert_eq!(path_of(GROUPS, "blkio"), None);
-    }
-
-    #[test]
-    fn a_memory_group_of_another_place_is_left_alone() {
-        let root = tempfile::tempdir().unwrap();
-        let base = root.path().display();
-        let mut mounts = String::new();
-        for (name, path) in [("pids", "a"), ("memory", "elsewhere/b"), ("cpu", "a")] {
-            fs::create_dir_all(root.path().join(name).join(path)).unwrap();
-            mounts.push_str(&format!("30 20 0:1 / {base}/{name} rw - cgroup cgroup rw,{name}\n"));
-        }
-        let host = Host::version_1(GROUPS, &mounts).unwrap();
-        assert!(host.limits("pids") && host.limits("cpu") && !host.limits("memory"));
-        assert_eq!(host.words(), "cgroup v1: cpu, pids");
-    }
-
-    #[test]
-    fn limits_are_written_in_the_kernels_units() {
-        let root = tempfile::tempdir().unwrap();
-        let own = vec![("pids", root.path().join("pids")), ("cpu", root.path().join("cpu"))];
-        for (_, dir) in &own {
-            fs::create_dir(dir).unwrap();
-        }
-        let size = Size { cpu_milli: 1_500, memory_bytes: 1, ..Size::default() };
-        let groups = Host { version: 1, own }.make("ws-1", &size).unwrap();
-        let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
-        assert_eq!(read("cpu/ws-1/cpu.cfs_quota_us"), "150000");
-        assert_eq!(read("pids/ws-1/pids.max"), "4096");
-        assert_eq!(groups.entrances().len(), 2);
-    }
-
-    #[test]
-    fn a_mount_that_shows_a_part_of_the_tree_is_understood() {
-        let root = tempfile::tempdir().unwrap();
-        fs::create_dir(root.path().join("inner")).unwrap();
-        let mounts = format!("30 20 0:1 /docker/x {} rw - cgroup2 cgroup rw\n", root.path().display());
-        assert_eq!(place(&mounts, "cgroup2", None, "/docker/x/inner"), Some(root.path().join("inner")));
-        assert_eq!(place(&mounts, "cgroup2", None, "/other"), None);
-    }
-}
+mod tests;
