@@ -1,6 +1,9 @@
 //! `codex-web doctor`: one line per thing the server needs; what is wrong names the command or setting that cures it.
 //!
-//! It only looks: it makes nothing, changes nothing and connects to nothing but the control socket of this machine.
+//! It only looks: it makes nothing, changes nothing and connects to nothing but the control socket of this machine. Where
+//! apps have names it asks this machine's resolver for one of them.
+
+mod origins;
 
 use super::context::Context;
 use super::control::{Control, Socket};
@@ -11,17 +14,13 @@ use crate::clock::{Clock, Millis, SystemClock};
 use crate::cluster::ClusterView;
 use crate::cluster::local::{LocalCluster, LocalOptions, TESTING};
 use crate::config::Config;
-use crate::gateway::names;
 use crate::identity::master_key;
 use crate::ops::backup::Places;
 use crate::store::backup;
-use crate::transport::tls::Certificate;
-use crate::transport::{self, Encryption, Machine, Transport};
 use rustix::fs::{StatVfs, statfs, statvfs};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
-use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -109,7 +108,7 @@ fn all(config: &Config) -> Vec<Check> {
     let running = Socket::connect(&config.data.dir.join("control.sock"));
     let runs = matches!(running, Ok(Some(_)));
     let mut checks = vec![Check::good("configuration", file)];
-    checks.extend(addresses(config, runs));
+    checks.extend(origins::addresses(config, runs));
     checks.push(data_directory(&config.data.dir));
     checks.extend(disk(&config.data.dir));
     checks.push(clock(now, None));
@@ -204,64 +203,6 @@ fn self_test(config: &Config) -> Result<Json, Failure> {
     });
     let _ = fs::remove_dir_all(&folder);
     tested
-}
-
-/// The transport rule, the certificate, and whether the port is free.
-fn addresses(config: &Config, runs: bool) -> Vec<Check> {
-    let listen = config.server.listen;
-    let transport = match transport::decide(&config.server, listen, &Machine::read()) {
-        Ok(transport) => transport,
-        Err(refusal) => return vec![Check::bad("address", refusal, "change the settings as one of these lines says")],
-    };
-    let mut checks = vec![Check::good("address", address_line(&transport)), gateway_names(config, &transport, runs)];
-    if let Some((chain, key)) = &config.server.certificate {
-        checks.push(match Certificate::load(chain, key) {
-            Ok(certificate) => Check::good("certificate", format!("SHA-256 {}", certificate.fingerprint())),
-            Err(error) => Check::bad("certificate", error.to_string(), "correct server.cert and server.key"),
-        });
-    }
-    if let Some(extra) = &config.extra_ca {
-        // One that cannot be used is a mistake of the configuration, told above.
-        let words = format!("{} beside the system's, from {}", extra.count(), extra.path().display());
-        checks.push(Check::good("authorities", words));
-    }
-    if !runs && listen.port() != 0 {
-        checks.push(match TcpListener::bind(listen) {
-            Ok(_) => Check::good("port", format!("{listen} is free")),
-            Err(error) => {
-                Check::bad("port", format!("{listen}: {error}"), "choose another port with server.listen, or stop what uses this one")
-            }
-        });
-    }
-    checks
-}
-
-/// Where apps are shown. Names are not looked up: only a browser's own resolver knows what it will find.
-fn gateway_names(config: &Config, transport: &Transport, runs: bool) -> Check {
-    const NAME: &str = "gateway names";
-    let names = names::decide(&config.gateway, transport);
-    let taken = |port: &u16| TcpListener::bind((config.server.listen.ip(), *port)).is_err();
-    let taken = names.ports().filter(|_| !runs).and_then(|(first, last)| (first..=last).find(taken));
-    match (taken, names.advice(&transport.public_url)) {
-        (Some(port), _) => Check::warning(
-            NAME,
-            format!("{}; port {port} is used by another program", names.summary()),
-            "move gateway.port_range, or stop what uses the port",
-        ),
-        (None, Some(advice)) => Check::warning(NAME, names.summary(), advice),
-        (None, None) => Check::good(NAME, names.summary()),
-    }
-}
-
-fn address_line(transport: &Transport) -> String {
-    let how = match transport.encryption {
-        Encryption::None => "this machine only",
-        Encryption::SelfSigned => "self-signed certificate",
-        Encryption::Certificate => "own certificate",
-        Encryption::Proxy => "TLS ends at the trusted proxy",
-    };
-    let hosts: Vec<String> = transport.known_hosts.iter().map(ToString::to_string).collect();
-    format!("{} ({how}); answers at {}", transport.public_url, hosts.join(", "))
 }
 
 fn data_directory(dir: &Path) -> Check {

@@ -119,16 +119,29 @@ impl Names {
                 let below = |inner: &str, outer: &str| inner.strip_suffix(outer).is_some_and(|rest| rest.ends_with('.'));
                 let ui = ui.host.to_string();
                 (below(domain, &ui) || below(&ui, domain)).then(|| {
-                    format!("{domain} and {ui} lie below each other, so browsers take pages of apps for the same site; set gateway.apps_domain to a domain of its own")
+                    format!(
+                        "{domain} and {ui} lie below each other, so browsers take pages of apps for the same site; set gateway.apps_domain to a domain that is neither parent nor child of {ui}{}",
+                        for_example(&ui)
+                    )
                 })
             }
             Self::Ports { host, .. } if *host == ui.host => Some(format!(
                 "apps share the host {host} with the pages; set gateway.apps_domain to a domain whose names all lead here, or gateway.apps_host to another name"
             )),
-            Self::Ports { .. } => Some(
-                "apps open for the owners of workspaces only; set gateway.apps_domain to a domain whose names all lead here".to_owned(),
-            ),
+            Self::Ports { .. } => Some(format!(
+                "apps open for the owners of workspaces only; set gateway.apps_domain to a domain whose names all lead here, neither parent nor child of {}{}",
+                ui.host,
+                for_example(&ui.host.to_string())
+            )),
         }
+    }
+}
+
+/// A domain beside that of the pages, where it has a place to stand.
+fn for_example(ui: &str) -> String {
+    match ui.split_once('.') {
+        Some((first, parent)) if parent.contains('.') && ui.parse::<IpAddr>().is_err() => format!(", for example {first}-apps.{parent}"),
+        _ => String::new(),
     }
 }
 
@@ -205,7 +218,8 @@ mod tests {
         assert_eq!(own.advice(&transport.public_url), None);
         for near in ["apps.codex.example.org", "example.org"] {
             let (names, transport) = with(near);
-            assert!(names.advice(&transport.public_url).unwrap().contains("lie below each other"));
+            let advice = names.advice(&transport.public_url).unwrap();
+            assert!(advice.contains("lie below each other") && advice.ends_with("for example codex-apps.example.org"), "{advice}");
         }
     }
 }

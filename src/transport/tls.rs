@@ -4,12 +4,14 @@
 //! certificate stays in force until the new pair is complete and fits together.
 
 use super::certificate::fingerprint;
+use super::origin::Host;
 use crate::error::{Error, Result};
 use rustls::ServerConfig;
+use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -51,6 +53,18 @@ impl Certificate {
     /// SHA-256 of the certificate in force, to compare with what the browser shows.
     pub fn fingerprint(&self) -> String {
         self.key().cert.first().map(|der| fingerprint(der)).unwrap_or_default()
+    }
+
+    /// Whether browsers take it for this host; for `*.domain` any name right below.
+    pub fn covers(&self, host: &Host) -> bool {
+        let name = match host {
+            Host::Address(address) => address.to_string(),
+            // Verifiers compare names, not patterns.
+            Host::Name(name) => name.strip_prefix("*.").map_or_else(|| name.clone(), |domain| format!("any.{domain}")),
+        };
+        let key = self.key();
+        let (Some(leaf), Ok(name)) = (key.cert.first(), ServerName::try_from(name)) else { return false };
+        ParsedCertificate::try_from(leaf).is_ok_and(|parsed| verify_server_name(&parsed, &name).is_ok())
     }
 
     /// What the listener needs. The protocols are set by the HTTP server.
@@ -99,7 +113,6 @@ fn read(chain_file: &Path, key_file: &Path) -> Result<CertifiedKey> {
 #[cfg(test)]
 mod tests {
     use super::super::certificate::ensure;
-    use super::super::origin::Host;
     use super::*;
     use crate::clock::Millis;
 
