@@ -11,8 +11,8 @@ use crate::clock::{Clock, Millis};
 pub use crate::cluster::fake_faults::Faults;
 use crate::cluster::fake_homes::Homes;
 use crate::cluster::{
-    AgentTrust, ByteStream, Capacity, ClusterControl, ClusterError, ClusterHealth, ClusterView, Component, Desired, GroupSpec, LogLine,
-    LogOptions, Metrics, NodeCapacity, Note, NoteKind, Observation, ObservedGroup, ObservedWorkspace, Phase, Reason, WorkspaceRef,
+    AgentTrust, App, ByteStream, Capacity, ClusterControl, ClusterError, ClusterHealth, ClusterView, Component, Desired, GroupSpec,
+    LogLine, LogOptions, Metrics, NodeCapacity, Note, NoteKind, Observation, ObservedGroup, ObservedWorkspace, Phase, Reason, WorkspaceRef,
     WorkspaceSpec,
 };
 use crate::domain::agent::AgentOrder;
@@ -362,6 +362,11 @@ impl ClusterView for FakeCluster {
             tokio::spawn(agent.serve(theirs));
             Ok(Box::new(ours) as Box<dyn ByteStream>)
         })
+    }
+
+    /// Its agents have no programs but the shell that echoes.
+    fn has_app<'a>(&'a self, _: &'a App) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(false))
     }
 
     fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>> {

@@ -278,6 +278,11 @@ pub trait ClusterView: Send + Sync {
 
     fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>>;
 
+    /// Whether a workspace would find the program of this app here. Where programs come with an image, it does.
+    fn has_app<'a>(&'a self, _app: &'a App) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(true))
+    }
+
     fn health(&self) -> BoxFuture<'_, ClusterHealth>;
 }
 

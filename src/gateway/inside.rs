@@ -157,6 +157,11 @@ pub async fn ports(gateway: &Gateway, caller: &Caller, id: WorkspaceId) -> Resul
     Ok(look(gateway, &workspace).await?.ports)
 }
 
+/// Whether a workspace would find this app where it runs, asked before there is a workspace.
+pub async fn is_installed(gateway: &Gateway, app: &App) -> bool {
+    gateway.view.has_app(app).await
+}
+
 /// The newest lines that an app printed in this run; nothing where it does not run.
 pub async fn log(gateway: &Gateway, caller: &Caller, id: WorkspaceId, slug: &str, lines: usize) -> Result<String> {
     let workspace = workspaces::view(&gateway.ops, caller, id, Action::ViewWorkspaceLogs).await?;

@@ -410,6 +410,10 @@ async fn the_built_in_templates_are_offered_with_their_sizes() {
     let expected = [("local:shell", "local"), ("image", "image"), ("local:jupyterlab", "local"), ("local:code-server", "local")];
     assert_eq!(kinds, expected);
     assert_eq!((&list[0]["sizes"][0]["name"], &list[0]["defaultSize"]["cpu"]), (&json!("single-user"), &json!("2")));
+    assert_eq!(list[0]["apps"], json!([]));
+    let editor = &list[3]["apps"][0];
+    assert_eq!((&editor["slug"], &editor["name"], &editor["installed"]), (&json!("code-server"), &json!("VS Code"), &json!(false)));
+    assert!(editor["hint"].as_str().unwrap().contains("codex-web apps install code-server --from-dir DIR"), "{editor}");
     let anna = site.harness.member("team");
     let body = json!({ "name": "bare", "groupId": "team", "templateId": list[1]["id"] });
     assert_eq!(anna.post("/api/workspaces", body).await.expect(400).fields(), ["image:required"]);

@@ -5,10 +5,12 @@
 //! at its start; workspaces that run keep the one they started with. Read anew at each start, so that an installation
 //! needs no restart of the server.
 
-use crate::domain::app::is_tool_name;
+use crate::cluster::local::order::PATH;
+use crate::domain::app::{App, is_tool_name};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The name of the file that says what a folder holds.
@@ -56,6 +58,28 @@ pub fn newest(apps: &Path) -> Vec<Installed> {
     let mut found = list(apps);
     found.dedup_by(|later, earlier| later.manifest.name == earlier.manifest.name);
     found
+}
+
+/// Whether a workspace that starts now would find the program of this app: among what is installed, or on the host.
+pub fn offers(apps: &Path, app: &App) -> bool {
+    let installed = newest(apps);
+    if app.requires.as_ref().is_some_and(|name| installed.iter().any(|found| found.manifest.name == *name)) {
+        return true;
+    }
+    let Some(program) = app.argv.first() else { return false };
+    match program.split_once('/') {
+        // Where the workspace itself puts it is not known before it runs.
+        _ if program.contains('{') => app.requires.is_none(),
+        Some(_) => is_program(Path::new(program)),
+        None => {
+            let own = installed.iter().map(|found| found.folder.join("bin"));
+            own.chain(PATH.split(':').map(PathBuf::from)).any(|folder| is_program(&folder.join(program)))
+        }
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn versions(name: &str, folder: &Path) -> Vec<Installed> {
@@ -119,6 +143,30 @@ mod tests {
         let place = apps.join(folder);
         fs::create_dir_all(&place).unwrap();
         fs::write(place.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
+    }
+
+    fn app(program: &str, requires: Option<&str>) -> App {
+        serde_json::from_value(serde_json::json!({
+            "slug": "a", "name": "A", "icon": "code", "argv": [program], "listen": { "kind": "unix" }, "healthPath": "/", "requires": requires,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_app_is_there_when_it_is_installed_or_a_program_of_the_host() {
+        let apps = tempfile::tempdir().unwrap();
+        let there = |program: &str, requires: Option<&str>| offers(apps.path(), &app(program, requires));
+        assert!(!there("a-rare-editor", Some("editor")) && !there("a-rare-editor", None));
+        assert!(there("sh", None) && there("sh", Some("editor")) && there("/bin/sh", None));
+        assert!(!there("/etc/passwd", None), "a file that nobody may start is no program");
+        install(apps.path(), "editor/1.0", "editor", "1.0");
+        assert!(there("a-rare-editor", Some("editor")) && !there("a-rare-editor", Some("notebook")));
+        let bin = apps.path().join("editor/1.0/bin");
+        fs::create_dir(&bin).unwrap();
+        fs::write(bin.join("beside"), "").unwrap();
+        assert!(!there("beside", None));
+        fs::set_permissions(bin.join("beside"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(there("beside", None), "what one app brings, another may use");
     }
 
     #[test]

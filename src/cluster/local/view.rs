@@ -5,9 +5,9 @@ use crate::cluster::local::egress;
 use crate::cluster::local::home::used_bytes;
 use crate::cluster::local::spec::Tier;
 use crate::cluster::local::state::{Live, Shared};
-use crate::cluster::local::{LocalCluster, process_table};
+use crate::cluster::local::{LocalCluster, process_table, tools};
 use crate::cluster::{
-    ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, NodeCapacity, WorkspaceRef,
+    App, ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, NodeCapacity, WorkspaceRef,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -135,6 +135,11 @@ impl ClusterView for LocalCluster {
             let node = node().ok_or_else(|| ClusterError::Transient("the host does not say what it has".to_owned()))?;
             Ok(Capacity { nodes: vec![node] })
         })
+    }
+
+    fn has_app<'a>(&'a self, app: &'a App) -> BoxFuture<'a, bool> {
+        let (apps, app) = (tools::apps_dir(&self.shared.options.data_dir), app.clone());
+        Box::pin(async move { tokio::task::spawn_blocking(move || tools::offers(&apps, &app)).await.unwrap_or(false) })
     }
 
     fn health(&self) -> BoxFuture<'_, ClusterHealth> {
