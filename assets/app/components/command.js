@@ -5,7 +5,7 @@ import { Copy } from './basics.js';
 await loadStyle('/style/work.css');
 
 /** @param {{text: string, label?: string}} props */
-export const Command = ({ text, label = 'Copy the command' }) => html`<div class="command"><pre>${text}</pre><${Copy} text=${text} label=${label} /></div>`;
+export const Command = ({ text, label = 'Copy the command' }) => html`<div class="command"><pre>${text.split(' ').map((word, i) => html`${i > 0 && ' '}<span key=${i}>${word}</span>`)}</pre><${Copy} text=${text} label=${label} /></div>`;
 
 /** @param {{text: string, class?: string}} props */
 export function Hint({ text, class: shape = 't13 fg2' }) {

@@ -6,7 +6,8 @@ import { plural, showBytes } from '../lib/format.js';
 import { fail } from '../lib/overlay.js';
 import { useQuery } from '../lib/query.js';
 import { navigate, query } from '../lib/router.js';
-import { refusal } from '../lib/can.js';
+import { asksReason, barred } from '../lib/entering.js';
+import { AskPart } from './ask-entry.js';
 import { Button, Icon } from './basics.js';
 import { asksReplace, newFile, newFolder, tooMuch } from './file-dialogs.js';
 import { Bulk, FileTable } from './file-table.js';
@@ -27,11 +28,13 @@ const editor = () => import('./file-editor.js');
 /** @param {{workspace: Workspace}} props */
 export default function FilesPart({ workspace }) {
   const running = workspace.status === 'running';
-  const denied = running ? refusal(workspace, 'read_workspace_files') : undefined;
+  const denied = running ? barred(workspace, 'read_workspace_files') : undefined;
+  const [, setAgreed] = useState(false);
   const path = clean(query.value.get('path') || '');
   const file = clean(query.value.get('file') || '');
   if (denied) return html`<div class="card"><${Empty} icon="ban" title="These files are not yours to see" text=${denied} /></div>`;
   if (!running) return html`<${NotRunning} workspace=${workspace} icon="folder" text="Its files are kept. They are seen while it runs." soon="Its files appear as soon as it is ready." />`;
+  if (asksReason(workspace, 'read_workspace_files')) return html`<${AskPart} workspace=${workspace} what="see its files" word="See the files" agree=${() => setAgreed(true)} />`;
   if (file) return html`<${Way} workspace=${workspace} path=${path} file=${file} /><${Late} load=${editor} part="FileEditor" key=${join(path, file)} workspace=${workspace} path=${join(path, file)} /><${UploadPanel} workspace=${workspace} />`;
   return html`<${Folder} key=${workspace.id} workspace=${workspace} path=${path} />`;
 }
@@ -52,7 +55,7 @@ function Folder({ workspace, path }) {
   const files = useRef(/** @type {HTMLInputElement | null} */ (null));
   const folders = useRef(/** @type {HTMLInputElement | null} */ (null));
   const data = /** @type {Listing | undefined} */ (listing.data);
-  const never = refusal(workspace, 'write_workspace_files');
+  const never = barred(workspace, 'write_workspace_files');
   useEffect(() => setPicked(new Set()), [path]);
   useEffect(() => {
     const back = () => { if (document.visibilityState === 'visible') changed(); };

@@ -37,7 +37,7 @@ export function Failed({ what, error, again, page }) {
   const title = error?.status === 404 ? 'Not here, or not yours to see' : what;
   return html`<div class="failed" role="alert"><${Icon} name=${error?.status === 0 ? 'wifi-off' : error?.status === 404 ? 'search' : 'circle-x'} /><div>
     ${page ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}<p>${error?.message || 'The page met something it did not expect.'}</p>
-    <div class="row wrap">${again && html`<${Button} icon="rotate-cw" onClick=${again}>Try again<//>`}${error?.callid && html`<${Id} id=${error.callid} label="Copy the call id" />`}</div></div></div>`;
+    <div class="row wrap">${page && error?.status === 404 && html`<${Button} icon="house" href="/">Home<//>`}${again && html`<${Button} icon="rotate-cw" onClick=${again}>Try again<//>`}${error?.callid && html`<${Id} id=${error.callid} label="Copy the call id" />`}</div></div></div>`;
 }
 
 /** @param {{kind?: '' | 'ok' | 'warn' | 'bad', icon?: string, lead: any, children?: any, actions?: any, alert?: boolean}} props */

@@ -1,8 +1,10 @@
 /** The terminal of a workspace: several sessions as tabs, search, copy, full screen, and what the connection does. */
 import { html, loadStyle, useEffect, useRef, useState } from '../lib/html.js';
 import { del, get } from '../lib/api.js';
+import { asksReason, needsReason } from '../lib/entering.js';
 import { fail } from '../lib/overlay.js';
 import { act, reasons } from '../lib/workspace-actions.js';
+import { AskPart } from './ask-entry.js';
 import { Button, copyText, Icon } from './basics.js';
 import { Empty, Skeleton } from './places.js';
 import { Rail } from './workspace-overview.js';
@@ -19,8 +21,10 @@ export default function TerminalPart({ workspace }) {
   const no = reasons(workspace);
   const denied = workspace.status === 'running' ? no.terminal : undefined;
   const [began, setBegan] = useState(workspace.status === 'running');
+  const [agreed, setAgreed] = useState(() => !asksReason(workspace, 'open_terminal')); // asked once: a shell that is open stays
   useEffect(() => { if (workspace.status === 'running') setBegan(true); }, [workspace.status]);
   if (denied) return html`<div class="card"><${Empty} icon="ban" title="This terminal is not yours to open" text=${denied} /></div>`;
+  if (began && !agreed) return html`<${AskPart} workspace=${workspace} what="open a terminal" word="Open terminal" agree=${() => setAgreed(true)} />`;
   if (!began) {
     const moving = workspace.status === 'starting';
     return html`<div class="cols rail"><div class="card"><${Empty} icon="terminal" title=${moving ? 'Starting' : 'The workspace does not run'} text=${moving ? 'The terminal opens by itself as soon as it is ready.' : 'A terminal needs a running workspace. Its files are kept.'} action=${moving ? html`<span class="spin" style="margin-top:12px" />` : html`<${Button} kind="primary" icon="play" refused=${no.start} onClick=${() => act(workspace, 'start')}>Start<//>`} /></div><${Rail} workspace=${workspace} /></div>`;
@@ -49,8 +53,9 @@ function Frame({ workspace }) {
   const handles = useRef(/** @type {Record<string, Handle>} */ ({}));
   const handle = handles.current[active];
 
+  const guest = needsReason(workspace, 'open_terminal'); // sees the shells that they open themselves
   useEffect(() => {
-    get(`/api/workspaces/${workspace.id}/terminals`).then((list) => list.map((/** @type {any} */ one) => one.session), () => []).then((names) => {
+    (guest ? Promise.resolve([]) : get(`/api/workspaces/${workspace.id}/terminals`)).then((list) => list.map((/** @type {any} */ one) => one.session), () => []).then((names) => {
       const list = names.length ? names : ['main'];
       setSessions(list);
       setActive(list[0]);
@@ -62,7 +67,7 @@ function Frame({ workspace }) {
   const close = async (/** @type {string} */ name) => {
     const rest = sessions.filter((one) => one !== name);
     handles.current[name]?.link.close();
-    try { if (states[name]?.code !== 'exit') await del(`/api/workspaces/${workspace.id}/terminals/${name}`); } catch (error) { if (/** @type {any} */ (error).status !== 404) fail('The shell was not ended', error); }
+    try { if (states[name]?.code !== 'exit' && !guest) await del(`/api/workspaces/${workspace.id}/terminals/${name}`); } catch (error) { if (/** @type {any} */ (error).status !== 404) fail('The shell was not ended', error); }
     const next = rest.length ? rest : [freeName([name])];
     setSessions(next);
     if (active === name) setActive(next[Math.max(0, sessions.indexOf(name) - 1)] || next[0]);

@@ -40,7 +40,7 @@ function Resting({ workspace }) {
   const { shape, word, fact } = stateOf(workspace);
   const off = startOff(workspace);
   const [icon, text] = /** @type {Record<string, [string, string]>} */ ({
-    stopped: ['moon', `Its files are kept, ${showBytes(workspace.resources.storage)} of them at most. A start takes a few seconds.`],
+    stopped: ['moon', 'Its files are kept. A start takes a few seconds.'],
     error: ['rotate-cw', 'Nothing of it runs. Another try begins a new start.'], pending: ['play', 'It goes on by itself as soon as it can.'],
   })[shape] || ['play', fact];
   const again = shape === 'error' ? ['rotate-cw', 'Try again'] : shape === 'stopped' ? ['play', 'Start'] : null;
@@ -55,7 +55,7 @@ function Health({ workspace }) {
   const health = useQuery(may(workspace, 'view_workspace') ? `/api/workspaces/${workspace.id}/health` : null, ['workspace']);
   const list = Array.isArray(health.data) ? health.data : health.data?.components;
   if (!list?.length) return null;
-  return html`<${Card} title="Health" right=${list.every((/** @type {any} */ part) => part.healthy) ? html`<${Badge} kind="ok" icon="check">All well<//>` : html`<${Badge} kind="warn" icon="triangle-alert">Look here<//>`}><ul class="lines">${list.map((/** @type {any} */ part) => html`<li key=${part.type + part.name}><${Icon} name=${part.healthy ? 'circle-check' : 'triangle-alert'} class=${part.healthy ? 'ok' : 'warn'} label=${part.healthy ? 'well' : 'unwell'} /><span class="cut">${part.name}${part.reason && html` <span class="fg2">${part.reason}</span>`}</span><span class="at">${part.status}</span></li>`)}</ul><//>`;
+  return html`<${Card} title="Health" right=${list.every((/** @type {any} */ part) => part.healthy) ? html`<${Badge} kind="ok" icon="check">All well<//>` : html`<${Badge} kind="warn" icon="triangle-alert">Look here<//>`}><ul class="lines">${list.map((/** @type {any} */ part) => html`<li key=${part.type + part.name}><${Icon} name=${part.healthy ? 'circle-check' : 'triangle-alert'} class=${part.healthy ? 'ok' : 'warn'} label=${part.healthy ? 'well' : 'unwell'} /><span class="cut">${part.name[0].toUpperCase() + part.name.slice(1)}${part.reason && html` <span class="fg2">${part.reason}</span>`}</span><span class="at">${part.status}</span></li>`)}</ul><//>`;
 }
 
 /** What stands beside every part of a workspace. @param {{workspace: Workspace}} props */
@@ -69,5 +69,5 @@ export function Rail({ workspace }) {
   };
   const waits = workspace.appliedResources && JSON.stringify(workspace.appliedResources) !== JSON.stringify(resources) && running;
   return html`<aside><${Card} title=${running ? 'In use' : 'Size'} right=${waits && html`<${Badge} kind="info" tip="The new size holds from the next start.">new size waits<//>`}><div class="card-body gauges">${level('cpu', 'CPU')}${level('memory', 'Memory')}${level('storage', 'Disk')}</div><//>
-    <${Card} title="Details"><div class="card-body"><${Facts} rows=${[['Owner', workspace.userDisplayName || called({ name: workspace.userEmail }) || 'you'], ['Group', html`<a href=${`/groups/${workspace.groupId}`}>${workspace.groupDisplayName}</a>`], ...(workspace.image && !workspace.image.startsWith('local:') ? [/** @type {[string, any]} */ (['Image', html`<span class="mono">${workspace.image}</span>`])] : []), ['Created', showDate(workspace.createdAt)], ['Last used', html`<${Time} at=${workspace.lastAccessedAt} />`], ['Id', html`<${Id} id=${workspace.id} />`]]} /></div>${workspace.description && html`<p class="card-part t13 fg2">${workspace.description}</p>`}<//></aside>`;
+    <${Card} title="Details"><div class="card-body"><${Facts} rows=${[['Owner', workspace.userDisplayName || called({ name: workspace.userEmail }) || 'you'], ['Group', html`<a href=${`/groups/${workspace.groupId}`}>${workspace.groupDisplayName}</a>`], ...(workspace.image && !workspace.image.startsWith('local:') ? [/** @type {[string, any]} */ (['Image', html`<span class="mono cut" data-tip=${workspace.image}>${workspace.image}</span>`])] : []), ['Created', showDate(workspace.createdAt)], ['Last used', html`<${Time} at=${workspace.lastAccessedAt} />`], ['Id', html`<${Id} id=${workspace.id} />`]]} /></div>${workspace.description && html`<p class="card-part t13 fg2">${workspace.description}</p>`}<//></aside>`;
 }

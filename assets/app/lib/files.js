@@ -5,6 +5,7 @@
  * server says of such names how they are written. Only for people is it decoded.
  */
 import { call, withParams } from './api.js';
+import { reasonOf } from './entering.js';
 import { refresh } from './query.js';
 
 /** @typedef {{name: string, encodedName?: string, type: 'file' | 'directory' | 'link' | 'other', size: number, modifiedAt: string, mode?: string, target?: string | null}} Entry */
@@ -27,8 +28,8 @@ export const nameOf = (path) => decoded(path.slice(path.lastIndexOf('/') + 1));
 /** How a folder is called in a sentence. @param {string} path */
 export const shown = (path) => (path ? `~/${path.split('/').map(decoded).join('/')}` : '~');
 
-/** Where the server has it. @param {string} workspace @param {string} path @param {Record<string, any>} [params] */
-export const fileAddress = (workspace, path, params = {}) => withParams(`/api/workspaces/${workspace}/files/${path}`, params);
+/** Where the server has it; in somebody else's workspace with the reason for it. @param {string} workspace @param {string} path @param {Record<string, any>} [params] */
+export const fileAddress = (workspace, path, params = {}) => withParams(`/api/workspaces/${workspace}/files/${path}`, { ...params, reason: reasonOf(workspace) });
 /** Where this interface shows it. @param {string} workspace @param {string} path of a folder @param {string} [file] a name in it, encoded */
 export const pageAddress = (workspace, path, file) => withParams(`/workspaces/${workspace}/files`, { path, file });
 

@@ -38,9 +38,10 @@ export function showCores(text) {
 export function showBytes(text) {
   const value = bytes(text);
   if (Number.isNaN(value)) return '–';
-  const { unit, name } = unitFor(value);
-  const shown = value / unit;
-  return `${number(shown < 10 ? shown : Math.round(shown * 10) / 10)}${GAP}${name}`;
+  const rounded = (/** @type {number} */ size) => { const shown = size / unitFor(size).unit; return shown < 10 ? Math.round(shown * 100) / 100 : Math.round(shown * 10) / 10; };
+  // 1,023.99 MiB are 1 GiB, not 1,024 MiB.
+  const size = rounded(value) >= 1024 ? rounded(value) * unitFor(value).unit : value;
+  return `${number(rounded(size))}${GAP}${unitFor(size).name}`;
 }
 
 /** The unit a size is best read in. @param {number} value */

@@ -9,6 +9,7 @@
 import { useEffect, useRef, useState } from './html.js';
 import { ApiError, post } from './api.js';
 import { refusal } from './can.js';
+import { consentOf } from './entering.js';
 import { useQuery } from './query.js';
 import { me } from './session.js';
 
@@ -16,9 +17,6 @@ import { me } from './session.js';
 /** @typedef {import('./types.js').App} App */
 /** @typedef {{workspace: string, app: string, port: number, to: string, nonce: string}} Target */
 /** @typedef {'reading' | 'lost' | 'refused' | 'ask' | 'wrong' | 'starting' | 'stopped' | 'failed' | 'no-app' | 'missing' | 'app-failed' | 'waiting' | 'going'} Stage */
-
-const CONSENT = 'codex-open:';
-const CONSENT_MS = 10 * 60_000; // long enough for the way there and back, and for a start
 
 /** @param {{search: string, hash: string}} address @returns {Target} */
 export function readTarget({ search, hash }) {
@@ -28,28 +26,12 @@ export function readTarget({ search, hash }) {
   return { workspace: from.get('workspace') || '', app: from.get('app') || '', port: Number.isInteger(port) && port > 0 && port < 65536 ? port : 0, to: from.get('to') || '', nonce: from === behind ? behind.get('nonce') || '' : '' };
 }
 
-/** What this tab was told about somebody else's workspace. @param {string} id @returns {{reason: string} | null} */
-function consentOf(id) {
-  try {
-    const kept = JSON.parse(sessionStorage.getItem(CONSENT + id) || 'null');
-    return kept && Date.now() - kept.at < CONSENT_MS ? kept : null;
-  } catch { return null; }
-}
-
-/** @param {string} id @param {string} reason */
-function keepConsent(id, reason) {
-  try { sessionStorage.setItem(CONSENT + id, JSON.stringify({ reason, at: Date.now() })); } catch { /* it is asked again on the way back */ }
-}
-
 /** Why it cannot be opened at all; what a start or a reason mends is none. @param {Workspace} workspace */
 export function hindrance(workspace) {
   const told = !Array.isArray(workspace.can) && workspace.can?.open_app;
   if (!told || told === true || told.code === 'WRONG_STATE' || told.code === 'REASON_REQUIRED') return undefined;
   return told.message;
 }
-
-/** @param {Workspace} workspace */
-export const needsReason = (workspace) => { const told = !Array.isArray(workspace.can) && workspace.can?.open_app; return Boolean(told && told !== true && told.code === 'REASON_REQUIRED'); };
 
 /** @param {Target} target @param {App | undefined} app @param {any} ports @param {any} apps @returns {Stage} */
 function stageInside(target, app, ports, apps) {
@@ -98,6 +80,8 @@ export function useOpening(target) {
     try { await run(); } catch (cause) { setError(cause instanceof ApiError ? cause : new ApiError(0, { message: 'Something in this page went wrong. Reload it.' })); }
   };
 
+  const wish = () => ({ ...(target.app ? { app: target.app } : { port: target.port }), ...(target.to ? { to: target.to } : {}), ...(target.nonce ? { nonceHash: target.nonce } : {}), ...(consent?.reason ? { reason: consent.reason } : {}) });
+
   useEffect(() => {
     const step = `${now === 'starting' && workspace?.status === 'stopped' ? 'start' : now} ${workspace?.run} ${turn}`;
     if (error || asked.current === step) return;
@@ -105,7 +89,7 @@ export function useOpening(target) {
     if (now === 'going') {
       asked.current = step;
       attempt(async () => {
-        const { url } = await post(`${base}/open`, { ...(target.app ? { app: target.app } : { port: target.port }), ...(target.to ? { to: target.to } : {}), ...(target.nonce ? { nonceHash: target.nonce } : {}), ...(consent?.reason ? { reason: consent.reason } : {}) });
+        const { url } = await post(`${base}/open`, wish());
         if (!/^https?:$/.test(new URL(url, location.href).protocol)) throw new ApiError(0, { message: 'The server named an address that cannot be opened.' });
         location.replace(url);
       });
@@ -127,9 +111,9 @@ export function useOpening(target) {
   const again = () => { setError(null); setTurn(turn + 1); query.reload(); if (now === 'missing') wake().catch(() => {}); else apps.reload(); };
   return {
     stage: now, workspace, app, error: error || (now === 'lost' ? query.error : null), again,
-    agree: (/** @type {string} */ reason) => { keepConsent(target.workspace, reason); setConsent({ reason }); },
+    agree: (/** @type {string} */ reason) => setConsent({ reason }),
     start: () => attempt(async () => { await post(`${base}/actions`, { type: 'start' }); query.reload(); }),
     restartApp: () => attempt(wake),
-    anyway: () => attempt(async () => { const { url } = await post(`${base}/open`, { port: target.port, ...(target.to ? { to: target.to } : {}), ...(target.nonce ? { nonceHash: target.nonce } : {}) }); location.replace(url); }),
+    anyway: () => attempt(async () => { const { url } = await post(`${base}/open`, wish()); location.replace(url); }),
   };
 }

@@ -2,7 +2,8 @@
  * One terminal session over a WebSocket: bytes both ways, acknowledged as they are drawn, so that a flood is slowed at
  * its source; after a lost connection exactly the missed bytes come.
  */
-import { get } from './api.js';
+import { get, post } from './api.js';
+import { reasonOf } from './entering.js';
 
 /** @typedef {{phase: 'connecting' | 'open' | 'lost' | 'ended', tries: number, code?: string, message?: string, delay?: number}} LinkState */
 
@@ -25,6 +26,7 @@ export class TerminalLink {
     this.closed = false;
     this.ctrl = false; // the touch row's Ctrl waits for a key
     this.sentAt = 0;
+    this.reason = /** @type {string | undefined} */ (undefined); // why somebody else's is entered
     this.started = 0; // when the session began, which tells it from another one of the same name
     this.own = { cols: term.cols, rows: term.rows }; // what fits here
     this.shared = this.own; // what the session has: the smallest of all that look at it
@@ -42,9 +44,29 @@ export class TerminalLink {
     clearTimeout(this.timer);
     if (this.closed || (this.socket && this.socket.readyState <= 1)) return;
     this.say({ phase: this.tries ? 'lost' : 'connecting', tries: this.tries });
+    this.reason ||= reasonOf(this.workspace);
+    if (this.reason) this.openWith(this.reason);
+    else this.connect();
+  }
+
+  /** Into somebody else's workspace: the reason is said for a ticket, and the socket shows the ticket. @param {string} reason */
+  async openWith(reason) {
+    try {
+      const { ticket } = await post(`/api/workspaces/${this.workspace}/tickets`, { for: 'terminal', reason });
+      if (!this.closed && !this.socket) this.connect(ticket);
+    } catch (error) {
+      const { status, message } = /** @type {any} */ (error);
+      if (status === 401 || status === 403 || status === 404) this.end('revoked', message);
+      else this.lost();
+    }
+  }
+
+  /** @param {string} [ticket] */
+  connect(ticket) {
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-    const socket = this.socket = new WebSocket(`${scheme}://${location.host}/api/workspaces/${this.workspace}/terminal?session=${this.session}&cols=${this.own.cols}&rows=${this.own.rows}${this.started ? `&since=${this.received}&started=${this.started}` : ''}`);
+    const socket = this.socket = new WebSocket(`${scheme}://${location.host}/api/workspaces/${this.workspace}/terminal?session=${this.session}&cols=${this.own.cols}&rows=${this.own.rows}${this.started ? `&since=${this.received}&started=${this.started}` : ''}${ticket ? '&auth=ticket' : ''}`);
     socket.binaryType = 'arraybuffer';
+    if (ticket) socket.onopen = () => socket.send(JSON.stringify({ t: 'auth', ticket }));
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.control(data) : this.bytes(new Uint8Array(data)));
     socket.onclose = () => { if (this.socket === socket) { this.socket = null; this.lost(); } };
   }

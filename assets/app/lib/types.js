@@ -115,7 +115,7 @@
  * @property {Size} defaultSize
  * @property {({name: string} & Size)[]} sizes
  * @property {string | boolean | null} [deprecated]
- * @property {Pick<App, 'slug' | 'name' | 'icon'>[]} [apps]
+ * @property {(Pick<App, 'slug' | 'name' | 'icon' | 'hint'> & {installed?: boolean})[]} [apps]
  *
  * @typedef {object} Check
  * @property {boolean} ok

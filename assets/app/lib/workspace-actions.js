@@ -1,6 +1,7 @@
 /** What one does with a workspace, the same from a card, a table, its page and the palette. */
 import { del, post, withParams } from './api.js';
 import { refusal } from './can.js';
+import { barred } from './entering.js';
 import { showBytes } from './format.js';
 import { fail, toast } from './overlay.js';
 import { refresh } from './query.js';
@@ -53,7 +54,7 @@ export function reasons(workspace) {
     start: refusal(workspace, 'start_workspace') || (status === 'running' || status === 'starting' ? 'It runs already.' : undefined),
     stop: refusal(workspace, 'stop_workspace') || (status === 'stopped' || status === 'stopping' ? 'It is stopped already.' : undefined),
     restart: refusal(workspace, 'restart_workspace') || (status === 'stopped' ? 'It is stopped; start it instead.' : undefined),
-    terminal: refusal(workspace, 'open_terminal') || (status !== 'running' ? 'Start it first.' : undefined),
+    terminal: barred(workspace, 'open_terminal') || (status !== 'running' ? 'Start it first.' : undefined),
     logs: refusal(workspace, 'view_workspace_logs'), update: refusal(workspace, 'update_workspace'), remove: refusal(workspace, 'delete_workspace'),
   };
 }

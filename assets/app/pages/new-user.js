@@ -2,6 +2,7 @@
 import { html, useRef, useState } from '../lib/html.js';
 import { freshKey, post } from '../lib/api.js';
 import { emailWrong, loginFrom, loginWrong } from '../lib/checks.js';
+import { plural } from '../lib/format.js';
 import { useForm } from '../lib/form.js';
 import { refresh, useQuery } from '../lib/query.js';
 import { installation } from '../lib/session.js';
@@ -40,7 +41,7 @@ function Ask({ done }) {
       <label class="check"><input type="radio" name="way" checked=${values.way === 'password'} onChange=${() => form.set('way', 'password')} />With a temporary password, which must be changed</label>
       ${values.way === 'password' && html`<div style="margin-left:24px"><${TextField} form=${form} name="temporaryPassword" label="Temporary password" mono hint=${`At least ${least} characters; hand it over on a safe way.`} /></div>`}
       <label class="check"><input type="radio" name="way" checked=${values.way === 'link'} onChange=${() => form.set('way', 'link')} />With an invitation link, which sets the password</label></fieldset>
-    ${groups.data?.length > 0 && html`<fieldset><legend class="strong" style="margin-bottom:8px">Groups <span class="fg3" style="font-weight:400">(optional)</span></legend><div class="pick-list">${groups.data.map((/** @type {any} */ group) => html`<label class="pick-one" key=${group.id}><input type="checkbox" class="box" style="border-radius:4px" checked=${values.groups.includes(group.id)} onChange=${() => toggle(group.id)} /><${Avatar} of=${group} group size="s20" /><span class="cut">${group.displayName}</span><span class="right t12 fg3">${group.memberCount} members</span></label>`)}</div></fieldset>`}
+    ${groups.data?.length > 0 && html`<fieldset><legend class="strong" style="margin-bottom:8px">Groups <span class="fg3" style="font-weight:400">(optional)</span></legend><div class="pick-list">${groups.data.map((/** @type {any} */ group) => html`<label class="pick-one" key=${group.id}><input type="checkbox" class="box" style="border-radius:4px" checked=${values.groups.includes(group.id)} onChange=${() => toggle(group.id)} /><${Avatar} of=${group} group size="s20" /><span class="cut">${group.displayName}</span><span class="right t12 fg3">${plural(group.memberCount, 'member')}</span></label>`)}</div></fieldset>`}
     <${CheckField} form=${form} name="isAdmin" label="Platform admin" hint="Sees and changes everything. Two to four people are enough." />
     <div class="stack s8"><${FormProblem} form=${form} what="Not created" /><div class="row"><${Button} kind="primary" type="submit" busy=${form.busy} busyWord="Creating">Create user<//><${Button} kind="ghost" href="/admin/users">Cancel<//></div></div></form>`;
 }

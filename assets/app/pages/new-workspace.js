@@ -8,12 +8,14 @@ import { useForm } from '../lib/form.js';
 import { showBytes, showCores } from '../lib/format.js';
 import { refresh, setAnswer, useQuery } from '../lib/query.js';
 import { navigate, query } from '../lib/router.js';
+import { me } from '../lib/session.js';
 import { sizeWord } from '../lib/words.js';
 import { Badge, Button, Icon } from '../components/basics.js';
 import { SearchBox, SelectField, TextField } from '../components/fields.js';
 import { FitsPanel } from '../components/fits-panel.js';
-import { Empty, Failed, FormProblem, PageHead, Skeleton, usePage } from '../components/places.js';
-import { templateIcon, useTemplates } from '../components/templates.js';
+import { Hint } from '../components/command.js';
+import { Callout, Empty, Failed, FormProblem, PageHead, Skeleton, usePage } from '../components/places.js';
+import { notInstalled, templateIcon, useTemplates } from '../components/templates.js';
 
 /** @typedef {import('../lib/types.js').Template} Template */
 
@@ -72,7 +74,7 @@ function Choose({ templates, groups }) {
   const choose = (/** @type {Template} */ next) => form.setAll({ templateId: next.id, size: middle(next), ...(own.current ? {} : { name: suggestion(next) }) });
 
   return html`<form class="cols form" onSubmit=${form.submit} novalidate><div class="stack s24">
-    <${Gallery} templates=${templates} chosen=${form.values.templateId} choose=${choose} />
+    <div class="stack"><${Gallery} templates=${templates} chosen=${form.values.templateId} choose=${choose} /><${Missing} template=${template} /></div>
     <div class="fields2"><${TextField} form=${form} name="name" label="Name" maxlength="63" hint="Letters, digits and dashes. Yours alone: no two of your workspaces share one." onInput=${(/** @type {any} */ event) => { own.current = true; form.set('name', event.target.value); }} />
       <${SelectField} form=${form} name="groupId" label="Group" hint="Its quota pays for the workspace." options=${groups.map((item) => [item.id, item.displayName])} /></div>
     ${template?.kind === 'image' && html`<${TextField} form=${form} name="image" label="Image" mono hint="Its name in a registry that the cluster can reach." />`}
@@ -102,7 +104,17 @@ function Gallery({ templates, chosen, choose }) {
   const [text, setText] = useState('');
   const shown = templates.filter((template) => `${template.displayName} ${template.description}`.toLowerCase().includes(text.toLowerCase()));
   return html`<section aria-label="Template"><div class="section-head"><h2 id="templates">Template</h2>${templates.length > 6 && html`<span class="right"><${SearchBox} value=${text} label="Find a template" onText=${setText} /></span>`}</div>
-    <div class="choices c3" role="radiogroup" aria-labelledby="templates">${shown.map((template) => html`<label class="choice" key=${template.id}><span class="tile"><${Icon} name=${templateIcon(template.icon, template.kind)} /></span><span><span class="t row">${template.displayName}${template.deprecated && html`<${Badge} kind="warn">old<//>`}</span><span class="d" style="display:block">${template.description}</span>${template.apps?.some(({ name }) => name !== template.displayName) && html`<span class="row wrap" style="margin-top:6px">${template.apps.map(({ slug: key, name }) => html`<${Badge} key=${key} kind="line">${name}<//>`)}</span>`}</span><input type="radio" name="template" checked=${template.id === chosen} onChange=${() => choose(template)} /></label>`)}</div>${shown.length === 0 && html`<p class="fg2 t13">No template is called that.</p>`}</section>`;
+    <div class="choices c3" role="radiogroup" aria-labelledby="templates">${shown.map((template) => html`<label class="choice" key=${template.id}><span class="tile"><${Icon} name=${templateIcon(template.icon, template.kind)} /></span><span><span class="t row">${template.displayName}${template.deprecated && html`<${Badge} kind="warn">old<//>`}${notInstalled(template).length > 0 && html`<${Badge} kind="warn">not installed<//>`}</span><span class="d" style="display:block">${template.description}</span>${template.apps?.some(({ name }) => name !== template.displayName) && html`<span class="row wrap" style="margin-top:6px">${template.apps.map(({ slug: key, name }) => html`<${Badge} key=${key} kind="line">${name}<//>`)}</span>`}</span><input type="radio" name="template" checked=${template.id === chosen} onChange=${() => choose(template)} /></label>`)}</div>${shown.length === 0 && html`<p class="fg2 t13">No template is called that.</p>`}</section>`;
+}
+
+/** What a workspace of this template would look for in vain: said before it is made. @param {{template: Template | undefined}} props */
+function Missing({ template }) {
+  const missing = notInstalled(template);
+  if (missing.length === 0) return null;
+  const names = missing.map(({ name }) => name).join(' and ');
+  const lead = `${names} ${missing.length === 1 ? 'is' : 'are'} not installed on this server.`;
+  if (!me.value?.isAdmin) return html`<${Callout} kind="warn" lead=${lead}>An administrator can install ${missing.length === 1 ? 'it' : 'them'}. Until then a workspace has its terminal and its files.<//>`;
+  return html`<${Callout} kind="warn" lead=${lead}>Until then a workspace has its terminal and its files. ${missing.map((app) => app.hint && html`<div class="stack s4" style="margin-top:8px" key=${app.slug}><${Hint} text=${app.hint} /></div>`)}<//>`;
 }
 
 /** Sizes of the same numbers are shown once. @param {Template['sizes']} sizes */

@@ -4,11 +4,13 @@
  */
 import { html, loadStyle, useEffect, useMemo, useState } from '../lib/html.js';
 import { refusal } from '../lib/can.js';
-import { hindrance, needsReason, readTarget, useOpening } from '../lib/opening.js';
+import { needsReason } from '../lib/entering.js';
+import { hindrance, readTarget, useOpening } from '../lib/opening.js';
 import { useQuery } from '../lib/query.js';
 import { stepsOf } from '../lib/starts.js';
 import { here } from '../lib/router.js';
-import { Avatar, Button, Icon, Id } from '../components/basics.js';
+import { AskEntry } from '../components/ask-entry.js';
+import { Button, Id } from '../components/basics.js';
 import { Hint } from '../components/command.js';
 import { Entry } from '../components/entry.js';
 import { Callout, Skeleton, usePage } from '../components/places.js';
@@ -57,7 +59,7 @@ function Body({ what, port, ...opening }) {
   if (error) return html`<${Problem} error=${error} again=${again} workspace=${workspace} />`;
   if (!workspace) return html`<${Skeleton} lines=${3} height=${28} />`;
   if (stage === 'refused') return html`<p class="t13 fg2">${hindrance(workspace) || 'It is being deleted.'}</p><${Buttons} workspace=${workspace} />`;
-  if (stage === 'ask') return html`<${Ask} workspace=${workspace} what=${what} agree=${opening.agree} />`;
+  if (stage === 'ask') return html`<${AskEntry} workspace=${workspace} what=${`open ${what}`} word=${`Open ${what}`} must=${needsReason(workspace)} leave="/" agree=${opening.agree} />`;
   if (stage === 'stopped') return html`<p class="t13 fg2">${refusal(workspace, 'start_workspace')} Its files are kept.</p><${Buttons} workspace=${workspace}><${Button} kind="primary" icon="rotate-cw" onClick=${again}>Try again<//><//>`;
   if (stage === 'failed') return html`<${Callout} kind="bad" alert lead=${workspace.reason?.message || 'The reason is not known yet.'}>${workspace.reason?.remedy || 'Its files are safe.'}<//><${Buttons} workspace=${workspace} to="/timeline" word="What happened"><${Button} kind="primary" icon="rotate-cw" refused=${refusal(workspace, 'start_workspace')} onClick=${opening.start}>Try again<//><//>`;
   if (stage === 'no-app') return html`<p class="t13 fg2">${workspace.apps?.length ? `It has ${workspace.apps.map(({ name }) => name).join(', ')}.` : 'Its template has no apps; it has a terminal.'}</p><${Buttons} workspace=${workspace}><${Button} kind="primary" icon="terminal" href=${`/workspaces/${workspace.id}/terminal`}>Open terminal<//><//>`;
@@ -75,20 +77,6 @@ function Problem({ error, again, workspace }) {
   const help = error.status === 0 ? 'This page tries again when you ask it to.' : quota ? 'Stop another workspace, choose a smaller size in its settings, or ask for more.' : error.status === 404 ? 'It may have been deleted, or the address was cut off.' : '';
   return html`<${Callout} kind=${quota ? 'warn' : 'bad'} alert lead=${error.message}>${help}<//>${error.callid && html`<div class="row t12 fg2">Call <${Id} id=${error.callid} label="Copy the call id" /></div>`}
     <${Buttons} workspace=${workspace} to=${quota ? '/settings' : ''} word=${quota ? 'Its size' : 'Details'}>${!workspace && html`<${Button} href="/">Home<//>`}<${Button} kind="primary" icon="rotate-cw" onClick=${again}>Try again<//><//>`;
-}
-
-/** @param {{workspace: Workspace, what: string, agree: (reason: string) => void}} props */
-function Ask({ workspace, what, agree }) {
-  const owner = workspace.userDisplayName || workspace.userName || 'somebody else';
-  const must = needsReason(workspace);
-  const [reason, setReason] = useState('');
-  const [tried, setTried] = useState(false);
-  const wrong = must && tried && reason.trim().length < 3;
-  const go = (/** @type {Event} */ event) => { event.preventDefault(); setTried(true); if (!must || reason.trim().length >= 3) agree(reason.trim()); };
-  return html`<form class="stack" onSubmit=${go} novalidate><div class="row" style="gap:12px"><${Avatar} of=${{ id: workspace.userId, name: owner }} size="s40" /><div><div class="strong">${owner} owns ${workspace.name}</div><p class="t13 fg2">Its programs and pages are what ${owner} put there. Open it only if you expected to.</p></div></div>
-    <p class="t13 fg2 row" style="align-items:flex-start"><${Icon} name="scroll-text" /><span>That you open ${what} is written into the audit log${must ? `, with your reason, and ${owner} is told` : ''}.${workspace.status === 'stopped' ? ' It is stopped; opening starts it.' : ''}</span></p>
-    ${must && html`<div class="field"><label for="open-reason">Reason</label><input class="input" id="open-reason" maxlength="500" autocomplete="off" value=${reason} aria-invalid=${wrong ? 'true' : undefined} aria-describedby="open-reason-hint" onInput=${(/** @type {any} */ event) => setReason(event.target.value)} />${wrong ? html`<span class="error-line" id="open-reason-hint" role="alert"><${Icon} name="circle-alert" size="s12" /><span>Write why you need to; ${owner} reads it.</span></span>` : html`<span class="hint" id="open-reason-hint">${owner} reads it.</span>`}</div>`}
-    <${Buttons}><${Button} href="/">Leave it<//><${Button} kind="primary" type="submit">Open ${what}<//><//></form>`;
 }
 
 /** @param {{workspace: Workspace, app: any, restart: () => void}} props */

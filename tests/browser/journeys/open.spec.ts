@@ -86,6 +86,28 @@ test("somebody else's workspace is entered only after it was said whose it is, a
   expect(JSON.stringify(items[0])).toContain("She asked me to look at her page.");
 });
 
+test("a terminal and the files of somebody else's workspace ask for the reason first, once", async ({ as, world }) => {
+  const page = await as(world.admin, { at: `/workspaces/${workspace.id}` });
+  await page.getByRole("link", { name: "Open terminal" }).first().click();
+  await expect(page.getByText("Lena Frost owns site-preview")).toBeVisible();
+  await expect(page.getByText(/written into the audit log, with your reason, and Lena Frost is told/)).toBeVisible();
+  await expectAccessible(page, "asking before somebody else's terminal");
+  await page.getByRole("button", { name: "Open terminal" }).click();
+  await expect(page.getByLabel("Reason")).toHaveAccessibleDescription(/Write why you need to/);
+  await expect(page.getByLabel("Reason")).toBeFocused();
+  await page.getByLabel("Reason").fill("Her build hangs, she called me.");
+  await page.keyboard.press("Enter");
+  await connected(page);
+  await run(page, "echo entered-$((1+1))", "entered-2");
+  await page.getByRole("navigation", { name: "Workspace" }).getByRole("link", { name: "Files" }).click();
+  await expect(page.getByRole("row", { name: /site/ })).toBeVisible();
+  const api = await world.api();
+  for (const action of ["open_terminal", "read_workspace_files"]) {
+    const { items } = await api.call("GET", `/api/admin/audit-logs?action=${action}`);
+    expect(JSON.stringify(items[0]), action).toContain("Her build hangs, she called me.");
+  }
+});
+
 test("what cannot be opened says why and what to do", async ({ as, world, allowed }) => {
   allowed.push(/status of (403|404)/);
   const page = await as(owner);
