@@ -1,9 +1,11 @@
 /** Before somebody else's workspace is entered: whose it is, what is written down about it, and the reason where one is needed. */
-import { html, useState } from '../lib/html.js';
+import { html, loadStyle, useState } from '../lib/html.js';
 import { isReason, keepConsent } from '../lib/entering.js';
 import { Avatar, Button, Icon } from './basics.js';
 
 /** @typedef {import('../lib/types.js').Workspace} Workspace */
+
+await loadStyle('/style/work.css');
 
 /**
  * @param {{workspace: Workspace, what: string, word: string, must: boolean, leave: string, agree: (reason: string) => void}} props

@@ -104,7 +104,14 @@ function Gallery({ templates, chosen, choose }) {
   const [text, setText] = useState('');
   const shown = templates.filter((template) => `${template.displayName} ${template.description}`.toLowerCase().includes(text.toLowerCase()));
   return html`<section aria-label="Template"><div class="section-head"><h2 id="templates">Template</h2>${templates.length > 6 && html`<span class="right"><${SearchBox} value=${text} label="Find a template" onText=${setText} /></span>`}</div>
-    <div class="choices c3" role="radiogroup" aria-labelledby="templates">${shown.map((template) => html`<label class="choice" key=${template.id}><span class="tile"><${Icon} name=${templateIcon(template.icon, template.kind)} /></span><span><span class="t row">${template.displayName}${template.deprecated && html`<${Badge} kind="warn">old<//>`}${notInstalled(template).length > 0 && html`<${Badge} kind="warn">not installed<//>`}</span><span class="d" style="display:block">${template.description}</span>${template.apps?.some(({ name }) => name !== template.displayName) && html`<span class="row wrap" style="margin-top:6px">${template.apps.map(({ slug: key, name }) => html`<${Badge} key=${key} kind="line">${name}<//>`)}</span>`}</span><input type="radio" name="template" checked=${template.id === chosen} onChange=${() => choose(template)} /></label>`)}</div>${shown.length === 0 && html`<p class="fg2 t13">No template is called that.</p>`}</section>`;
+    <div class="choices c3" role="radiogroup" aria-labelledby="templates">${shown.map((template) => html`<label class="choice" key=${template.id}><span class="tile"><${Icon} name=${templateIcon(template.icon, template.kind)} /></span><span><span class="t row">${template.displayName}${template.deprecated && html`<${Badge} kind="warn">old<//>`}</span><span class="d" style="display:block">${template.description}</span><${Inside} template=${template} /></span><input type="radio" name="template" checked=${template.id === chosen} onChange=${() => choose(template)} /></label>`)}</div>${shown.length === 0 && html`<p class="fg2 t13">No template is called that.</p>`}</section>`;
+}
+
+/** What can be opened in it, where its name does not say so, and whether that is there. @param {{template: Template}} props */
+function Inside({ template }) {
+  const apps = template.apps?.some(({ name }) => name !== template.displayName) ? template.apps : [];
+  const missing = notInstalled(template).length > 0;
+  return apps.length || missing ? html`<span class="row wrap" style="margin-top:6px">${apps.map(({ slug: key, name }) => html`<${Badge} key=${key} kind="line">${name}<//>`)}${missing && html`<${Badge} kind="warn">not installed<//>`}</span>` : null;
 }
 
 /** What a workspace of this template would look for in vain: said before it is made. @param {{template: Template | undefined}} props */
