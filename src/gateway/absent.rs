@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Characters of a text that are shown.
 const LONGEST_TEXT: usize = 600;
 /// Lines of the log, and characters of one.
-const LOG_LINES: usize = 12;
+const LOG_LINES: usize = 10;
 const LOG_WIDTH: usize = 300;
 /// Seconds after which a page that waits asks again.
 const AGAIN: u64 = 2;
@@ -90,8 +90,18 @@ async fn log(gateway: &Gateway, held: &Held, slug: &str) -> Option<String> {
         return None;
     }
     let log = inside::log(gateway, &held.visit.caller, entrance.workspace.clone(), slug, LOG_LINES).await.ok()?;
-    let line = |line: &str| line.chars().filter(|c| !c.is_control()).take(LOG_WIDTH).collect::<String>();
+    let line = |line: &str| timed(line).chars().filter(|c| !c.is_control()).take(LOG_WIDTH).collect::<String>();
     Some(log.lines().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// A line with the hour of its time alone: `2026-03-12T10:20:30.123Z text` becomes `10:20:30 text`.
+fn timed(line: &str) -> String {
+    match line.split_once("Z ") {
+        Some((time, text)) if time.len() == 23 && time.get(10..11) == Some("T") => {
+            format!("{} {text}", time.get(11..19).unwrap_or_default())
+        }
+        _ => line.to_owned(),
+    }
 }
 
 fn starting(name: &str, ways: &Ways) -> HttpResponse {
@@ -144,4 +154,17 @@ fn missing(name: &str, words: &OwnWords, request: &HttpRequest, ways: &Ways) -> 
         links: &[(here.unwrap_or("/"), "Check again"), (&ways.workspace, "See the workspace")],
         ..Page::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_log_are_shown_with_their_hour() {
+        assert_eq!(timed("2026-03-12T10:20:30.123Z [x] it ended Z "), "10:20:30 [x] it ended Z ");
+        for other in ["", "no time", "2026-03-12 10:20:30.123Z text", "äääääääääääZ text"] {
+            assert_eq!(timed(other), other);
+        }
+    }
 }

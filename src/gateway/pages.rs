@@ -63,7 +63,8 @@ fn html(page: &Page<'_>) -> String {
     };
     let texts: String = page.texts.iter().filter(|text| !text.is_empty()).map(|text| format!("<p>{}</p>", marked_up(text))).collect();
     let log = page.log.map(str::trim_end).filter(|log| !log.is_empty());
-    let log = log.map(|log| format!("<pre tabindex=\"0\" role=\"region\" aria-label=\"The end of its log\">{}</pre>", escape(log)));
+    let log =
+        log.map(|log| format!("<pre tabindex=\"0\" role=\"region\" aria-label=\"The end of its log\"><span>{}</span></pre>", escape(log)));
     let link = |class: &str, (to, words): &(&str, &str)| format!("<a{class} href=\"{}\">{}</a>", escape(to), escape(words));
     // What goes on by itself needs nobody to press anything; else the main way stands at the end.
     let (first, others) = page.links.split_at(usize::from(page.refresh.is_none()).min(page.links.len()));
