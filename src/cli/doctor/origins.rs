@@ -104,6 +104,10 @@ fn wildcard(domain: &str, app: &str, found: Option<BTreeSet<IpAddr>>, ui: &Host,
         Host::Address(address) => format!("add the DNS record *.{domain} with the address {address}"),
         Host::Name(name) => format!("add the DNS record *.{domain} with the addresses of {name}, for example as a CNAME"),
     };
+    if found.is_empty() && pages.is_empty() {
+        let found = format!("neither {ui} nor a name below {domain} is known here; browsers may have a resolver that knows them");
+        return Check::warning(NAMES, found, record);
+    }
     if found.is_empty() {
         return Check::bad(NAMES, format!("no name below {domain} is known here ({app} was asked for), so no app can be opened"), record);
     }
@@ -176,6 +180,7 @@ mod tests {
         assert_eq!(judge(addresses(&["192.0.2.1"]), here()).verdict, Verdict::Good);
         let none = judge(addresses(&[]), here());
         assert_eq!((none.verdict, none.cure.unwrap().contains("*.apps.example.net")), (Verdict::Bad, true));
+        assert_eq!(judge(addresses(&[]), addresses(&[])).verdict, Verdict::Warning, "another resolver may know both");
         let elsewhere = judge(addresses(&["198.51.100.7"]), here());
         assert_eq!((elsewhere.verdict, elsewhere.found.contains("198.51.100.7")), (Verdict::Warning, true), "{elsewhere:?}");
         assert_eq!(judge(here(), addresses(&[])).verdict, Verdict::Warning, "the pages themselves are not known");
