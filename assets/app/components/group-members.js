@@ -21,11 +21,11 @@ const columns = [
   { key: 'email', title: 'E-mail', minor: true, cell: (member) => html`<span class="fg2">${member.email || '–'}</span>`, csv: (member) => member.email },
   { key: 'role', title: 'Role', cell: (member) => (member.role === 'admin' ? html`<${Badge} kind="accent">admin<//>` : html`<span class="fg2">member</span>`), csv: (member) => member.role },
   { key: 'joined', title: 'Joined', minor: true, cell: (member) => html`<span class="fg2">${showDate(member.joinedAt)}</span>`, csv: (member) => member.joinedAt },
-  { key: 'visit', title: 'Last visit', cell: (member) => html`<span class=${stale(member.lastVisitAt) ? 'warn' : 'fg2'}><${Time} at=${member.lastVisitAt} /></span>`, csv: (member) => member.lastVisitAt },
+  { key: 'visit', title: 'Last visit', cell: (member) => html`<span class=${stale(member) ? 'warn' : 'fg2'}><span class="only-narrow">last visit </span><${Time} at=${member.lastVisitAt} /></span>`, csv: (member) => member.lastVisitAt },
 ];
 
-/** @param {string | null | undefined} at */
-const stale = (at) => !at || Date.now() - new Date(at).getTime() > 40 * 86_400_000;
+/** Who has not come for long, counted from the day they joined. @param {{lastVisitAt?: string | null, joinedAt: string}} member */
+const stale = ({ lastVisitAt, joinedAt }) => Date.now() - new Date(lastVisitAt || joinedAt).getTime() > 40 * 86_400_000;
 
 /** @param {Group} group @param {Member} member @param {'member' | 'admin'} role */
 async function setRole(group, member, role) {

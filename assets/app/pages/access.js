@@ -13,9 +13,9 @@ function Cell({ value }) {
   const text = typeof value === 'object' && value ? value.text || value.scope || value.when || '' : String(value);
   const word = text.toLowerCase();
   if (value === true || word === 'yes' || word === 'true' || word === 'always') return html`<td><span class="row ok"><${Icon} name="check" />yes</span></td>`;
-  if (/^yes\b/.test(word)) return html`<td style="white-space:normal"><span class="row" style="align-items:flex-start"><${Icon} name="check" class="ok" /><span class="fg2">${text.replace(/^yes\s*\((.*)\)$/i, 'yes, $1')}</span></span></td>`;
+  if (/^yes\b/.test(word)) return html`<td style="white-space:normal;min-width:180px"><span class="row" style="align-items:flex-start"><${Icon} name="check" class="ok" /><span class="fg2">${text.replace(/^yes\s*\((.*)\)$/i, 'yes, $1')}</span></span></td>`;
   if (value === false || word === 'no' || word === 'false' || word === 'never') return html`<td><span class="fg3">no</span></td>`;
-  return html`<td style="white-space:normal"><span class="row" style="align-items:flex-start"><${Icon} name="circle-dashed" class="warn" /><span class="fg2">${text}</span></span></td>`;
+  return html`<td style="white-space:normal;min-width:180px"><span class="row" style="align-items:flex-start"><${Icon} name="circle-dashed" class="warn" /><span class="fg2">${text}</span></span></td>`;
 }
 
 export default function Access() {
