@@ -164,13 +164,6 @@ impl Real {
     pub fn home(&self, id: &str) -> PathBuf {
         self.program.data().join("workspaces").join(id).join("home")
     }
-
-    /// Waits for a file below the home; what is in it.
-    pub async fn written(&self, id: &str, name: &str) -> String {
-        let file = self.home(id).join(name);
-        until(|| file.exists(), &file).await;
-        std::fs::read_to_string(&file).unwrap()
-    }
 }
 
 /// Waits until something holds about a file.
