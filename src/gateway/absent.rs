@@ -14,7 +14,7 @@ use crate::domain::app_target::AppTarget;
 use crate::error::{Error, Missing, Result};
 use crate::gateway::agents::AgentBody;
 use actix_web::{HttpRequest, HttpResponse};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Collected, Limited};
 use hyper::Response;
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub async fn answer(
 /// What the agent said; nothing where it cannot be read.
 async fn words(answer: Response<AgentBody>) -> OwnWords {
     let read = Limited::new(answer.into_body(), LONGEST).collect();
-    let bytes = tokio::time::timeout(PATIENCE, read).await.ok().and_then(Result::ok).map(|whole| whole.to_bytes());
+    let bytes = tokio::time::timeout(PATIENCE, read).await.ok().and_then(Result::ok).map(Collected::to_bytes);
     let words: OwnWords = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let short = |text: String| text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect();
     OwnWords { message: short(words.message), name: short(words.name), hint: short(words.hint) }

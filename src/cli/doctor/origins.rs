@@ -168,14 +168,15 @@ mod tests {
     use crate::config::{Flags, Surroundings};
     use crate::transport::certificate;
 
-    fn addresses(texts: &[&str]) -> Option<BTreeSet<IpAddr>> {
-        Some(texts.iter().map(|text| text.parse().unwrap()).collect())
+    fn addresses(texts: &[&str]) -> BTreeSet<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
     #[test]
     fn names_of_apps_are_good_when_they_lead_to_where_the_pages_are() {
         let ui = Host::parse("codex.example.org").unwrap();
-        let judge = |found, pages| wildcard("apps.example.net", "codex-web-x.apps.example.net", found, &ui, pages);
+        let told = |found, pages| wildcard("apps.example.net", "codex-web-x.apps.example.net", found, &ui, Some(pages));
+        let judge = |found, pages| told(Some(found), pages);
         let here = || addresses(&["192.0.2.1", "2001:db8::1"]);
         assert_eq!(judge(addresses(&["192.0.2.1"]), here()).verdict, Verdict::Good);
         let none = judge(addresses(&[]), here());
@@ -184,7 +185,7 @@ mod tests {
         let elsewhere = judge(addresses(&["198.51.100.7"]), here());
         assert_eq!((elsewhere.verdict, elsewhere.found.contains("198.51.100.7")), (Verdict::Warning, true), "{elsewhere:?}");
         assert_eq!(judge(here(), addresses(&[])).verdict, Verdict::Warning, "the pages themselves are not known");
-        assert_eq!(judge(None, here()).verdict, Verdict::Warning, "the resolver is silent");
+        assert_eq!(told(None, here()).verdict, Verdict::Warning, "the resolver is silent");
     }
 
     #[test]
