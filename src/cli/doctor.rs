@@ -1,7 +1,7 @@
 //! `codex-web doctor`: one line per thing the server needs; what is wrong names the command or setting that cures it.
 //!
-//! It only looks: it makes nothing, changes nothing and connects to nothing but the control socket of this machine. Where
-//! apps have names it asks this machine's resolver for one of them.
+//! It only looks: it makes nothing, changes nothing and connects to nothing but the control socket of this machine and
+//! the API server of the cluster that is configured. Where apps have names it asks this machine's resolver for one of them.
 
 mod origins;
 
@@ -9,11 +9,12 @@ use super::context::Context;
 use super::control::{Control, Socket};
 use super::exit::{Exit, Failure, Outcome};
 use super::output::{Format, Output};
-use super::{apps, audit};
+use super::{apps, audit, doctor_cluster};
 use crate::clock::{Clock, Millis, SystemClock};
 use crate::cluster::ClusterView;
 use crate::cluster::local::{LocalCluster, LocalOptions, TESTING};
 use crate::config::Config;
+use crate::config::cluster::Kind;
 use crate::identity::master_key;
 use crate::ops::backup::Places;
 use crate::store::backup;
@@ -120,7 +121,10 @@ fn all(config: &Config) -> Vec<Check> {
         Ok(None) => Check::good("server", "not running"),
         Err(failure) => Check::bad("server", failure.message.clone(), "run doctor as the user that the server runs as"),
     });
-    checks.extend(sandbox(config, running.ok().flatten()));
+    match config.cluster.kind {
+        Kind::Local => checks.extend(sandbox(config, running.ok().flatten())),
+        Kind::Kubernetes => checks.extend(doctor_cluster::checks(config)),
+    }
     checks.push(installed_apps(&config.data.dir));
     checks
 }

@@ -19,6 +19,7 @@ mod context;
 pub mod control;
 mod data_dir;
 mod doctor;
+mod doctor_cluster;
 pub mod exit;
 mod healthcheck;
 mod in_process;

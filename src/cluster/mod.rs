@@ -180,6 +180,8 @@ pub struct LogOptions {
     pub follow: bool,
     /// Lines at or after this time only.
     pub since: Option<Millis>,
+    /// Of the container that ended before the one that runs, where a runtime keeps these apart; else it says nothing.
+    pub previous: bool,
 }
 
 /// One line of a workspace's log.

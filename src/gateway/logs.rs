@@ -20,6 +20,8 @@ pub struct LogWish {
     pub lines: usize,
     /// Go on as lines are written.
     pub follow: bool,
+    /// What ended before, where it has a log of its own (a container that crashed).
+    pub previous: bool,
 }
 
 /// The lines, each `<rfc3339> <text>` with a line end. A stream that follows ends with the right to read it.
@@ -36,7 +38,7 @@ pub async fn read(gateway: &Gateway, caller: &Caller, id: WorkspaceId, wish: Log
 /// The lines of a workspace, for somebody who was found to be allowed to read them.
 pub async fn of(gateway: &Gateway, id: &WorkspaceId, namespace: &str, run: i64, wish: LogWish) -> Result<BoxStream<'static, String>> {
     let place = place(id, namespace, run);
-    let options = LogOptions { tail: wish.lines, follow: wish.follow, since: None };
+    let options = LogOptions { tail: wish.lines, follow: wish.follow, since: None, previous: wish.previous };
     match gateway.view.logs(&place, options).await {
         Ok(lines) => Ok(lines.map(|line| print(&line)).boxed()),
         // It never ran: nothing was written.

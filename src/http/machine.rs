@@ -84,7 +84,7 @@ pub async fn own_logs(request: Request) -> Result<Reply> {
     let lines = query.integer("lines", 0, LINES_MAX).unwrap_or(LINES);
     query.finish()?;
     let OwnState { workspace, .. } = machine::look(&request.app.ops, &request.caller).await?;
-    let wish = LogWish { lines: usize::try_from(lines).unwrap_or(0), follow: false };
+    let wish = LogWish { lines: usize::try_from(lines).unwrap_or(0), ..LogWish::default() };
     let found = logs::of(&request.app.gateway, &workspace.row.id, &workspace.namespace, workspace.row.run, wish).await?;
     let stream = found.map(|line| Ok(Bytes::from(line))).boxed_local();
     Ok(Reply::stream("text/plain; charset=utf-8", stream))

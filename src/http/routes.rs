@@ -64,6 +64,7 @@ const WRITE_FILE: &[Parameter] = &[
 const LOGS: &[Parameter] = &[
     asked("lines", ParameterKind::Integer, "At most so many of the newest lines, up to 10000."),
     asked("follow", ParameterKind::Flag, "Go on as lines are written."),
+    asked("previous", ParameterKind::Flag, "What ended before, where that has a log of its own: a container that crashed."),
 ];
 const TERMINAL: &[Parameter] = &[
     asked("session", ParameterKind::Text, "Name of the terminal; made when there is none of this name."),

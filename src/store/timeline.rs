@@ -49,13 +49,15 @@ pub struct TimelineEvent {
 
 const REPEATED: &str = "UPDATE workspace_event SET count = count + 1, at = ?2 \
      WHERE id = (SELECT id FROM workspace_event WHERE workspace_id = ?1 ORDER BY id DESC LIMIT 1) \
-     AND kind IN ('warning', 'error') AND kind = ?3 AND run = ?4 AND code = ?5 AND message = ?6";
+     AND kind IN ('warning', 'error') AND kind = ?3 AND run = ?4 AND code = ?5 AND message = ?6 AND at < ?2";
 /// A step that tells how far it is has one line in a run, whose time is that of its beginning.
 const FURTHER: &str = "UPDATE workspace_event SET message = ?4 \
      WHERE id = (SELECT id FROM workspace_event WHERE workspace_id = ?1 AND run = ?2 AND code = ?3 ORDER BY id DESC LIMIT 1) \
      AND kind = 'step'";
 const INSERT: &str = "INSERT INTO workspace_event (workspace_id, at, run, kind, code, message, actor_id) \
-     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM workspace WHERE id = ?1)";
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM workspace WHERE id = ?1) \
+     AND NOT EXISTS (SELECT 1 FROM workspace_event WHERE workspace_id = ?1 AND kind = ?3 AND kind <> 'action' AND run = ?4 \
+     AND code = ?5 AND message = ?6 AND at >= ?2)";
 const TRIM: &str = "DELETE FROM workspace_event WHERE workspace_id = ?1 \
      AND id NOT IN (SELECT id FROM workspace_event WHERE workspace_id = ?1 ORDER BY id DESC LIMIT ?2)";
 const COUNT: &str = "SELECT count(*) FROM workspace_event WHERE workspace_id = ?1";
@@ -68,7 +70,8 @@ const LIST: &str = "SELECT e.id, e.at, e.run, e.kind, e.code, e.message, e.actor
 const TELLS_HOW_FAR: &[&str] = &["cloning"];
 
 /// Writes an entry; does nothing where the workspace is gone. The same trouble again and again becomes one entry with a
-/// count, and a step that comes further becomes one entry with its latest words.
+/// count, and a step that comes further becomes one entry with its latest words. What a cluster tells a second time, of the
+/// same moment or an earlier one, is there already: a server that has started anew is told what its cluster remembers.
 pub fn insert(tx: &Tx<'_>, event: &NewEvent) -> Result<()> {
     let id = event.workspace.as_str();
     let again = params![id, event.at.0, event.kind, event.run, event.code, event.message];

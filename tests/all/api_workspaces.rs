@@ -2,8 +2,12 @@
 
 use super::harness::{Answer, Client};
 use super::site::Site;
+use codex_web::clock::Millis;
 use codex_web::domain::group::GroupRole;
+use codex_web::domain::id::WorkspaceId;
 use codex_web::domain::workspace::Reason;
+use codex_web::policy::Action;
+use codex_web::store::timeline::{self, NewEvent};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -75,6 +79,32 @@ async fn the_timeline_tells_what_happened_in_order() {
     let next = link.trim_start_matches('<').split('>').next().unwrap();
     let rest = anna.get(next).await.expect(200);
     assert_eq!((rest.json[0]["code"].as_str(), rest.header("link")), (Some("created"), None));
+}
+
+#[tokio::test]
+async fn what_a_cluster_tells_again_stands_in_the_timeline_once() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    let id = site.running(&anna, "team", "one").await;
+    let told = |at: i64, kind: &'static str, message: &str| NewEvent {
+        workspace: WorkspaceId::parse(&id).unwrap(),
+        at: Millis(at),
+        run: 1,
+        kind,
+        code: "told".into(),
+        message: message.into(),
+        actor: None,
+    };
+    let step = [told(1_000, "step", "placed"), told(1_000, "step", "placed"), told(400, "step", "placed")];
+    // Crash after crash is one line with a count; a new server is told of the last one again.
+    let crashes = [told(2_000, "error", "crashed"), told(3_000, "error", "crashed"), told(3_000, "error", "crashed")];
+    let later = [told(4_000, "step", "placed"), told(2_000, "error", "crashed")];
+    let all = [&step[..], &crashes[..], &later[..]].concat();
+    site.harness.as_shell(Action::CreateUser, move |tx, _| all.iter().try_for_each(|event| timeline::insert(tx, event)));
+    let seen = site.harness.rows("SELECT at, message, count FROM workspace_event WHERE code = 'told' ORDER BY id");
+    let seen: Vec<_> = seen.iter().map(|row| (row["at"].as_i64(), row["message"].as_str(), row["count"].as_i64())).collect();
+    let expected = [(1_000, "placed", 1), (3_000, "crashed", 2), (4_000, "placed", 1)];
+    assert_eq!(seen, expected.map(|(at, message, count)| (Some(at), Some(message), Some(count))));
 }
 
 #[tokio::test]

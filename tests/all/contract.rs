@@ -504,7 +504,7 @@ async fn logs_can_be_read(subject: Subject) {
     let lines: Vec<_> = subject.cluster.logs(&reference(&spec), tail(100)).await.unwrap().collect().await;
     assert!(lines.len() > 1 && lines.contains(&one[0]), "{lines:?}");
     let later = SystemClock.now().plus(60_000);
-    let options = LogOptions { tail: 100, since: Some(later), follow: false };
+    let options = LogOptions { tail: 100, since: Some(later), ..LogOptions::default() };
     assert_eq!(subject.cluster.logs(&reference(&spec), options).await.unwrap().count().await, 0);
     subject.cluster.shut_down().await;
 }

@@ -497,7 +497,7 @@ async fn the_agents_status_needs_its_own_scope(host: Host) {
 async fn logs_can_be_followed(host: Host) {
     let mut spec = spec(&["sh"]);
     start(host.cluster(), &spec).await;
-    let options = LogOptions { tail: 0, follow: true, since: None };
+    let options = LogOptions { follow: true, ..LogOptions::default() };
     let mut lines = host.cluster.logs(&reference(&spec), options).await.unwrap();
     host.stop(&mut spec).await;
     let ended = async {

@@ -49,6 +49,7 @@ mod golden;
 mod harness;
 mod harness_tests;
 mod kubernetes;
+mod kubernetes_role;
 mod machine_real;
 mod openapi;
 mod policy;

@@ -7,10 +7,6 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use tokio::sync::watch;
 
-fn unavailable<'a, T: Send + 'a>(what: &str) -> BoxFuture<'a, Result<T, ClusterError>> {
-    ready(Err(ClusterError::Transient(format!("this build cannot {what} a Kubernetes cluster")))).boxed()
-}
-
 impl ClusterControl for KubernetesCluster {
     fn claim(&self, installation: &str) {
         // Told again it is the same: the id of a database never changes.
@@ -18,7 +14,7 @@ impl ClusterControl for KubernetesCluster {
     }
 
     fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>> {
-        unavailable("observe")
+        Box::pin(super::observe::observe(&self.shared))
     }
 
     fn apply_group<'a>(&'a self, group: &'a GroupSpec) -> BoxFuture<'a, Result<(), ClusterError>> {

@@ -10,17 +10,27 @@
 
 pub mod applied;
 mod apply;
+mod capacity;
 pub mod client;
 mod control;
 pub mod covers;
+pub mod doctor;
 pub mod errors;
+mod health;
 pub mod holds;
+mod logs;
 pub mod manifests;
+mod metrics;
 pub mod names;
+mod notes;
+mod observe;
 pub mod quantity;
+pub mod rights;
 pub mod settings;
 pub mod told;
 mod view;
+pub mod watch;
+pub mod words;
 
 pub use settings::{Connect, KubernetesSettings, ServerPlace};
 
@@ -29,9 +39,11 @@ use crate::cluster::ClusterError;
 use crate::domain::egress::Policy;
 use applied::Applied;
 use client::Clients;
-use std::sync::{Arc, OnceLock};
-use tokio::sync::watch;
+use notes::Notes;
+use std::sync::{Arc, Mutex, OnceLock};
+use tokio::sync::watch as news;
 use told::Told;
+use watch::Watch;
 
 /// What both halves share.
 pub struct Shared {
@@ -43,9 +55,14 @@ pub struct Shared {
     pub told: Told,
     pub clock: Arc<dyn Clock>,
     /// Grows whenever something may have changed.
-    pub changes: watch::Sender<u64>,
+    pub changes: news::Sender<u64>,
     /// What workspaces may reach.
-    pub egress: watch::Receiver<Arc<Policy>>,
+    pub egress: news::Receiver<Arc<Policy>>,
+    /// What was told of each workspace already.
+    notes: Mutex<Notes>,
+    watch: OnceLock<Watch>,
+    meter: metrics::Meter,
+    promises: capacity::Promises,
     installation: OnceLock<String>,
 }
 
@@ -54,6 +71,20 @@ impl Shared {
     pub fn installation(&self) -> Result<&str, ClusterError> {
         let known = self.installation.get().map(String::as_str);
         known.ok_or_else(|| ClusterError::Transient("the installation is not known yet".to_owned()))
+    }
+
+    /// The watches; begun when they are first asked for.
+    pub fn watch(&self) -> Result<&Watch, ClusterError> {
+        let selector = names::selector(self.installation()?);
+        let begin = || Watch::start(self.clients.clone(), Arc::clone(&self.clock), &selector, self.changes.clone());
+        Ok(self.watch.get_or_init(begin))
+    }
+
+    /// Takes what the API server answered to a change, so that the next look sees it whatever the watches have told.
+    fn learn<K: watch::kept::Kept>(&self, object: &K) {
+        if let Ok(watch) = self.watch() {
+            watch.learn(object);
+        }
     }
 
     /// Says that something may have changed.
@@ -69,7 +100,7 @@ pub struct KubernetesCluster {
 
 impl KubernetesCluster {
     /// Opens no connection and reads no file.
-    pub fn new(settings: KubernetesSettings, egress: watch::Receiver<Arc<Policy>>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(settings: KubernetesSettings, egress: news::Receiver<Arc<Policy>>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let settings = Arc::new(settings);
         let shared = Shared {
             clients: Clients::new(Arc::clone(&settings)),
@@ -77,8 +108,12 @@ impl KubernetesCluster {
             applied: Applied::new(Arc::clone(&clock)),
             told: Told::default(),
             clock,
-            changes: watch::Sender::new(0),
+            changes: news::Sender::new(0),
             egress,
+            notes: Mutex::default(),
+            watch: OnceLock::new(),
+            meter: metrics::Meter::default(),
+            promises: capacity::Promises::default(),
             installation: OnceLock::new(),
         };
         Arc::new(Self { shared: Arc::new(shared) })

@@ -1,6 +1,6 @@
 //! The reading half of the trait: streams and numbers.
 
-use super::KubernetesCluster;
+use super::{KubernetesCluster, capacity, health, logs, metrics};
 use crate::cluster::{ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, WorkspaceRef};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -11,12 +11,16 @@ fn unavailable<'a, T: Send + 'a>(what: &str) -> BoxFuture<'a, Result<T, ClusterE
 }
 
 impl ClusterView for KubernetesCluster {
-    fn logs<'a>(&'a self, _: &'a WorkspaceRef, _: LogOptions) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>> {
-        unavailable("logs")
+    fn logs<'a>(
+        &'a self,
+        workspace: &'a WorkspaceRef,
+        options: LogOptions,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, LogLine>, ClusterError>> {
+        Box::pin(logs::read(&self.shared, workspace, options))
     }
 
-    fn metrics<'a>(&'a self, _: &'a WorkspaceRef) -> BoxFuture<'a, Result<Metrics, ClusterError>> {
-        unavailable("metrics")
+    fn metrics<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Metrics, ClusterError>> {
+        Box::pin(metrics::of(&self.shared, workspace))
     }
 
     fn connect<'a>(&'a self, _: &'a WorkspaceRef) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>> {
@@ -24,21 +28,10 @@ impl ClusterView for KubernetesCluster {
     }
 
     fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>> {
-        unavailable("the capacity")
+        Box::pin(capacity::of(&self.shared))
     }
 
     fn health(&self) -> BoxFuture<'_, ClusterHealth> {
-        let shared = &self.shared;
-        Box::pin(async move {
-            let version = match shared.clients.get().await {
-                Ok(client) => shared.clients.call(client.apiserver_version()).await,
-                Err(error) => Err(error),
-            };
-            let (healthy, summary) = match version {
-                Ok(version) => (true, format!("Kubernetes {}", version.git_version)),
-                Err(error) => (false, error.to_string()),
-            };
-            ClusterHealth { healthy, kind: "kubernetes", summary, ..ClusterHealth::default() }
-        })
+        Box::pin(health::of(&self.shared))
     }
 }

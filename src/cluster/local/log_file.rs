@@ -123,7 +123,7 @@ mod tests {
     }
 
     async fn texts(log: &WorkspaceLog, tail: usize, since: Option<Millis>) -> Vec<String> {
-        let options = LogOptions { tail, follow: false, since };
+        let options = LogOptions { tail, since, ..LogOptions::default() };
         log.read(&options).map(|l| l.text).collect().await
     }
 
@@ -142,7 +142,7 @@ mod tests {
     async fn a_follower_gets_the_tail_and_then_each_new_line_once() {
         let (_keep, _, log) = log();
         log.write("before");
-        let mut lines = log.read(&LogOptions { tail: 10, follow: true, since: None });
+        let mut lines = log.read(&LogOptions { tail: 10, follow: true, ..LogOptions::default() });
         log.write("after");
         assert_eq!(lines.next().await.unwrap().text, "before");
         assert_eq!(lines.next().await.unwrap().text, "after");

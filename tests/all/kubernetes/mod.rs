@@ -11,6 +11,7 @@ pub mod rig;
 mod cluster;
 mod drills;
 mod faults;
+mod observe;
 
 use crate::contract::{Subject, group_is, spec};
 use codex_web::clock::{Clock, SystemClock, SystemEntropy};

@@ -34,6 +34,9 @@ pub async fn apply(shared: &Shared, spec: &WorkspaceSpec, trust: &AgentTrust) ->
     let existed = live.is_some();
     let set = sets.apply(&workspace::stateful_set(context, spec, image, ties), live).await?;
     shared.applied.remember(Holder::Workspace(spec.id.clone()), [print_of(&set), print_of(&volume), print_of(&service)].into());
+    shared.learn(&set);
+    shared.learn(&volume);
+    shared.learn(&service);
     shared.tick();
     if existed && spec.desired == Desired::Running { renew_pod(shared, &client, spec).await } else { Ok(()) }
 }

@@ -1,0 +1,194 @@
+//! What the nodes have, and how much of it is promised: the sum of what pods request, those of others too.
+//!
+//! Pods of others are not watched. Who asks how much room there is reads them once, without anything of them but their
+//! requests, and the answer serves everybody for a while.
+
+use super::Shared;
+use super::words::amounts::{amount, cpu};
+use crate::clock::{Millis, SECOND};
+use crate::cluster::{Capacity, ClusterError, NodeCapacity};
+use hyper::Request;
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use tokio::sync::Mutex;
+
+/// How long an answer is good, in milliseconds.
+const GOOD_FOR: i64 = 15 * SECOND;
+const PAGE: u32 = 500;
+
+/// The last answer: what is promised of each node.
+#[derive(Default)]
+pub struct Promises(Mutex<Option<(Millis, BTreeMap<String, Promised>)>>);
+
+/// The sum over the pods of one node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Promised {
+    cpu_milli: i64,
+    memory_bytes: i64,
+    pods: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    #[serde(default)]
+    metadata: ListMeta,
+    #[serde(default)]
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize, Default)]
+struct ListMeta {
+    #[serde(default, rename = "continue")]
+    next: String,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    #[serde(default)]
+    node_name: String,
+    #[serde(default)]
+    containers: Vec<Container>,
+    #[serde(default)]
+    init_containers: Vec<Container>,
+    #[serde(default)]
+    overhead: BTreeMap<String, Quantity>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Container {
+    #[serde(default)]
+    resources: Resources,
+    /// `Always` makes a container of the start one that stays.
+    #[serde(default)]
+    restart_policy: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Resources {
+    #[serde(default)]
+    requests: BTreeMap<String, Quantity>,
+}
+
+/// What the cluster has.
+pub async fn of(shared: &Shared) -> Result<Capacity, ClusterError> {
+    let watch = shared.watch()?;
+    if let Some(why) = watch.trouble() {
+        return Err(ClusterError::Transient(why));
+    }
+    if !watch.sees::<Node>() {
+        let spot = watch.blind_spots().into_iter().find(|(kind, _)| *kind == "nodes").map(|(_, why)| why);
+        return Err(ClusterError::Transient(spot.unwrap_or_else(|| "the nodes are still being read".to_owned())));
+    }
+    let promised = promised(shared).await?;
+    let nodes = watch.all::<Node>().into_iter().map(|node| {
+        let name = node.metadata.name.clone().unwrap_or_default();
+        let used = promised.get(&name).copied().unwrap_or_default();
+        capacity(&node, used)
+    });
+    Ok(Capacity { nodes: nodes.collect() })
+}
+
+fn capacity(node: &Node, used: Promised) -> NodeCapacity {
+    let gives = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+    let labels = node.metadata.labels.as_ref();
+    let kinds = ["node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"];
+    NodeCapacity {
+        name: node.metadata.name.clone().unwrap_or_default(),
+        instance_type: kinds.into_iter().find_map(|kind| labels?.get(kind).cloned()),
+        cpu_milli: cpu(gives),
+        memory_bytes: amount(gives, "memory"),
+        used_cpu_milli: used.cpu_milli,
+        used_memory_bytes: used.memory_bytes,
+    }
+}
+
+async fn promised(shared: &Shared) -> Result<BTreeMap<String, Promised>, ClusterError> {
+    let mut last = shared.promises.0.lock().await;
+    let now = shared.clock.now();
+    if let Some((at, promised)) = &*last
+        && now.since(*at) < GOOD_FOR
+    {
+        return Ok(promised.clone());
+    }
+    let (mut promised, mut next) = (BTreeMap::<String, Promised>::new(), String::new());
+    let client = shared.clients.get().await?;
+    loop {
+        let running = "status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed";
+        let path = format!("/api/v1/pods?limit={PAGE}&fieldSelector={running}&continue={next}");
+        let request = Request::get(path).body(Vec::new()).map_err(|e| ClusterError::Transient(e.to_string()))?;
+        let list: List = shared.clients.call(client.request(request)).await?;
+        list.items.into_iter().for_each(|item| add(&mut promised, &item.spec));
+        if list.metadata.next.is_empty() {
+            break;
+        }
+        next = list.metadata.next;
+    }
+    *last = Some((now, promised.clone()));
+    Ok(promised)
+}
+
+/// As the scheduler counts: what stays is summed, and a step of the start that needs more counts instead.
+fn add(all: &mut BTreeMap<String, Promised>, spec: &Spec) {
+    if spec.node_name.is_empty() {
+        return;
+    }
+    let stays = |container: &&Container| container.restart_policy == "Always";
+    let of = |read: &dyn Fn(&BTreeMap<String, Quantity>) -> i64| {
+        let sum = |containers: &mut dyn Iterator<Item = &Container>| containers.map(|c| read(&c.resources.requests)).sum::<i64>();
+        let sidecars = sum(&mut spec.init_containers.iter().filter(stays));
+        let steps = spec.init_containers.iter().filter(|c| !stays(c)).map(|c| read(&c.resources.requests)).max().unwrap_or(0);
+        (sum(&mut spec.containers.iter()) + sidecars).max(steps + sidecars) + read(&spec.overhead)
+    };
+    let node = all.entry(spec.node_name.clone()).or_default();
+    node.cpu_milli = node.cpu_milli.saturating_add(of(&|amounts| cpu(Some(amounts))));
+    node.memory_bytes = node.memory_bytes.saturating_add(of(&|amounts| amount(Some(amounts), "memory")));
+    node.pods += 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn spec(value: serde_json::Value) -> Spec {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn asks(cpu: &str, memory: &str) -> serde_json::Value {
+        json!({"resources": {"requests": {"cpu": cpu, "memory": memory}}})
+    }
+
+    #[test]
+    fn requests_are_counted_as_the_scheduler_counts_them() {
+        let mut all = BTreeMap::new();
+        add(&mut all, &spec(json!({"nodeName": "n", "containers": [asks("500m", "1Gi"), asks("250m", "1Gi")]})));
+        add(&mut all, &spec(json!({"nodeName": "n", "containers": [asks("100m", "1Mi")], "initContainers": [asks("1", "1Mi")]})));
+        let sidecar = json!({"restartPolicy": "Always", "resources": {"requests": {"cpu": "50m"}}});
+        let pod = json!({"nodeName": "n", "containers": [{}], "initContainers": [sidecar], "overhead": {"cpu": "10m"}});
+        add(&mut all, &spec(pod));
+        add(&mut all, &spec(json!({"containers": [asks("9", "9Gi")]})));
+        assert_eq!(all.len(), 1, "what has no node takes nothing of any");
+        assert_eq!(all["n"], Promised { cpu_milli: 750 + 1_000 + 60, memory_bytes: (2 << 30) + (1 << 20), pods: 3 });
+    }
+
+    #[test]
+    fn a_node_says_what_it_gives_and_what_is_promised_of_it() {
+        let node = json!({
+            "metadata": {"name": "n", "labels": {"node.kubernetes.io/instance-type": "m5.large"}},
+            "status": {"capacity": {"cpu": "4", "memory": "16Gi"}, "allocatable": {"cpu": "3800m", "memory": "15Gi"}},
+        });
+        let found = capacity(&serde_json::from_value(node).unwrap(), Promised { cpu_milli: 10, memory_bytes: 20, pods: 3 });
+        assert_eq!((found.cpu_milli, found.memory_bytes, found.used_cpu_milli, found.used_memory_bytes), (3_800, 15 << 30, 10, 20));
+        assert_eq!(found.instance_type.as_deref(), Some("m5.large"));
+    }
+}
