@@ -178,7 +178,12 @@ fn every_line_of_the_example_is_valid_once_its_mark_is_removed() {
         .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned())
         .collect();
     let file = dir.path().join("all.toml");
-    std::fs::write(&file, lines.join("\n")).unwrap();
+    // The one file of the example that is read with it.
+    let made = rcgen::generate_simple_self_signed(["ca.example.org".to_owned()]).unwrap();
+    let authorities = dir.path().join("ca.pem");
+    std::fs::write(&authorities, made.cert.pem()).unwrap();
+    let text = lines.join("\n").replace("/etc/codex-web/tls/site-ca.pem", &authorities.to_string_lossy());
+    std::fs::write(&file, text).unwrap();
     let flags = Flags { config: Some(file), ..Flags::default() };
     let config = Config::load(&surroundings(dir.path()), &flags).unwrap();
     assert!(config.effective(&BTreeMap::new()).iter().all(Setting::pinned));

@@ -27,7 +27,7 @@ fn holding(folder: &Path, found: &mut Vec<PathBuf>) {
         let (path, kind) = (entry.path(), entry.file_type().unwrap());
         if kind.is_dir() {
             holding(&path, found);
-        } else if kind.is_file() && std::fs::read(&path).is_ok_and(|bytes| bytes.windows(TOKEN.len()).any(|w| w == TOKEN.as_bytes())) {
+        } else if kind.is_file() && std::fs::read(&path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(TOKEN)) {
             found.push(path);
         }
     }
@@ -54,9 +54,8 @@ async fn a_private_repository_is_cloned_and_pushed_to_with_a_token_that_is_found
     let mut shell = real.shell(&id).await;
     assert_eq!(shell.good("cat tool/README").await, "hello");
     // While git pushes, everything that programs could read of each other is written down.
-    shell
-        .good("touch watch; ((while test -e ~/watch; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ >>~/watched 2>/dev/null; done) &)")
-        .await;
+    let look = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ >>~/watched 2>/dev/null";
+    shell.good(&format!("touch watch; ((while test -e ~/watch; do {look}; sleep 0.02; done) &)")).await;
     shell.good("cd tool && echo more >> README && git commit -qam second && git push -q 2>&1; R=$?; cd ..; (exit $R)").await;
     shell.good("git clone -q $(git -C tool remote get-url origin) again 2>&1 && git -C again log --oneline -1").await;
     shell.good("rm watch").await;
