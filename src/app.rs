@@ -36,6 +36,7 @@ use crate::ops::{Ops, Rules};
 use crate::store::open::Synchronous;
 use crate::store::{Db, DbOptions, installation, settings as stored_settings, throttles};
 use crate::telemetry::LogLevel;
+use crate::token::proof::{self, ProofKey};
 use crate::token::seal::{MasterKey, Sealer};
 use crate::transport::Transport;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -183,6 +184,7 @@ impl Application {
         let sealer = Arc::new(Sealer::new(&master)?);
         let installation = db.read_blocking(installation::find)?.id;
         if let Some(cluster) = &cluster {
+            cluster.prove_with(ProofKey::new(master.derive(proof::PURPOSE)?));
             cluster.claim(&installation);
         }
         let issuer = format!("codex-web:{installation}");

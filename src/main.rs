@@ -22,5 +22,5 @@ fn main() -> ExitCode {
         current_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         system_file: PathBuf::from("/etc/codex-web/codex-web.toml"),
     };
-    codex_web::cli::run(std::env::args_os(), surroundings).into()
+    codex_web::cli::run(std::env::args_os(), surroundings)
 }

@@ -1,24 +1,29 @@
 //! The agent's HTTP/1.1: a handful of routes over any byte stream.
 //!
 //! Every connection opens with one agent ticket in its first request and is trusted for that ticket's scope until it
-//! ends. `GET /v1/health` needs none: it says nothing worth protecting and tells the server that the agent answers.
+//! ends. Two questions need none: `GET /healthz`, which is answered with nothing, and on a network `GET /v1/proof`, by
+//! which the server finds out whom it has reached. `GET /v1/health` needs none where only the server can ask.
 
 use crate::agent::apps::routes as apps;
+use crate::agent::program::StartError;
 use crate::agent::protocol::{TerminalSize, is_session_name};
+use crate::agent::sessions::OpenError;
 use crate::agent::socket::{self, Wish};
+use crate::agent::visit::Visit;
 use crate::agent::{Agent, ports, uplink};
-use crate::token::ticket::{Scope, TicketClaims};
+use crate::domain::agent::HEALTH_PATH;
+use crate::token::ticket::Scope;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
+use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, UPGRADE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -26,8 +31,6 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 /// The body of an answer: a few bytes, or a stream.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 pub type Answer = Response<Body>;
-/// What the ticket of this connection said, once it was shown.
-type Gate = Arc<Mutex<Option<TicketClaims>>>;
 
 /// How long a connection may sit without a request, in the middle of one, or before its first.
 const IDLE: Duration = Duration::from_secs(120);
@@ -35,27 +38,44 @@ const IDLE: Duration = Duration::from_secs(120);
 /// The longest set of keys, in bytes.
 const LONGEST_KEYS: usize = 64 * 1024;
 
-/// Serves one connection until it ends.
+/// Serves one connection of the server until it ends.
 pub async fn serve<S>(agent: Arc<Agent>, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let gate = Gate::default();
+    serve_visit(agent, stream, Arc::default()).await;
+}
+
+/// Serves one connection until it ends.
+pub async fn serve_visit<S>(agent: Arc<Agent>, stream: S, visit: Arc<Visit>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
-        let (agent, gate) = (Arc::clone(&agent), Arc::clone(&gate));
-        async move { Ok::<_, Infallible>(route(&agent, &gate, request).await) }
+        let (agent, visit) = (Arc::clone(&agent), Arc::clone(&visit));
+        async move { Ok::<_, Infallible>(route(&agent, &visit, request).await) }
     });
     let mut server = hyper::server::conn::http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(64 * 1024);
     let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
-async fn route(agent: &Arc<Agent>, gate: &Gate, mut request: Request<Incoming>) -> Answer {
-    let path = request.uri().path().to_owned();
-    if path == "/v1/health" && request.method() == Method::GET {
-        return answer(StatusCode::OK, &agent.health());
+/// What needs no ticket.
+fn open_to_all(agent: &Agent, visit: &Visit, request: &Request<Incoming>) -> Option<Answer> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, HEALTH_PATH) => Some(Response::new(body(Bytes::new()))),
+        (&Method::GET, "/v1/proof") if !visit.is_private() => Some(visit.prove(agent, request.uri())),
+        (&Method::GET, "/v1/health") if visit.is_private() => Some(answer(StatusCode::OK, &agent.health())),
+        _ => None,
     }
-    let claims = match pass(agent, gate, request.headers_mut()) {
+}
+
+async fn route(agent: &Arc<Agent>, visit: &Visit, mut request: Request<Incoming>) -> Answer {
+    if let Some(answer) = open_to_all(agent, visit, &request) {
+        return answer;
+    }
+    let path = request.uri().path().to_owned();
+    let claims = match visit.pass(agent, request.headers_mut()) {
         Ok(claims) => claims,
         Err(refusal) => return *refusal,
     };
@@ -106,28 +126,6 @@ fn needed(path: &str) -> Scope {
     }
 }
 
-/// The ticket of this connection: taken out of its first request, remembered after that. What stands in later
-/// requests, or after the ticket in the first, is meant for an app.
-fn pass(agent: &Agent, gate: &Gate, headers: &mut HeaderMap) -> Result<TicketClaims, Box<Answer>> {
-    let mut held = gate.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(claims) = &*held {
-        return Ok(claims.clone());
-    }
-    let ticket = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
-    let Some(ticket) = ticket else {
-        return Err(Box::new(refuse(StatusCode::UNAUTHORIZED, "ticket_missing", "a connection opens with an agent ticket")));
-    };
-    match agent.accept(ticket) {
-        Ok(claims) => {
-            let others: Vec<HeaderValue> = headers.get_all(AUTHORIZATION).iter().skip(1).cloned().collect();
-            headers.remove(AUTHORIZATION);
-            headers.extend(others.into_iter().map(|value| (AUTHORIZATION, value)));
-            Ok(held.insert(claims).clone())
-        }
-        Err(error) => Err(Box::new(refuse(StatusCode::UNAUTHORIZED, "ticket_refused", &error.to_string()))),
-    }
-}
-
 fn end_session(agent: &Agent, path: &str) -> Answer {
     let name = path.rsplit('/').next().unwrap_or_default();
     if agent.sessions().end(name) {
@@ -146,6 +144,7 @@ fn terminal(agent: &Arc<Agent>, mut request: Request<Incoming>) -> Answer {
     };
     let session = match agent.sessions().find_or_start(&name, wish.size) {
         Ok(session) => session,
+        Err(OpenError::Start(error @ StartError::NoShell)) => return refuse(StatusCode::NOT_IMPLEMENTED, "no_shell", &error.to_string()),
         Err(error) => return refuse(StatusCode::CONFLICT, "terminal_refused", &error.to_string()),
     };
     let upgrade = hyper::upgrade::on(&mut request);

@@ -1,24 +1,26 @@
-//! The agent as the first process of a sandbox: says how its start goes, accepts connections, collects orphans, and at
-//! the end ends everything that is left.
+//! The agent as the first process of a sandbox or of a container: says how its start goes, accepts connections, collects
+//! orphans, and at the end ends everything that is left.
 
-use crate::agent::egress;
+use crate::agent::command::Command;
 use crate::agent::machine::{self, Environment, api};
+use crate::agent::network::{self, Guests};
 use crate::agent::program::StartError;
 use crate::agent::pty::{Children, PtyPrograms};
-use crate::agent::{Agent, git, trust};
+use crate::agent::voice::Voice;
+use crate::agent::{Agent, accept, container, egress, git, timeline, trust};
 use crate::clock::SystemClock;
 use crate::domain::agent::{AgentOrder, StartEvent};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal as Awaited, SignalKind, signal};
+use tokio::sync::watch;
 
 /// How many connections the server may have at once: each open WebSocket of an app is one.
 const MOST_CONNECTIONS: usize = 2_048;
@@ -30,28 +32,33 @@ const FILE_STACK: usize = 512 * 1024;
 /// How long clients are waited for, so that they hear why before the programs end.
 const FAREWELL: Duration = Duration::from_millis(300);
 
-/// Runs until the workspace ends. Reports on `status`, logs on standard error.
-pub fn run(order: AgentOrder, listener: OwnedFd, mut status: File) -> ExitCode {
+/// How the server comes in.
+pub enum Door {
+    /// A unix socket that only the server can open, handed down by its launcher.
+    Inherited(OwnedFd),
+    /// A port of the pod, at which anybody may knock; and the file of the order, in which the keys may change.
+    Network { port: u16, order: PathBuf },
+}
+
+/// Runs until the workspace ends. Reports by `voice`, logs on standard error.
+pub fn run(order: AgentOrder, door: Door, voice: &Voice) -> ExitCode {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().max_blocking_threads(FILE_THREADS).thread_stack_size(FILE_STACK);
     let runtime = match builder.build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&mut status, "agent_failed", &format!("The agent could not start: {error}."), None),
+        Err(error) => return fail(voice, "agent_failed", &format!("The agent could not start: {error}."), None),
     };
-    let code = runtime.block_on(serve(order, listener, &mut status));
+    let code = runtime.block_on(serve(order, door, voice));
     // Whatever still waits in the background waits for programs that are gone.
     runtime.shutdown_background();
     code
 }
 
-fn fail(status: &mut File, code: &str, message: &str, remedy: Option<&str>) -> ExitCode {
+/// Says why there is no workspace.
+pub(super) fn fail(voice: &Voice, code: &str, message: &str, remedy: Option<&str>) -> ExitCode {
     log(message);
-    say(status, &StartEvent::Failed { code: code.to_owned(), message: message.to_owned(), remedy: remedy.map(str::to_owned) });
+    voice.say(&StartEvent::Failed { code: code.to_owned(), message: message.to_owned(), remedy: remedy.map(str::to_owned) });
     ExitCode::from(71)
-}
-
-fn say(status: &mut File, event: &StartEvent) {
-    let _ = writeln!(status, "{}", serde_json::to_string(event).unwrap_or_default());
 }
 
 /// One line of the workspace's log; the server adds the time.
@@ -59,33 +66,75 @@ pub(super) fn log(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-async fn serve(mut order: AgentOrder, listener: OwnedFd, status: &mut File) -> ExitCode {
+/// What is listened to.
+enum Ears {
+    Socket(UnixListener),
+    Ports(Vec<TcpListener>),
+}
+
+impl Ears {
+    /// Inside a runtime.
+    fn open(door: Door) -> io::Result<(Self, Option<PathBuf>)> {
+        match door {
+            Door::Inherited(socket) => Ok((Self::Socket(UnixListener::from_std(socket.into())?), None)),
+            Door::Network { port, order } => Ok((Self::Ports(network::listen(port)?), Some(order))),
+        }
+    }
+
+    fn accept(self, agent: &Arc<Agent>) {
+        let agent = Arc::clone(agent);
+        match self {
+            Self::Socket(listener) => {
+                drop(tokio::spawn(accept::each(listener, MOST_CONNECTIONS, move |stream| Arc::clone(&agent).serve(stream))));
+            }
+            Self::Ports(listeners) => {
+                let guests = Guests::new(MOST_CONNECTIONS);
+                listeners.into_iter().for_each(|l| drop(tokio::spawn(network::serve(l, Arc::clone(&agent), guests.clone()))));
+            }
+        }
+    }
+}
+
+/// The signals that it waits for.
+struct Signals {
+    terminate: Awaited,
+    child: Awaited,
+}
+
+impl Signals {
+    fn watch() -> io::Result<Self> {
+        // Writing a file past the limit of its length is an error then, and not the end of the workspace.
+        let _too_long = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
+        Ok(Self { terminate: signal(SignalKind::terminate())?, child: signal(SignalKind::child())? })
+    }
+}
+
+async fn serve(mut order: AgentOrder, door: Door, voice: &Voice) -> ExitCode {
     trust::install(&mut order);
     let grace = Duration::from_millis(order.grace_milliseconds);
     let children = Children::default();
     let environment = Environment::default();
     let programs = PtyPrograms::new(order.clone(), children.clone(), environment.clone());
-    if let Err(error) = programs.find() {
-        let StartError::NotFound(name) = &error else { return fail(status, "agent_failed", &error.to_string(), None) };
+    // An image without a shell has files and apps all the same.
+    if let (Err(error), Door::Inherited(_)) = (programs.find(), &door) {
+        let StartError::NotFound(name) = &error else { return fail(voice, "agent_failed", &error.to_string(), None) };
         let message = format!("The program {name} was not found in the sandbox.");
-        return fail(status, "program_not_found", &message, Some("Install it on the host below /usr or /opt, or choose another template."));
+        return fail(voice, "program_not_found", &message, Some("Install it on the host below /usr or /opt, or choose another template."));
     }
-    let opened = (|| {
-        let listener = UnixListener::from_std(listener.into())?;
-        // Writing a file past the limit of its length is an error then, and not the end of the workspace.
-        let _too_long = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
-        Ok::<_, io::Error>((listener, signal(SignalKind::terminate())?, signal(SignalKind::child())?))
-    })();
-    let (listener, mut terminate, mut child) = match opened {
+    let opened = Signals::watch().and_then(|signals| Ok((signals, Ears::open(door)?)));
+    let (mut signals, (ears, order_file)) = match opened {
         Ok(opened) => opened,
-        Err(error) => return fail(status, "agent_failed", &format!("The agent could not listen: {error}."), None),
+        Err(error) => return fail(voice, "agent_failed", &format!("The agent could not listen: {error}."), None),
     };
-    let agent = match Agent::new(&order, Box::new(programs), Arc::new(SystemClock)) {
+    let agent = match Agent::with_voice(&order, Box::new(programs), Arc::new(SystemClock), voice.clone()) {
         Ok(agent) => agent,
-        Err(error) => return fail(status, "agent_failed", &format!("The agent got no usable keys: {error}."), None),
+        Err(error) => return fail(voice, "agent_failed", &format!("The agent got no usable keys: {error}."), None),
     };
     let mut stopping = agent.stopping();
-    tokio::spawn(accept(listener, Arc::clone(&agent)));
+    ears.accept(&agent);
+    if let Some(file) = order_file {
+        tokio::spawn(container::follow_keys(file, order.clone(), Arc::clone(&agent)));
+    }
     if let Some(port) = order.egress_port {
         // Before anything can ask for it.
         match egress::listen(port).await {
@@ -94,13 +143,17 @@ async fn serve(mut order: AgentOrder, listener: OwnedFd, status: &mut File) -> E
         }
     }
     offer_server(&order, &agent, &environment).await;
-    say(status, &StartEvent::Ready);
-    git::start(&order, agent.uplink(), &children, status);
+    voice.say(&StartEvent::Ready);
+    git::start(&order, agent.uplink(), &children, voice);
+    tokio::spawn(timeline::follow(voice.clone(), agent.uplink().clone()));
+    if let Some(command) = Command::of(&order, &environment, &children, voice) {
+        tokio::spawn(command.keep(agent.stopping()));
+    }
     log(&format!("the agent runs (run {}, {})", order.run, order.argv.join(" ")));
     loop {
         tokio::select! {
-            _ = terminate.recv() => agent.stop(),
-            _ = child.recv() => children.reap(),
+            _ = signals.terminate.recv() => agent.stop(),
+            _ = signals.child.recv() => children.reap(),
             () = asked(&mut stopping) => break,
         }
     }
@@ -133,24 +186,6 @@ async fn offer_server(order: &AgentOrder, agent: &Agent, environment: &Environme
 
 async fn asked(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
-}
-
-async fn accept(listener: UnixListener, agent: Arc<Agent>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let agent = Arc::clone(&agent);
-                tokio::spawn(async move {
-                    agent.serve(stream).await;
-                    drop(place);
-                });
-            }
-            // Out of descriptors, mostly: wait for some to come back.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
 }
 
 /// Ends every other process that this one may signal: politely, and after the grace for good.

@@ -10,14 +10,18 @@
 pub mod accept;
 pub mod apps;
 mod background;
+mod command;
+pub mod container;
 pub mod egress;
 pub mod files;
 pub mod forward;
 pub mod git;
+mod home;
 pub mod hops;
 pub mod http;
 pub mod init;
 pub mod machine;
+pub mod network;
 pub mod ports;
 pub mod program;
 pub mod protocol;
@@ -26,8 +30,11 @@ pub mod ring;
 pub mod session;
 pub mod sessions;
 pub mod socket;
+mod timeline;
 mod trust;
 pub mod uplink;
+pub mod visit;
+pub mod voice;
 
 use crate::agent::apps::Apps;
 use crate::agent::files::Files;
@@ -35,8 +42,10 @@ use crate::agent::forward::Forwarder;
 use crate::agent::program::Programs;
 use crate::agent::sessions::Sessions;
 use crate::agent::uplink::Uplink;
+use crate::agent::voice::Voice;
 use crate::clock::{Clock, Millis};
 use crate::domain::agent::AgentOrder;
+use crate::token::proof::RunSecret;
 use crate::token::ticket::{TicketClaims, TicketError, TicketVerifier};
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,12 +67,25 @@ pub struct Agent {
     clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
     uplink: Uplink,
+    voice: Voice,
+    proof: Option<RunSecret>,
 }
 
 impl Agent {
     /// Fails where the key set of the order cannot be read. Where the order has apps, this must be called inside a
     /// runtime: watching over them begins here.
     pub fn new(order: &AgentOrder, programs: Box<dyn Programs>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, TicketError> {
+        let voice = Voice::kept(None, Arc::clone(&clock));
+        Self::with_voice(order, programs, clock, voice)
+    }
+
+    /// As [`Agent::new`], with a place for what it has to say.
+    pub fn with_voice(
+        order: &AgentOrder,
+        programs: Box<dyn Programs>,
+        clock: Arc<dyn Clock>,
+        voice: Voice,
+    ) -> Result<Arc<Self>, TicketError> {
         let verifier = TicketVerifier::new(&order.jwks, &order.issuer, &order.workspace, order.run)?;
         let (programs, stop): (Arc<dyn Programs>, _) = (programs.into(), watch::Sender::new(false));
         let apps = Arc::new(Apps::new(order, &clock));
@@ -79,6 +101,8 @@ impl Agent {
             clock,
             stop,
             uplink: Uplink::default(),
+            voice,
+            proof: order.proof.as_deref().and_then(RunSecret::parse),
         }))
     }
 
@@ -102,6 +126,16 @@ impl Agent {
 
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    /// With what it proves whose it is.
+    fn proof(&self) -> Option<&RunSecret> {
+        self.proof.as_ref()
+    }
+
+    /// What it has to say.
+    pub fn voice(&self) -> &Voice {
+        &self.voice
     }
 
     /// The way to the server.
@@ -160,6 +194,7 @@ impl Agent {
             "sessions": sessions.len(),
             "attached": sessions.iter().map(|s| s.attached).sum::<usize>(),
             "lastInputAt": self.sessions.last_input().map(|at| at.0),
+            "notes": self.voice.lines(),
         })
     }
 }

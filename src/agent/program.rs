@@ -15,6 +15,8 @@ pub enum StartError {
     NotFound(String),
     #[error("the program could not be started: {0}")]
     Failed(String),
+    #[error("this image has no shell: neither $SHELL nor bash nor sh is there")]
+    NoShell,
 }
 
 /// The handles on a running program that must outlive its streams.

@@ -72,7 +72,7 @@ impl PtyPrograms {
 
     /// The file that would be started.
     pub fn find(&self) -> Result<PathBuf, StartError> {
-        self.find_named(self.order.argv.first().map_or("", String::as_str))
+        self.find_named(self.order.argv.first().ok_or(StartError::NoShell)?)
     }
 
     fn find_named(&self, name: &str) -> Result<PathBuf, StartError> {
@@ -82,7 +82,7 @@ impl PtyPrograms {
 }
 
 /// Looks a program up as a shell would.
-fn find(name: &str, path: &str, home: &Path) -> Option<PathBuf> {
+pub(super) fn find(name: &str, path: &str, home: &Path) -> Option<PathBuf> {
     let runs = |file: &PathBuf| file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
     if name.is_empty() {
         return None;

@@ -2,10 +2,12 @@
 
 use super::{App, Application, Stage};
 use crate::cluster::ClusterControl;
+use crate::config::cluster::Kind;
 use crate::gateway::egress::EgressTunnels;
 use crate::gateway::git::{GitDesk, GitService};
 use crate::gateway::rekey;
 use crate::gateway::uplink::keeper::Keeper;
+use crate::gateway::uplink::timeline::Timeline;
 use crate::gateway::uplink::tokens::Tokens;
 use crate::gateway::uplink::{Service, Services};
 use crate::reconcile::Reconciler;
@@ -72,10 +74,18 @@ fn beside(app: Arc<App>) {
 fn services(app: &Arc<App>) -> Services {
     let desk = GitDesk::new(app.ops.clone(), Arc::clone(app.keys.sealer()), Arc::clone(&app.clock));
     let git: Arc<dyn Service> = Arc::new(GitService(Arc::new(desk)));
-    let tunnels = Arc::new(EgressTunnels(Arc::clone(&app.egress)));
     let machine = super::machine::start(Arc::clone(app));
-    let services = Services::default().tunnels(tunnels).below("/ssh/", Arc::clone(&git)).below("/git/", git);
-    services.below("/api/machine/", machine).below("/machine/", Tokens::new(app.gateway.clone()))
+    let services = match app.config.cluster.kind {
+        Kind::Local => Services::default().tunnels(Arc::new(EgressTunnels(Arc::clone(&app.egress)))),
+        // Pods have a network of their own, with policies; a way out through this server would go round them.
+        Kind::Kubernetes => Services::default(),
+    };
+    services
+        .below("/ssh/", Arc::clone(&git))
+        .below("/git/", git)
+        .below("/api/machine/", machine)
+        .below("/machine/", Tokens::new(app.gateway.clone()))
+        .below("/timeline/", Timeline::new(app.gateway.clone()))
 }
 
 impl Background {

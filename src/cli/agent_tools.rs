@@ -3,7 +3,7 @@
 //! Both only carry bytes: the first between git and a socket of the agent, the second between ssh and the agent's proxy.
 //! They run many times a day in small workspaces, so they use neither configuration nor threads that nobody needs.
 
-use super::arguments::AgentCommand;
+use super::arguments::AgentTool;
 use super::exit::{Exit, Failure, Outcome};
 use crate::domain::agent::EGRESS_PORT;
 use std::io::{self, Read, Write};
@@ -21,12 +21,12 @@ const HEAD_MAX: usize = 8 * 1024;
 /// How long the agent may take to say whether there is a way.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-pub fn run(command: &AgentCommand) -> Outcome {
+pub fn run(command: &AgentTool) -> Outcome {
     let done = match command {
         // Tokens are kept in the profile: git may neither store nor erase them.
-        AgentCommand::Credential { operation, socket } if operation == "get" => credential(socket),
-        AgentCommand::Credential { .. } => Ok(()),
-        AgentCommand::Connect { host, port } => connect(host, *port),
+        AgentTool::Credential { operation, socket } if operation == "get" => credential(socket),
+        AgentTool::Credential { .. } => Ok(()),
+        AgentTool::Connect { host, port } => connect(host, *port),
     };
     done.map(|()| Exit::Done).map_err(|error| Failure::failed(format!("codex-web: {error}")))
 }

@@ -1,6 +1,7 @@
 //! What can be typed. Names, flags and exit codes are an interface: scripts rely on them.
 
 use super::output::Format;
+use crate::domain::agent::AGENT_PORT;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -108,9 +109,12 @@ pub enum Command {
     /// Exit 0 when the server of this configuration answers ready.
     #[command(after_help = "Example:\n  codex-web healthcheck && echo ready")]
     Healthcheck,
-    /// What git and ssh in a workspace start.
-    #[command(subcommand, hide = true)]
-    Agent(AgentCommand),
+    /// What runs inside a workspace.
+    #[command(hide = true)]
+    Agent(AgentArguments),
+    /// This program as a container image.
+    #[command(subcommand, after_help = "Example:\n  codex-web image export --file codex-web.tar")]
+    Image(ImageCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  codex-web completions bash > ~/.local/share/bash-completion/completions/codex-web")]
     Completions { shell: Shell },
@@ -307,8 +311,48 @@ pub enum AppsCommand {
     },
 }
 
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct AgentArguments {
+    /// Be the agent of a container, by the order in this file.
+    #[arg(long, value_name = "FILE")]
+    pub order: Option<PathBuf>,
+    /// Where the agent listens.
+    #[arg(long, value_name = "PORT", default_value_t = AGENT_PORT)]
+    pub port: u16,
+    #[command(subcommand)]
+    pub command: Option<AgentCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    /// Write an OCI archive with this program as its only file. Needs no registry and no other tool.
+    #[command(after_help = "Examples:\n  codex-web image export --file codex-web.tar\n  \
+        codex-web image export --file - --name tools/codex-web:1 | ctr -n k8s.io images import -")]
+    Export {
+        /// The archive to write, or - for standard output. Without it, codex-web-VERSION.tar in this directory.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// What the image is called: name:tag.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+}
+
 #[derive(Debug, Subcommand)]
 pub enum AgentCommand {
+    /// Copy this program into a folder, where the main container of a pod starts it.
+    Install {
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    #[command(flatten)]
+    Tool(AgentTool),
+}
+
+/// What git and ssh in a workspace start.
+#[derive(Debug, Subcommand)]
+pub enum AgentTool {
     /// Git's credential helper: asks the agent of the workspace.
     Credential {
         /// Where the agent listens.

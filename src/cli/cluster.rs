@@ -65,5 +65,6 @@ pub fn settings(config: &Config) -> Result<KubernetesSettings, Failure> {
         tolerations: section.tolerations.clone(),
         connect_timeout: Duration::from_secs(section.connect_timeout),
         request_timeout: Duration::from_secs(section.request_timeout),
+        proof: Arc::default(),
     })
 }

@@ -4,7 +4,8 @@
 //! Commands that touch data are clients of the application ([`control`]); none of them opens the database for writing
 //! by itself, so whatever a command changes goes through `ops` and the audit log like everything else.
 
-pub mod agent;
+mod agent;
+mod agent_install;
 mod agent_tools;
 mod announce;
 mod apps;
@@ -22,6 +23,7 @@ mod doctor;
 mod doctor_cluster;
 pub mod exit;
 mod healthcheck;
+mod image;
 mod in_process;
 mod keys;
 mod openapi;
@@ -39,19 +41,29 @@ use context::{Context, Presence};
 use exit::{Exit, Failure, Outcome};
 use output::{Output, Patient};
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
+use std::process::ExitCode;
 
 /// Runs one command to its end.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: Surroundings) -> Exit {
-    let (mut out, mut messages) = (Patient(io::stdout().lock()), Patient(io::stderr()));
-    let parsed = match Arguments::try_parse_from(arguments) {
-        Ok(parsed) => parsed,
+pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: Surroundings) -> ExitCode {
+    match Arguments::try_parse_from(arguments) {
+        Ok(Arguments { command: Some(Command::Agent(arguments)), .. }) => {
+            agent::run(arguments, surroundings.environment).unwrap_or_else(|failure| {
+                let _ = writeln!(io::stderr(), "{failure}");
+                failure.exit.into()
+            })
+        }
+        Ok(parsed) => run_command(parsed, surroundings).into(),
         Err(error) => {
             // Help and version are no mistakes, and go where results go.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
         }
-    };
+    }
+}
+
+fn run_command(parsed: Arguments, surroundings: Surroundings) -> Exit {
+    let (mut out, mut messages) = (Patient(io::stdout().lock()), Patient(io::stderr()));
     let mut output = Output { format: parsed.global.output, out: &mut out, messages: &mut messages };
     match dispatch(parsed, surroundings, &mut output) {
         Ok(exit) => exit,
@@ -77,7 +89,9 @@ fn dispatch(parsed: Arguments, surroundings: Surroundings, output: &mut Output<'
         None | Some(Command::Serve(_)) => serve::run(&context),
         Some(Command::Config(command)) => config::run(&command, &context, output),
         Some(Command::Completions { shell }) => completions::run(shell, output),
-        Some(Command::Agent(command)) => agent_tools::run(&command),
+        Some(Command::Image(command)) => image::run(&command, output),
+        // It takes another way in.
+        Some(Command::Agent(_)) => Err(Failure::usage("codex-web agent is run by itself.")),
         Some(Command::Openapi) => openapi::run(output),
         Some(Command::Apps(command)) => apps::run(&command, &context, output),
         Some(Command::Doctor) => doctor::run(&context, output),

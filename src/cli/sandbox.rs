@@ -2,7 +2,8 @@
 //!
 //! Must run before anything else of the program: no thread, no telemetry, no configuration.
 
-use crate::agent::init;
+use crate::agent::init::{self, Door};
+use crate::agent::voice::Voice;
 use crate::cluster::local::{Entered, enter};
 use std::process::ExitCode;
 
@@ -12,7 +13,7 @@ pub const SUBCOMMAND: &str = crate::cluster::local::SUBCOMMAND;
 /// Reads its order from standard input, makes the sandbox, and becomes the agent in it.
 pub fn run() -> ExitCode {
     match enter() {
-        Entered::Agent { order, listener, status } => init::run(*order, listener, status),
+        Entered::Agent { order, listener, status } => init::run(*order, Door::Inherited(listener), &Voice::pipe(status)),
         Entered::Done(code) => ExitCode::from(code),
     }
 }

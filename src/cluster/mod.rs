@@ -23,6 +23,7 @@ use crate::domain::id::{GroupId, UserId, WorkspaceId};
 pub use crate::domain::size::Size;
 pub use crate::domain::template::Recipe;
 pub use crate::domain::workspace::{Component, Desired, Phase, Reason};
+use crate::token::proof::ProofKey;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -242,6 +243,9 @@ pub trait ClusterControl: Send + Sync {
     /// Whose cluster this is, told once before anything else: a cluster that others use too holds what is ours under
     /// this id. Where nobody else is, there is nothing to remember.
     fn claim(&self, _installation: &str) {}
+
+    /// The key from which agents on a network get what proves whose they are; told once, before [`ClusterControl::claim`].
+    fn prove_with(&self, _key: ProofKey) {}
 
     fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>>;
 

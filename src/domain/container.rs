@@ -20,6 +20,9 @@ pub struct ContainerSetup {
     /// What a terminal starts; empty: the best shell of the image, as a login shell.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shell: Vec<String>,
+    /// What runs beside the terminals for as long as the workspace does; empty: nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// Nothing but the home, `/tmp` and `/run/codex-web` can be written.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only_root: bool,

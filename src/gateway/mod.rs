@@ -46,6 +46,9 @@ use std::time::Duration;
 
 /// How long a workspace may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Said of an image from which a terminal cannot be started.
+const NO_SHELL: &str = "The image of this workspace has no shell, so there is no terminal. Its apps and files work; for a terminal choose \
+                        an image with bash or sh.";
 
 /// What the gateway works with. Cheap to clone.
 #[derive(Clone)]
@@ -127,6 +130,7 @@ fn agent_refused(error: AgentError) -> Error {
     match error {
         AgentError::Refused { status: 404, .. } => Error::NotFound(Missing::Terminal),
         AgentError::Refused { status: 409, .. } => Error::WrongState("No more terminals can be opened in this workspace.".to_owned()),
+        AgentError::Refused { status: 501, .. } => Error::WrongState(NO_SHELL.to_owned()),
         AgentError::Refused { status, .. } => {
             tracing::warn!(status, "an agent refused a connection of this server");
             unreachable()

@@ -10,6 +10,7 @@
 
 pub mod keeper;
 pub mod link;
+pub mod timeline;
 pub mod tokens;
 
 use crate::ops::running::Running;

@@ -36,6 +36,13 @@ pub fn tell(tx: &Tx<'_>, entries: &[NewEvent]) -> Result<()> {
     Ok(())
 }
 
+/// Writes down what the agent of a run said.
+pub async fn said(ops: &Ops, id: WorkspaceId, run: i64, code: String, message: String, failed: bool) -> Result<()> {
+    let kind = if failed { "error" } else { "step" };
+    let job = move |tx: &Tx<'_>| tell(tx, &[NewEvent { workspace: id.clone(), at: tx.now(), run, kind, code, message, actor: None }]);
+    ops.db.write(Origin { call_id: "agent".to_owned(), ..Origin::default() }, job).await
+}
+
 /// Forgets entries older than 30 days, some at a time; answers how many. Called now and then.
 pub async fn sweep(ops: &Ops) -> Result<usize> {
     ops.db.write(Origin { call_id: "upkeep".to_owned(), ..Origin::default() }, |tx: &Tx<'_>| timeline::sweep(tx)).await

@@ -7,6 +7,7 @@ pub mod access;
 pub mod keys;
 pub mod machine;
 pub mod opaque;
+pub mod proof;
 pub mod seal;
 pub mod ssh;
 pub mod strict;

@@ -5,6 +5,7 @@
 // Tests open databases and read the environment as somebody outside of the program does.
 #![allow(clippy::disallowed_methods, clippy::zombie_processes)]
 
+mod agent_container;
 mod api_apps;
 mod api_audit;
 mod api_credentials;

@@ -193,7 +193,7 @@ fn start(app: &Supervised, programs: &dyn Programs) -> Result<Background, End> {
             Ok(started)
         }
         Err(StartError::NotFound(_)) => Err(missing(app)),
-        Err(error @ StartError::Failed(_)) => Err(fail(app, &format!("It did not start: {error}."))),
+        Err(error @ (StartError::Failed(_) | StartError::NoShell)) => Err(fail(app, &format!("It did not start: {error}."))),
     }
 }
 

@@ -7,11 +7,11 @@
 use super::progress::{Progress, Stage};
 use crate::agent::pty::Children;
 use crate::agent::uplink::Uplink;
-use crate::domain::agent::{AgentOrder, StartEvent};
+use crate::agent::voice::Voice;
+use crate::domain::agent::AgentOrder;
 use crate::domain::git::{Repository, Transport};
 use rustix::process::Pid;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,26 +27,25 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// And only when this much more is done, in percent: a run has room for a limited number of lines.
 const STEP: u32 = 5;
 
-/// Clones the repository, unless its folder is there. Tells the timeline by `status`.
-pub async fn clone_once(order: AgentOrder, repository: Repository, uplink: Uplink, children: Children, status: File) {
+/// Clones the repository, unless its folder is there. Tells the timeline by `voice`.
+pub async fn clone_once(order: AgentOrder, repository: Repository, uplink: Uplink, children: Children, voice: Voice) {
     let home = PathBuf::from(&order.home);
     let target = home.join(repository.folder());
     if target.symlink_metadata().is_ok() {
         return;
     }
-    let mut told = Told(status);
-    told.step("cloning", &format!("{}.", begun(&repository)));
+    voice.note("cloning", &format!("{}.", begun(&repository)), false);
     let _ = tokio::time::timeout(CONNECT, uplink.connections().next()).await;
     let beside = home.join(format!(".{}.cloning", repository.folder()));
-    let done = match clone_beside(&order, &repository, &beside, &children, &mut told).await {
+    let done = match clone_beside(&order, &repository, &beside, &children, &voice).await {
         Ok(()) => std::fs::rename(&beside, &target).map_err(|e| format!("It was cloned but could not be moved into its place: {e}.")),
         Err(why) => Err(why),
     };
     match done {
-        Ok(()) => told.step("cloned", &format!("{repository} is in ~/{}.", repository.folder())),
+        Ok(()) => voice.note("cloned", &format!("{repository} is in ~/{}.", repository.folder()), false),
         Err(why) => {
             let _ = std::fs::remove_dir_all(&beside);
-            told.failed("clone_failed", &why);
+            voice.note("clone_failed", &why, true);
         }
     }
 }
@@ -56,7 +55,7 @@ async fn clone_beside(
     repository: &Repository,
     beside: &Path,
     children: &Children,
-    told: &mut Told,
+    voice: &Voice,
 ) -> Result<(), String> {
     // What an interrupted clone left behind.
     let _ = std::fs::remove_dir_all(beside);
@@ -66,7 +65,7 @@ async fn clone_beside(
     };
     let (output, exit) = spawn(order, repository, beside, children).map_err(missing)?;
     let mut progress = Progress::default();
-    follow(output, &mut progress, told, &begun(repository)).await;
+    follow(output, &mut progress, voice, &begun(repository)).await;
     match exit.await {
         Ok(0) => Ok(()),
         _ => Err(progress.failure(repository)),
@@ -108,7 +107,7 @@ fn begun(repository: &Repository) -> String {
 }
 
 /// Follows git to its end. What is news waits for its turn, so that the last word is told also where git is silent then.
-async fn follow(output: pipe::Receiver, progress: &mut Progress, told: &mut Told, begun: &str) {
+async fn follow(output: pipe::Receiver, progress: &mut Progress, voice: &Voice, begun: &str) {
     let (mut last, mut at, mut waiting) = (Instant::now(), None, None);
     let mut buffer = [0_u8; 4096];
     loop {
@@ -122,7 +121,7 @@ async fn follow(output: pipe::Receiver, progress: &mut Progress, told: &mut Told
             () = tokio::time::sleep_until(last + PAUSE), if waiting.is_some() => {
                 (last, at) = (Instant::now(), waiting.take());
                 if let Some(stage) = at {
-                    told.step("cloning", &format!("{begun}: {}, {} %.", stage.part, stage.percent));
+                    voice.note("cloning", &format!("{begun}: {}, {} %.", stage.part, stage.percent), false);
                 }
             }
         }
@@ -131,22 +130,4 @@ async fn follow(output: pipe::Receiver, progress: &mut Progress, told: &mut Told
 
 fn is_news(stage: Stage, before: Option<Stage>) -> bool {
     before.is_none_or(|before| stage.part != before.part || stage.percent >= before.percent + STEP)
-}
-
-/// The way to the timeline.
-struct Told(File);
-
-impl Told {
-    fn step(&mut self, code: &str, message: &str) {
-        self.say(code, message, false);
-    }
-
-    fn failed(&mut self, code: &str, message: &str) {
-        self.say(code, message, true);
-    }
-
-    fn say(&mut self, code: &str, message: &str, failed: bool) {
-        let event = StartEvent::Note { code: code.to_owned(), message: message.to_owned(), failed };
-        let _ = writeln!(self.0, "{}", serde_json::to_string(&event).unwrap_or_default());
-    }
 }

@@ -14,19 +14,19 @@ use crate::agent::http::body;
 use crate::agent::init;
 use crate::agent::pty::Children;
 use crate::agent::uplink::Uplink;
+use crate::agent::voice::Voice;
 use crate::domain::agent::AgentOrder;
 use crate::domain::git::Repository;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::{Method, Request, StatusCode};
-use std::fs::File;
 use std::io;
 
 /// The longest answer of the server that is read, in bytes.
 const ANSWER_MAX: usize = 64 * 1024;
 
-/// Starts the sockets and, where there is something to clone, the clone. Reports on `status`.
-pub fn start(order: &AgentOrder, uplink: &Uplink, children: &Children, status: &File) {
+/// Starts the sockets and, where there is something to clone, the clone. Reports by `voice`.
+pub fn start(order: &AgentOrder, uplink: &Uplink, children: &Children, voice: &Voice) {
     if let Some(path) = order.env.get("SSH_AUTH_SOCK") {
         socket::offer(path, uplink, |stream, uplink| Box::pin(ssh_agent::serve(stream, uplink)));
     }
@@ -39,8 +39,8 @@ pub fn start(order: &AgentOrder, uplink: &Uplink, children: &Children, status: &
         init::log(&format!("git's configuration could not be written: {error}"));
     }
     let repository = order.git.repository.as_ref().and_then(|text| Repository::parse(text).ok());
-    if let (Some(repository), Ok(status)) = (repository, status.try_clone()) {
-        tokio::spawn(clone::clone_once(order.clone(), repository, uplink.clone(), children.clone(), status));
+    if let Some(repository) = repository {
+        tokio::spawn(clone::clone_once(order.clone(), repository, uplink.clone(), children.clone(), voice.clone()));
     }
 }
 

@@ -1,8 +1,10 @@
 //! The changing half of the trait.
 
 use super::{KubernetesCluster, apply};
+use crate::clock::SystemEntropy;
 use crate::cluster::{AgentTrust, ClusterControl, ClusterError, GroupSpec, Observation, WorkspaceSpec};
 use crate::domain::id::{GroupId, WorkspaceId};
+use crate::token::proof::ProofKey;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use tokio::sync::watch;
@@ -11,6 +13,12 @@ impl ClusterControl for KubernetesCluster {
     fn claim(&self, installation: &str) {
         // Told again it is the same: the id of a database never changes.
         let _ = self.shared.installation.set(installation.to_owned());
+        // Whoever was told no key has one of its own, for as long as it lives.
+        self.shared.settings.proof.get_or_init(|| ProofKey::fresh(&SystemEntropy));
+    }
+
+    fn prove_with(&self, key: ProofKey) {
+        let _ = self.shared.settings.proof.set(key);
     }
 
     fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>> {

@@ -12,6 +12,7 @@ pub mod applied;
 mod apply;
 mod capacity;
 pub mod client;
+pub mod connect;
 mod control;
 pub mod covers;
 pub mod doctor;

@@ -2,8 +2,10 @@
 
 use crate::domain::container::Toleration;
 use crate::domain::egress::Entry;
+use crate::token::proof::ProofKey;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How agents are reached.
@@ -52,6 +54,8 @@ pub struct KubernetesSettings {
     pub connect_timeout: Duration,
     /// For one request, from sending it to the last byte of the answer; streams have rules of their own.
     pub request_timeout: Duration,
+    /// From what the secret is made by which the agent of each run proves whose it is; told when the database is open.
+    pub proof: Arc<OnceLock<ProofKey>>,
 }
 
 impl KubernetesSettings {
@@ -76,6 +80,7 @@ impl KubernetesSettings {
             tolerations: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
+            proof: Arc::default(),
         }
     }
 }

@@ -49,12 +49,14 @@ pub fn order(shared: &Shared, start: &Start, tier: Tier, verdict: &Verdict, grou
         git: git_files::agent_git(&spec.git, &runtime, tier, program.as_deref()),
         home: text(&home),
         argv,
+        command: Vec::new(),
         jwks: start.trust.jwks.clone(),
         issuer: start.trust.issuer.clone(),
         is_alone: tier == Tier::Full || uid.is_some(),
         grace_milliseconds: u64::try_from(shared.options.grace.as_millis()).unwrap_or(5_000),
         egress_port: (tier == Tier::Full).then_some(EGRESS_PORT),
         extra_ca: shared.options.extra_ca.as_deref().map(str::to_owned),
+        proof: None,
     };
     Order::Enter(Box::new(SandboxSpec {
         tier,

@@ -9,6 +9,7 @@
 pub mod rig;
 
 mod cluster;
+mod connect;
 mod drills;
 mod faults;
 mod observe;

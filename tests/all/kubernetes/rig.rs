@@ -150,6 +150,13 @@ impl Rig {
         Component { state: self.state.as_deref().expect("only a cluster of ours has programs to stop"), name }
     }
 
+    /// Gives the node an image, as an archive. Only where [`Rig::with_state`] gave the rig.
+    pub fn import(&self, archive: &Path) {
+        let state = self.state.as_deref().expect("only for a cluster of ours");
+        let status = Command::new(scripts().join("import")).arg(state).arg(archive).status().unwrap();
+        assert!(status.success(), "{} was not imported", archive.display());
+    }
+
     /// kubectl of the cluster, as its administrator; gives what it printed. Only where [`Rig::with_state`] gave the rig.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         let script = scripts().join("kubectl");

@@ -1,6 +1,8 @@
 //! What the agent in a pod is told: the same order as anywhere, for a home on a volume and a network of its own.
 //!
-//! The environment in it lies over that of the image, whose `PATH` and variables stay. There is no secret in it.
+//! The environment in it lies over that of the image, whose `PATH` and variables stay; where the template names no shell
+//! the agent takes the best of the image. The one secret, by which the agent proves whose it is, is added where the order
+//! becomes a Secret.
 
 use crate::cluster::kubernetes::names::{HOME, PROGRAM, RUNTIME_DIR};
 use crate::cluster::local::Tier;
@@ -13,15 +15,11 @@ use std::path::Path;
 /// How long programs have between SIGTERM and SIGKILL; the pod's own grace leaves the agent time for more.
 const GRACE_MILLISECONDS: u64 = 10_000;
 
-/// The shell of an image that says nothing of one: the best it has.
-const SHELL: [&str; 3] = ["/bin/sh", "-c", "exec \"$(command -v bash || command -v sh)\" -l"];
-
 /// The order of one run.
 pub fn order(spec: &WorkspaceSpec, trust: &AgentTrust) -> AgentOrder {
-    let shell = &spec.container.shell;
-    let argv = if shell.is_empty() { SHELL.map(str::to_owned).to_vec() } else { shell.clone() };
     AgentOrder {
-        argv,
+        argv: spec.container.shell.clone(),
+        command: spec.container.command.clone(),
         env: environment(spec),
         apps: spec.apps.clone(),
         jwks: trust.jwks.clone(),

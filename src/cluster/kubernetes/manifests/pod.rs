@@ -7,10 +7,11 @@ use super::{Context, marks};
 use crate::cluster::kubernetes::names;
 use crate::cluster::kubernetes::quantity::{of_bytes, of_count, of_milli};
 use crate::cluster::{Size, WorkspaceSpec};
+use crate::domain::agent::HEALTH_PATH;
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, LocalObjectReference, PersistentVolumeClaimVolumeSource,
-    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext,
-    TCPSocketAction, Toleration, Volume, VolumeMount,
+    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, HTTPGetAction, LocalObjectReference,
+    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecretVolumeSource, SecurityContext, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -166,10 +167,14 @@ pub fn resources(size: &Size) -> ResourceRequirements {
     ResourceRequirements { limits: Some(limits), requests: Some(requests), claims: None }
 }
 
-/// Whether the agent accepts connections.
+/// Whether the agent answers.
 fn probe(period: i32, tries: i32, timeout: i32) -> Probe {
     Probe {
-        tcp_socket: Some(TCPSocketAction { port: IntOrString::Int(i32::from(names::AGENT_PORT)), host: None }),
+        http_get: Some(HTTPGetAction {
+            path: Some(HEALTH_PATH.to_owned()),
+            port: IntOrString::Int(i32::from(names::AGENT_PORT)),
+            ..HTTPGetAction::default()
+        }),
         period_seconds: Some(period),
         failure_threshold: Some(tries),
         timeout_seconds: Some(timeout),

@@ -46,8 +46,9 @@ fn labels(context: Context<'_>, spec: &WorkspaceSpec) -> Marks {
 }
 
 fn secret(context: Context<'_>, spec: &WorkspaceSpec, trust: &AgentTrust) -> Secret {
+    let proof = context.settings.proof.get().map(|key| key.secret(&spec.id, spec.run).to_text());
+    let order = AgentOrder { extra_ca: context.settings.extra_ca.clone(), proof, ..order::order(spec, trust) };
     // A plain structure of texts and numbers has a JSON form always.
-    let order = AgentOrder { extra_ca: context.settings.extra_ca.clone(), ..order::order(spec, trust) };
     let order = serde_json::to_vec(&order).unwrap_or_default();
     Secret {
         metadata: metadata(&names::order_secret(&spec.id), &spec.namespace, labels(context, spec)),

@@ -1,0 +1,185 @@
+//! The agent in a pod, and both ways to it: at the pod's address, and through the API server.
+
+use super::rig::{Rig, eventually, skipped};
+use super::{group, installation, settings, workspace};
+use crate::contract::{Terminal, reference, start, ticket_for};
+use crate::program::binary;
+use codex_web::cluster::agent_client::{self, AgentError};
+use codex_web::cluster::kubernetes::Connect;
+use codex_web::cluster::{ByteStream, Cluster, ClusterError, Desired, WorkspaceRef, WorkspaceSpec};
+use codex_web::token::ticket::Scope;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+
+/// What is carried at once, in bytes: more than every buffer on the way.
+const MUCH: usize = 8 * 1024 * 1024;
+
+/// A workspace that runs, reached in this way.
+struct Reached {
+    rig: Rig,
+    cluster: Arc<dyn Cluster>,
+    spec: WorkspaceSpec,
+}
+
+impl Reached {
+    async fn new(wish: Connect) -> Option<Self> {
+        let rig = Rig::with_pods().await?;
+        let mut settings = settings(&rig);
+        settings.connect = wish;
+        let cluster = installation(&rig, settings);
+        let group = group(&rig, &*cluster, "team").await;
+        let spec = workspace(&rig, &group);
+        start(&*cluster, &spec).await;
+        Some(Self { rig, cluster, spec })
+    }
+
+    async fn stream(&self) -> Box<dyn ByteStream> {
+        self.cluster.connect(&reference(&self.spec)).await.unwrap()
+    }
+
+    /// One exchange with the agent: status and body.
+    async fn ask(&self, scope: Scope, method: &str, path: &str, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(self.stream().await)).await.unwrap();
+        tokio::spawn(connection);
+        let ticket = ticket_for(&self.spec.id, self.spec.run, &[scope]);
+        let request =
+            Request::builder().method(method).uri(path).header("host", "agent").header("authorization", format!("Bearer {ticket}"));
+        let answer = sender.send_request(request.body(Full::from(body)).unwrap()).await.unwrap();
+        let status = answer.status();
+        (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+    }
+
+    /// Runs a line in a terminal of its own; what it printed.
+    async fn shell(&self, session: &str, line: &str) -> String {
+        let mut terminal = Terminal::open(&*self.cluster, &self.spec, session, None).await;
+        terminal.send(&format!("{line}; echo DO''NE\r")).await;
+        terminal.expect("DONE").await
+    }
+}
+
+async fn terminal_files_ports_and_tickets(reached: Reached) {
+    // A shell of the image, as a user without rights, at home on the volume.
+    let printed =
+        reached.shell("one", "echo \"$(id -u) $HOME $GREETING\"; grep -h CapEff /proc/self/status /proc/1/status; cat /proc/1/comm").await;
+    for expected in ["1000 /home/dev hello", "CapEff:\t0000000000000000", "codex-web"] {
+        assert!(printed.contains(expected), "{expected:?} is not in {printed}");
+    }
+    // Files, more than fits into any buffer on the way, there and back.
+    let sent: Vec<u8> = (0..MUCH).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    let (status, told) = reached.ask(Scope::Files, "PUT", "/v1/files/much.bin", sent.clone()).await;
+    assert!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&told));
+    let (status, received) = reached.ask(Scope::Files, "GET", "/v1/files/much.bin", Vec::new()).await;
+    assert!(status == StatusCode::OK && received == sent, "{status}, {} bytes", received.len());
+    // A server that somebody starts on loopback, which only the agent can reach.
+    reached.shell("two", "echo from the port > page.txt; httpd -p 127.0.0.1:8123 -h .").await;
+    let (status, page) = reached.ask(Scope::Port, "GET", "/v1/port/8123/page.txt", Vec::new()).await;
+    assert_eq!((status, String::from_utf8_lossy(&page).trim()), (StatusCode::OK, "from the port"));
+    // What is for another run is refused before anything is said.
+    let later = WorkspaceRef { run: reached.spec.run + 1, ..reference(&reached.spec) };
+    assert_eq!(reached.cluster.connect(&later).await.err(), Some(ClusterError::Gone));
+    let wrong = ticket_for(&reached.spec.id, reached.spec.run + 1, &[Scope::Admin]);
+    let refused = agent_client::status(reached.stream().await, &wrong).await;
+    assert!(matches!(refused, Err(AgentError::Refused { status: 401, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn an_agent_is_reached_at_the_address_of_its_pod() {
+    if let Some(reached) = Reached::new(Connect::Direct).await {
+        terminal_files_ports_and_tickets(reached).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn an_agent_is_reached_through_the_api_server() {
+    if let Some(reached) = Reached::new(Connect::PortForward).await {
+        terminal_files_ports_and_tickets(reached).await;
+    }
+}
+
+/// Whatever the way: what is connected ends when the pod goes, also where nobody in it says goodbye.
+async fn a_pod_that_goes_takes_its_connections_along(reached: Reached) {
+    let mut stream = reached.stream().await;
+    let pods = reached.rig.api::<Pod>(&reached.spec.namespace);
+    let name = format!("workspace-{}-0", reached.spec.id.hex());
+    let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+    pods.delete(&name, &at_once).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(30), stream.read(&mut [0; 16])).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "the connection outlived its pod: {ended:?}");
+    // The same run comes back in another pod, and is reached there.
+    eventually("the new pod is reached", || async { reached.cluster.connect(&reference(&reached.spec)).await.is_ok() }).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn direct_connections_end_with_the_pod() {
+    if let Some(reached) = Reached::new(Connect::Direct).await {
+        a_pod_that_goes_takes_its_connections_along(reached).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn forwarded_connections_end_with_the_pod() {
+    if let Some(reached) = Reached::new(Connect::PortForward).await {
+        a_pod_that_goes_takes_its_connections_along(reached).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn a_stop_is_polite_and_files_stay() {
+    let Some(mut reached) = Reached::new(Connect::Auto).await else { return };
+    let begun = "trap 'echo ended well > ended; exit 0' TERM; echo wait''ing; while :; do sleep 0.1; done";
+    let mut terminal = Terminal::open(&*reached.cluster, &reached.spec, "one", None).await;
+    terminal.send(&format!("sh -c \"{begun}\"\r")).await;
+    terminal.expect("waiting").await;
+    let stopped = WorkspaceSpec { desired: Desired::Stopped, ..reached.spec.clone() };
+    reached.cluster.apply_workspace(&stopped, &crate::contract::trust()).await.unwrap();
+    let texts = terminal.rest().await;
+    assert!(texts.iter().any(|text| text["t"] == "bye"), "{texts:?}");
+    crate::contract::until(&*reached.cluster, &stopped, codex_web::cluster::Phase::Absent).await;
+    reached.spec.run += 1;
+    reached.spec.generation += 1;
+    start(&*reached.cluster, &reached.spec).await;
+    let printed = reached.shell("one", "cat ended").await;
+    assert!(printed.contains("ended well"), "{printed}");
+}
+
+/// The exported image is taken by a container runtime as it is, and its program starts.
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn the_exported_image_is_taken_by_the_container_runtime() {
+    let Some(rig) = Rig::with_state().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("image.tar");
+    let name = format!("registry.local/{}:1", rig.name("exported"));
+    let exported = Command::new(binary()).args(["image", "export", "--name", &name, "--file"]).arg(&archive).output().unwrap();
+    if !exported.status.success() {
+        return skipped("this build is dynamic and makes no image");
+    }
+    rig.import(&archive);
+    let namespace = rig.namespace("exported", &[]).await;
+    let pod: Pod = serde_json::from_value(serde_json::json!({
+        "metadata": { "name": "exported" },
+        "spec": {
+            "restartPolicy": "Never",
+            "containers": [{ "name": "c", "image": name, "imagePullPolicy": "Never", "args": ["--version"] }],
+        },
+    }))
+    .unwrap();
+    let pods = rig.api::<Pod>(&namespace);
+    pods.create(&kube::api::PostParams::default(), &pod).await.unwrap();
+    let ended = |pod: Option<&Pod>| pod.and_then(|p| p.status.as_ref()?.phase.as_deref()).is_some_and(|phase| phase == "Succeeded");
+    rig.until(pods.clone(), "exported", ended).await;
+    let log = pods.logs("exported", &kube::api::LogParams::default()).await.unwrap();
+    assert!(log.starts_with("codex-web "), "{log}");
+}
