@@ -247,6 +247,10 @@ pub trait ClusterControl: Send + Sync {
     /// The key from which agents on a network get what proves whose they are; told once, before [`ClusterControl::claim`].
     fn prove_with(&self, _key: ProofKey) {}
 
+    /// Whom agents are to trust from now on, told before each look. Those that run are told by the server itself; this is
+    /// for where an agent may start again without being applied.
+    fn trust(&self, _trust: &AgentTrust) {}
+
     fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>>;
 
     /// Makes the group's place as described. Never adopts a namespace that is not ours ([`ClusterError::Conflict`]).

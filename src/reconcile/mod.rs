@@ -142,6 +142,9 @@ impl Reconciler {
 
     /// One round: see, write down, plan, act. The answer is how long the next one may wait.
     pub async fn round(&mut self) -> Result<Duration> {
+        if let Some(keys) = self.keys.borrow().as_ref() {
+            self.cluster.trust(&keys.trust);
+        }
         let observed = self.cluster.observe().await;
         let now = self.clock.now();
         match observed {

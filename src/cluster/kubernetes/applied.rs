@@ -5,6 +5,7 @@
 //! call where the cluster's object still covers what is wanted.
 
 use crate::clock::{Clock, Millis, SECOND};
+use crate::cluster::AgentTrust;
 use crate::domain::id::{GroupId, WorkspaceId};
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
@@ -65,6 +66,14 @@ impl Applied {
                 || (fresh && shown.iter().all(|(name, print)| known.now.get(name) == Some(print) || known.before.get(name) == Some(print)))
         })
     }
+}
+
+/// A fingerprint of whom agents trust, beside those of a workspace's objects: when the keys change, its order has to be
+/// written again, for an agent that starts anew by it.
+pub fn trust_print(trust: &AgentTrust) -> (String, u64) {
+    let mut hasher = DefaultHasher::new();
+    (&trust.jwks, &trust.issuer).hash(&mut hasher);
+    ("trust".to_owned(), hasher.finish())
 }
 
 /// The fingerprint of an object: what we decide of it, and nothing that the cluster writes by itself.

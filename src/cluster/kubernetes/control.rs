@@ -21,6 +21,10 @@ impl ClusterControl for KubernetesCluster {
         let _ = self.shared.settings.proof.set(key);
     }
 
+    fn trust(&self, trust: &AgentTrust) {
+        self.shared.trust(trust);
+    }
+
     fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>> {
         Box::pin(super::observe::observe(&self.shared))
     }

@@ -26,6 +26,7 @@ pub mod names;
 mod notes;
 mod observe;
 pub mod quantity;
+mod reach;
 pub mod rights;
 pub mod settings;
 pub mod told;
@@ -36,12 +37,13 @@ pub mod words;
 pub use settings::{Connect, KubernetesSettings, ServerPlace};
 
 use crate::clock::Clock;
-use crate::cluster::ClusterError;
+use crate::cluster::{AgentTrust, ClusterError};
 use crate::domain::egress::Policy;
 use applied::Applied;
 use client::Clients;
+use connect::Connector;
 use notes::Notes;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch as news;
 use told::Told;
 use watch::Watch;
@@ -65,6 +67,8 @@ pub struct Shared {
     meter: metrics::Meter,
     promises: capacity::Promises,
     installation: OnceLock<String>,
+    /// A fingerprint of whom agents are to trust now, once it is known.
+    trust: Mutex<Option<(String, u64)>>,
 }
 
 impl Shared {
@@ -88,6 +92,16 @@ impl Shared {
         }
     }
 
+    /// Whom agents are to trust from now on: workspaces that were applied with other keys are applied again.
+    fn trust(&self, trust: &AgentTrust) {
+        *self.trust.lock().unwrap_or_else(PoisonError::into_inner) = Some(applied::trust_print(trust));
+    }
+
+    /// The fingerprint of it.
+    fn trusted(&self) -> Option<(String, u64)> {
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Says that something may have changed.
     pub fn tick(&self) {
         self.changes.send_modify(|n| *n += 1);
@@ -97,6 +111,7 @@ impl Shared {
 /// A Kubernetes cluster.
 pub struct KubernetesCluster {
     shared: Arc<Shared>,
+    connector: OnceLock<Connector>,
 }
 
 impl KubernetesCluster {
@@ -116,7 +131,8 @@ impl KubernetesCluster {
             meter: metrics::Meter::default(),
             promises: capacity::Promises::default(),
             installation: OnceLock::new(),
+            trust: Mutex::default(),
         };
-        Arc::new(Self { shared: Arc::new(shared) })
+        Arc::new(Self { shared: Arc::new(shared), connector: OnceLock::new() })
     }
 }

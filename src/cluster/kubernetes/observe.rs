@@ -140,7 +140,9 @@ impl Look<'_> {
         };
         let judgement = words::judge(&facts);
         let run = set.map_or(0, |set| pod::run(&set.metadata));
-        let is_as_applied = self.shared.applied.is_as_applied(&Holder::Workspace(id.clone()), &parts.prints);
+        let mut prints = parts.prints.clone();
+        prints.extend(self.shared.trusted());
+        let is_as_applied = self.shared.applied.is_as_applied(&Holder::Workspace(id.clone()), &prints);
         let uid = parts.pod.as_ref().and_then(|pod| pod.metadata.uid.as_deref());
         let seen = Seen { run, phase: judgement.phase, pod: uid, filled: self.filled, now: self.now };
         let mut news = self.shared.told.take(id);

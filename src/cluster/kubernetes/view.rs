@@ -2,13 +2,8 @@
 
 use super::{KubernetesCluster, capacity, health, logs, metrics};
 use crate::cluster::{ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, WorkspaceRef};
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-
-fn unavailable<'a, T: Send + 'a>(what: &str) -> BoxFuture<'a, Result<T, ClusterError>> {
-    ready(Err(ClusterError::Transient(format!("this build cannot read {what} of a Kubernetes cluster")))).boxed()
-}
 
 impl ClusterView for KubernetesCluster {
     fn logs<'a>(
@@ -23,8 +18,8 @@ impl ClusterView for KubernetesCluster {
         Box::pin(metrics::of(&self.shared, workspace))
     }
 
-    fn connect<'a>(&'a self, _: &'a WorkspaceRef) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>> {
-        unavailable("connections")
+    fn connect<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>> {
+        Box::pin(async move { self.connector()?.connect(workspace).await })
     }
 
     fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>> {
@@ -32,6 +27,13 @@ impl ClusterView for KubernetesCluster {
     }
 
     fn health(&self) -> BoxFuture<'_, ClusterHealth> {
-        Box::pin(health::of(&self.shared))
+        Box::pin(async move {
+            let mut health = health::of(&self.shared).await;
+            if let Ok(connector) = self.connector() {
+                connector.try_out();
+                health.summary = format!("{}. {}", health.summary, connector.told());
+            }
+            health
+        })
     }
 }

@@ -4,7 +4,7 @@
 //! mounts is there; the StatefulSet comes last and names the generation, so that a crash in the middle is done again.
 
 use super::{Object, Place, disk, is_ours, resize};
-use crate::cluster::kubernetes::applied::{Holder, print_of};
+use crate::cluster::kubernetes::applied::{Holder, print_of, trust_print};
 use crate::cluster::kubernetes::manifests::Context;
 use crate::cluster::kubernetes::manifests::workspace::{self, Ties, WorkspaceObjects};
 use crate::cluster::kubernetes::{Shared, names};
@@ -33,7 +33,9 @@ pub async fn apply(shared: &Shared, spec: &WorkspaceSpec, trust: &AgentTrust) ->
     let ties = Ties { order_digest: &wanted.order_digest, volume: volume.metadata.uid.as_deref().unwrap_or_default() };
     let existed = live.is_some();
     let set = sets.apply(&workspace::stateful_set(context, spec, image, ties), live).await?;
-    shared.applied.remember(Holder::Workspace(spec.id.clone()), [print_of(&set), print_of(&volume), print_of(&service)].into());
+    shared.trust(trust);
+    let prints = [print_of(&set), print_of(&volume), print_of(&service), trust_print(trust)];
+    shared.applied.remember(Holder::Workspace(spec.id.clone()), prints.into());
     shared.learn(&set);
     shared.learn(&volume);
     shared.learn(&service);

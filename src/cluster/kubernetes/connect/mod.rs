@@ -31,6 +31,8 @@ use tokio::time::Instant;
 
 /// While connections go through the API server, the pods' own addresses are tried this often.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
+/// Before either way is known, whoever asks how the cluster is has them tried at most this often.
+const TRY_FIRST: Duration = Duration::from_secs(10);
 
 /// The pod of one run, as the watch shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,14 +159,29 @@ impl Connector {
         }
     }
 
-    /// Finds out which way works, where that is not known and something runs to try it with.
-    pub async fn try_out(&self) {
-        if self.way().is_none()
-            && let Some(workspace) = self.0.parts.pods.any()
-            && let Err(error) = self.connect(&workspace).await
-        {
-            tracing::debug!(%error, "no way to an agent was found yet");
+    /// Finds out which way works, where that is not known and something runs to try it with. Nobody waits for it.
+    pub fn try_out(&self) {
+        if self.way().is_some() || !self.may_try(TRY_FIRST) {
+            return;
         }
+        let connector = self.clone();
+        tokio::spawn(async move {
+            if let Some(workspace) = connector.0.parts.pods.any()
+                && let Err(error) = connector.connect(&workspace).await
+            {
+                tracing::debug!(%error, "no way to an agent was found yet");
+            }
+        });
+    }
+
+    /// Whether the last try is so long ago; then this is the next one.
+    fn may_try(&self, pause: Duration) -> bool {
+        let mut found = self.found();
+        let may = found.tried.is_none_or(|tried| tried.elapsed() >= pause);
+        if may {
+            found.tried = Some(Instant::now());
+        }
+        may
     }
 
     async fn either(&self, workspace: &WorkspaceRef, pod: &Seen) -> Result<Box<dyn ByteStream>, ClusterError> {
@@ -196,12 +213,8 @@ impl Connector {
 
     /// Nobody waits for this: it takes as long as a packet that never comes back.
     fn try_again_beside(&self, workspace: &WorkspaceRef, pod: &Seen) {
-        {
-            let mut found = self.found();
-            if found.tried.is_some_and(|tried| tried.elapsed() < TRY_AGAIN) {
-                return;
-            }
-            found.tried = Some(Instant::now());
+        if !self.may_try(TRY_AGAIN) {
+            return;
         }
         let (connector, workspace, pod) = (self.clone(), workspace.clone(), pod.clone());
         tokio::spawn(async move {
