@@ -60,7 +60,9 @@ async fn clone_beside(
     // What an interrupted clone left behind.
     let _ = std::fs::remove_dir_all(beside);
     let missing = |e: io::Error| match e.kind() {
-        io::ErrorKind::NotFound => "Git is not installed on this server. Ask your platform admin to install it.".to_owned(),
+        io::ErrorKind::NotFound => {
+            "There is no git in this workspace: choose an image that has it, or ask your platform admin to install it.".to_owned()
+        }
         _ => format!("Git could not be started: {e}."),
     };
     let (output, exit) = spawn(order, repository, beside, children).map_err(missing)?;

@@ -4,6 +4,7 @@ use super::rig::{Rig, eventually, skipped};
 use super::{group, installation, settings, workspace};
 use crate::contract::{Terminal, reference, start, ticket_for};
 use crate::program::binary;
+use bytes::Bytes;
 use codex_web::cluster::agent_client::{self, AgentError};
 use codex_web::cluster::kubernetes::Connect;
 use codex_web::cluster::{ByteStream, Cluster, ClusterError, Desired, WorkspaceRef, WorkspaceSpec};
@@ -51,7 +52,7 @@ impl Reached {
         let ticket = ticket_for(&self.spec.id, self.spec.run, &[scope]);
         let request =
             Request::builder().method(method).uri(path).header("host", "agent").header("authorization", format!("Bearer {ticket}"));
-        let answer = sender.send_request(request.body(Full::from(body)).unwrap()).await.unwrap();
+        let answer = sender.send_request(request.body(Full::<Bytes>::from(body)).unwrap()).await.unwrap();
         let status = answer.status();
         (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
     }
