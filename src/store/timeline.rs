@@ -56,7 +56,7 @@ const FURTHER: &str = "UPDATE workspace_event SET message = ?4 \
      AND kind = 'step'";
 const INSERT: &str = "INSERT INTO workspace_event (workspace_id, at, run, kind, code, message, actor_id) \
      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM workspace WHERE id = ?1) \
-     AND NOT EXISTS (SELECT 1 FROM workspace_event WHERE workspace_id = ?1 AND kind = ?3 AND kind <> 'action' AND run = ?4 \
+     AND NOT EXISTS (SELECT 1 FROM workspace_event WHERE workspace_id = ?1 AND run = ?3 AND kind = ?4 AND kind <> 'action' \
      AND code = ?5 AND message = ?6 AND at >= ?2)";
 const TRIM: &str = "DELETE FROM workspace_event WHERE workspace_id = ?1 \
      AND id NOT IN (SELECT id FROM workspace_event WHERE workspace_id = ?1 ORDER BY id DESC LIMIT ?2)";

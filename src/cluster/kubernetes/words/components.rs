@@ -49,6 +49,8 @@ fn service(name: &str, service: Option<&Service>) -> Component {
     if address.is_empty() || ports.is_empty() {
         return part(name, "service", false, "Misconfigured", "Misconfigured", "It has no address or no ports.".to_owned());
     }
+    // A headless service has no address of its own: its name leads to the pod.
+    let address = if address == "None" { "leads to the pod" } else { address };
     part(name, "service", true, "Ready", "", format!("{address}, port {}", ports.join(", ")))
 }
 
