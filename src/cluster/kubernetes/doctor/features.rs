@@ -109,6 +109,7 @@ pub async fn metrics(clients: &Clients) -> Finding {
     match ask.await {
         Ok(list) => Finding::good(NAME, format!("{} nodes are measured", list["items"].as_array().map_or(0, Vec::len))),
         Err(ClusterError::Gone) => Finding::warning(NAME, "the cluster has no metrics server", cure),
+        Err(ClusterError::Rejected(reason)) => Finding::warning(NAME, reason.message, "see the rights that are missing above"),
         Err(error) => Finding::warning(
             NAME,
             format!("nothing answers: {error}"),
