@@ -22,6 +22,8 @@ const USER: i64 = 1_000;
 const GRACE_SECONDS: i64 = 30;
 /// A start may take this many tries, one a second: images of gigabytes are unpacked by then.
 const START_TRIES: i32 = 120;
+/// A container that ends leaves the end of its log with the status of the pod, so that its last lines can be told.
+const LAST_WORDS: &str = "FallbackToLogsOnError";
 /// What copying the agent may use; never more than the workspace has itself.
 const INIT_CPU_MILLI: i64 = 100;
 const INIT_MEMORY: i64 = 128 << 20;
@@ -123,6 +125,7 @@ fn installer(context: Context<'_>, spec: &WorkspaceSpec) -> Container {
         resources: Some(resources(&size)),
         security_context: Some(container_security(true)),
         volume_mounts: Some(vec![mount(PROGRAM_VOLUME, names::PROGRAM_DIR, false)]),
+        termination_message_policy: Some(LAST_WORDS.to_owned()),
         ..Container::default()
     }
 }
@@ -154,6 +157,7 @@ fn main(spec: &WorkspaceSpec, image: &str) -> Container {
             mount(RUNTIME_VOLUME, names::RUNTIME_DIR, false),
             mount(TMP_VOLUME, "/tmp", false),
         ]),
+        termination_message_policy: Some(LAST_WORDS.to_owned()),
         ..Container::default()
     }
 }
