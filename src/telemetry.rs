@@ -61,7 +61,9 @@ pub fn install(json: bool, level: &str) -> LogLevel {
 fn targets(level: &str) -> Option<Targets> {
     let own: LevelFilter = level.parse().ok()?;
     let others = if own == LevelFilter::TRACE { LevelFilter::DEBUG } else { own.min(LevelFilter::WARN) };
-    Some(Targets::new().with_default(others).with_target("codex_web", own))
+    // This client tells of every attempt that fails; the watches tell once that the API server is away, and that it is back.
+    let client = if own >= LevelFilter::DEBUG { others } else { LevelFilter::OFF };
+    Some(Targets::new().with_default(others).with_target("codex_web", own).with_target("kube_client", client))
 }
 
 /// Times as the API prints them.
