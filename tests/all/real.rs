@@ -16,6 +16,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 pub const PASSWORD: &str = "copper violin harbour meadow";
+/// How long a line of the timeline, or the answer of a shell, may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Which walls a test needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,7 +157,7 @@ impl Real {
                 return line["message"].as_str().unwrap().to_owned();
             }
             let timeline = self.get(&format!("/api/workspaces/{id}/timeline"));
-            assert!(begun.elapsed() < Duration::from_secs(60), "nothing told of {code}: {timeline}");
+            assert!(begun.elapsed() < PATIENCE, "nothing told of {code}: {timeline}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -204,7 +206,7 @@ impl Shell {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), read).await.unwrap_or_else(|_| panic!("it hangs: {line}"))
+        tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| panic!("it hangs: {line}"))
     }
 
     /// As [`Shell::run`], and it must succeed.
