@@ -442,6 +442,26 @@ CREATE TABLE workspace_event (
 CREATE INDEX workspace_event_workspace ON workspace_event (workspace_id, id);
 CREATE INDEX workspace_event_at ON workspace_event (at);
 
+CREATE TABLE workspace_period (
+  -- What a workspace counted for, from when to when: the ground of its cost. A new row whenever that changes; the last
+  -- one is open while the workspace is there. Rows outlive the workspace, its group and its owner. Unaudited.
+  id           INTEGER PRIMARY KEY,
+  workspace_id TEXT    NOT NULL,
+  group_id     TEXT    NOT NULL,
+  owner_id     TEXT    NOT NULL,
+  since        INTEGER NOT NULL,
+  until        INTEGER,
+  cpu_milli    INTEGER NOT NULL,                    -- 0 while nothing of it runs
+  memory_bytes INTEGER NOT NULL,
+  disk_bytes   INTEGER NOT NULL,
+  CHECK (until >= since)
+) STRICT;
+CREATE UNIQUE INDEX workspace_period_open ON workspace_period (workspace_id) WHERE until IS NULL;
+CREATE INDEX workspace_period_workspace ON workspace_period (workspace_id, since);
+CREATE INDEX workspace_period_group ON workspace_period (group_id, since);
+CREATE INDEX workspace_period_owner ON workspace_period (owner_id, since);
+CREATE INDEX workspace_period_until ON workspace_period (until) WHERE until IS NOT NULL;
+
 CREATE TABLE resource_limit (
   -- Caps of users and organizations; a group's amounts are its quota columns and nowhere else.
   account_kind TEXT    NOT NULL CHECK (account_kind IN ('user', 'organization')),

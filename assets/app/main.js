@@ -28,6 +28,7 @@ setRoutes([
   { pattern: '/admin/groups', load: () => import('./pages/groups-all.js') },
   { pattern: '/admin/workspaces', load: () => import('./pages/workspaces-all.js') },
   { pattern: '/admin/audit', load: () => import('./pages/audit.js') },
+  { pattern: '/admin', load: () => import('./pages/overview.js') },
   { pattern: '/admin/settings', load: () => import('./pages/settings.js') },
   { pattern: '/admin/access', load: () => import('./pages/access.js') },
 ]);

@@ -21,6 +21,7 @@ pub(super) fn rules(lasting: &Rules, runtime: &Runtime) -> Rules {
         default_image: Some(runtime.default_image.clone()).filter(|image| !image.is_empty()),
         password_min_length: runtime.password_min_length,
         break_glass: runtime.break_glass,
+        pricing: runtime.pricing.clone(),
         ..lasting.clone()
     }
 }

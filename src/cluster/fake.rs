@@ -374,8 +374,12 @@ impl ClusterView for FakeCluster {
             self.gate().await?;
             let node = NodeCapacity {
                 name: "fake".to_owned(),
+                total_cpu_milli: 8_000,
+                total_memory_bytes: 32 * 1024 * 1024 * 1024,
                 cpu_milli: 8_000,
                 memory_bytes: 32 * 1024 * 1024 * 1024,
+                disk_bytes: Some(1024 * 1024 * 1024 * 1024),
+                used_disk_bytes: Some(0),
                 ..NodeCapacity::default()
             };
             Ok(Capacity { nodes: vec![node] })

@@ -17,6 +17,7 @@ pub mod local;
 
 use crate::clock::Millis;
 pub use crate::domain::app::App;
+pub use crate::domain::capacity::{Capacity, NodeCapacity};
 pub use crate::domain::container::ContainerSetup;
 pub use crate::domain::git::GitSetup;
 use crate::domain::id::{GroupId, UserId, WorkspaceId};
@@ -200,22 +201,6 @@ pub struct Metrics {
     pub memory_bytes: Option<i64>,
     pub disk_bytes: Option<i64>,
     pub processes: Option<i64>,
-}
-
-/// What the cluster has.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Capacity {
-    pub nodes: Vec<NodeCapacity>,
-}
-
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct NodeCapacity {
-    pub name: String,
-    pub cpu_milli: i64,
-    pub memory_bytes: i64,
-    pub used_cpu_milli: i64,
-    pub used_memory_bytes: i64,
-    pub instance_type: Option<String>,
 }
 
 /// How the cluster itself is.

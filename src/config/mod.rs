@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod gateway;
 pub mod layers;
 pub mod network;
+mod pricing;
 pub mod print;
 pub mod registry;
 mod together;
@@ -21,6 +22,7 @@ pub use layers::{Problem, Source};
 pub use network::Network;
 
 use crate::domain::egress::{Entry, Mode, Policy, Upstream};
+use crate::domain::pricing::PriceSettings;
 use crate::transport::Origin;
 use crate::transport::trust::ExtraCa;
 use layers::Layers;
@@ -122,7 +124,7 @@ pub struct Limits {
 }
 
 /// Settings that can change while the server runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Runtime {
     pub default_image: String,
     pub break_glass: bool,
@@ -130,6 +132,8 @@ pub struct Runtime {
     /// `workspaces.egress` and `workspaces.egress_allow`.
     pub egress: Policy,
     pub log_level: String,
+    /// The `pricing` section.
+    pub pricing: PriceSettings,
 }
 
 /// The whole configuration at start.
@@ -248,6 +252,7 @@ impl Config {
                 allow: self.enforceable(get.targets("workspaces.egress_allow")),
             },
             log_level: get.text("log.level").to_owned(),
+            pricing: pricing::read(&get),
         }
     }
 

@@ -83,7 +83,9 @@ const fn secret(key: Key) -> Key {
 }
 
 use DefaultValue::{Machine, Text, Unset};
-use Kind::{Address, Bool, Count, Host, Image, Labels, Names, Networks, Origin, Path, Ports, Proxy, Targets, Tolerations, Word};
+use Kind::{
+    Address, Bool, Count, Currency, Decimal, Host, Image, Labels, Names, Networks, Origin, Path, Ports, Proxy, Targets, Tolerations, Word,
+};
 
 /// THE TABLE, in the order in which it is shown.
 #[rustfmt::skip]
@@ -182,6 +184,21 @@ pub static KEYS: &[Key] = &[
         "Whether requests are limited per person and address; off leaves only the sign-in throttle."),
     start("limits", "requests_per_second", Count { min: 1, max: 100_000 }, Text("50"),
         "Requests per second that one person or address may go on making; four times as many in a burst."),
+
+    runtime("pricing", "currency", Currency, Text("USD"),
+        "What costs are shown in. Nothing is converted: set the prices in the same."),
+    example(runtime("pricing", "cpu_core_per_month", Decimal { max: 1_000_000 }, Unset,
+        "Price of a core for a month of 730 hours; unset: derived from the machines of the cluster, else from a t3a.xlarge."), "27.5"),
+    example(runtime("pricing", "memory_gib_per_month", Decimal { max: 1_000_000 }, Unset,
+        "Price of a GiB of memory for a month; unset: derived like that of a core."), "6.8"),
+    runtime("pricing", "storage_gib_per_month", Decimal { max: 1_000_000 }, Text("0.1"),
+        "Price of a GiB of disk for a month."),
+    runtime("pricing", "cluster_overhead_rate", Decimal { max: 10 }, Text("0.2"),
+        "What managing the cluster adds, as a part of the rest: 0.2 is a fifth."),
+    runtime("pricing", "network_overhead_rate", Decimal { max: 10 }, Text("0.1"),
+        "What the network adds, as a part of the rest."),
+    runtime("pricing", "stopped_disk_is_free", Bool, Text("off"),
+        "Whether a stopped workspace costs nothing although its disk stays."),
 
     runtime("log", "level", Word(&["error", "warn", "info", "debug", "trace"]), Text("info"),
         "What is written to standard error."),

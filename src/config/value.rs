@@ -44,6 +44,8 @@ pub enum Kind {
     Proxy,
     /// A container image, or `local:NAME`.
     Image,
+    /// The three letters of a currency (ISO 4217).
+    Currency,
     /// An amount or a rate: not negative, at most six decimals.
     Decimal { max: u32 },
     /// Any printable text up to `max` bytes.
@@ -79,6 +81,7 @@ impl Kind {
             Self::Networks | Self::Targets | Self::Labels | Self::Tolerations | Self::Names => "list",
             Self::Proxy => "proxy",
             Self::Image => "image",
+            Self::Currency => "text",
             Self::Decimal { .. } => "decimal",
             Self::Text { .. } => "text",
         }
@@ -108,6 +111,7 @@ impl Kind {
             Self::Names => "names of lower-case letters, digits, hyphens and dots".into(),
             Self::Proxy => "a proxy, like http://proxy.example.org:3128 or https://user:password@10.0.0.1:3129".into(),
             Self::Image => "an image, like registry.example.org/team/tools:1, or local:NAME".into(),
+            Self::Currency => "the three letters of a currency, like EUR".into(),
             Self::Decimal { max } => format!("a number from 0 to {max} with at most six decimals"),
             Self::Text { max } => format!("printable text of 1 to {max} bytes"),
         }
@@ -185,6 +189,7 @@ impl Kind {
             Self::Proxy => return Upstream::parse(text).map(|_| Value::Text(text.to_owned())),
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::Image => check_image(text).is_ok(),
+            Self::Currency => text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()),
             Self::Text { max } => !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control),
             Self::Bool
             | Self::Count { .. }

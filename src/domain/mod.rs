@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod app;
 pub mod app_target;
+pub mod capacity;
 pub mod container;
 pub mod egress;
 pub mod email;
@@ -13,8 +14,10 @@ pub mod group;
 pub mod hex;
 pub mod home_path;
 pub mod id;
+pub mod month;
 pub mod names;
 pub mod pool;
+pub mod pricing;
 pub mod quantity;
 pub mod quota;
 pub mod size;

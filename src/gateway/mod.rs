@@ -7,6 +7,7 @@ mod absent;
 pub mod agents;
 pub mod apps;
 mod bridge;
+pub mod capacity;
 pub mod client;
 pub mod egress;
 pub mod entry;

@@ -45,16 +45,31 @@ pub struct ActivityView {
     pub workspace_utilization: f64,
 }
 
+/// How many there were at the end of a day, UTC; of today how many there are.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct DayView {
+    /// For example `2026-03-12`.
+    pub date: String,
+    pub users: i64,
+    pub groups: i64,
+    pub workspaces: i64,
+}
+
 /// `GET /api/admin/stats`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct StatsView {
     pub platform: PlatformView,
     pub activity: ActivityView,
+    /// Day by day, the oldest first; today is the last.
+    pub growth: Vec<DayView>,
     pub timestamp: String,
 }
 
 pub async fn platform(request: Request) -> Result<Reply> {
-    let stats = dashboard::platform(&request.app.ops, &request.caller).await?;
+    let query = request.query();
+    let days = query.integer("days", 1, 365).unwrap_or(30);
+    query.finish()?;
+    let (stats, growth) = dashboard::platform(&request.app.ops, &request.caller, days).await?;
     Reply::ok(&StatsView {
         platform: PlatformView {
             total_users: stats.users,
@@ -67,6 +82,12 @@ pub async fn platform(request: Request) -> Result<Reply> {
             active_users_last_7_days: stats.active_users,
             workspace_utilization: percentage(stats.running, Some(stats.workspaces)),
         },
+        growth: growth.iter().map(day).collect(),
         timestamp: request.app.clock.now().rfc3339(),
     })
+}
+
+fn day(day: &dashboard::Day) -> DayView {
+    let date = day.date.rfc3339().chars().take(10).collect();
+    DayView { date, users: day.counts.users, groups: day.counts.groups, workspaces: day.counts.workspaces }
 }

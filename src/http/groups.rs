@@ -1,10 +1,12 @@
 //! Groups: `/groups`.
 
 use super::access::can_view;
+use super::capacity;
 use super::fields::{Fields, Given, id, text};
 use super::handler::{Reply, Request};
 use super::paging::{LIST_MAX, ListShape, next_link};
 use super::users::reason;
+use crate::domain::capacity::CommitmentView;
 use crate::domain::field::FieldRule;
 use crate::domain::id::UserId;
 use crate::domain::names::{Description, DisplayName, GroupName, Namespace, Reason};
@@ -46,6 +48,9 @@ pub struct GroupView {
     /// The same as `usage`, in the single view.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_usage: Option<UsageView>,
+    /// When its quota was just set, for who may see the capacity: what the quotas of all groups promise together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commitments: Option<Vec<CommitmentView>>,
     pub member_count: i64,
     /// The caller's own: `member`, `admin` or null.
     pub role: Option<&'static str>,
@@ -74,6 +79,7 @@ impl GroupView {
             resource_quota: group.quota.view(),
             usage: UsageView::new(&listed.used, &group.quota),
             current_usage: None,
+            commitments: None,
             member_count: group.member_count,
             role: listed.role.map(|role| if role == Role::Admin { "admin" } else { "member" }),
             created_at: group.created_at.rfc3339(),
@@ -168,6 +174,13 @@ fn reply(status: u16, single: &Single) -> Result<Reply> {
     Ok(Reply::json(status, &GroupView::single(single))?.etag(single.listed.group.revision))
 }
 
+/// The answer to who has just set a quota: what all of them promise now, against what the cluster has.
+async fn with_commitments(request: &Request, status: u16, single: &Single) -> Result<Reply> {
+    let quota = single.listed.group.quota;
+    let view = GroupView { commitments: capacity::beside(request, quota, quota).await?, ..GroupView::single(single) };
+    Ok(Reply::json(status, &view)?.etag(single.listed.group.revision))
+}
+
 pub async fn get(request: Request) -> Result<Reply> {
     let single = groups::get(&request.app.ops, &request.caller, group(&request)?).await?;
     reply(200, &single)
@@ -208,7 +221,7 @@ pub async fn create(request: Request) -> Result<Reply> {
         Some(Creation { name: name?, display_name: display_name?, description, namespace, quota, reason })
     })?;
     let single = group_create::create(&request.app.ops, &request.caller, new).await?;
-    Ok(reply(201, &single)?.header("location", format!("/api/groups/{}", single.listed.group.id)))
+    Ok(with_commitments(&request, 201, &single).await?.header("location", format!("/api/groups/{}", single.listed.group.id)))
 }
 
 /// What was made with the group and stays.
@@ -248,11 +261,13 @@ pub async fn update(request: Request) -> Result<Reply> {
     query.finish()?;
     let update = changes(&request)?;
     if dry_run {
-        let checks = groups::weigh(&request.app.ops, &request.caller, group(&request)?, update.quota).await?;
-        return Reply::ok(&DryRunView { allowed: true, checks: checks.iter().map(CheckView::from).collect() });
+        let weighed = groups::weigh(&request.app.ops, &request.caller, group(&request)?, update.quota).await?;
+        let commitments = capacity::beside(&request, weighed.before, weighed.after).await?;
+        return Reply::ok(&DryRunView { allowed: true, checks: weighed.checks.iter().map(CheckView::from).collect(), commitments });
     }
+    let sets_quota = update.quota != QuotaChange::default();
     let single = groups::update(&request.app.ops, &request.caller, group(&request)?, update).await?;
-    reply(200, &single)
+    if sets_quota { with_commitments(&request, 200, &single).await } else { reply(200, &single) }
 }
 
 /// What a new quota would leave. It is always allowed: it stops nothing, it only refuses more.
@@ -260,6 +275,9 @@ pub async fn update(request: Request) -> Result<Reply> {
 pub struct DryRunView {
     pub allowed: bool,
     pub checks: Vec<CheckView>,
+    /// What the quotas of all groups would promise together, for who may see the capacity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commitments: Option<Vec<CommitmentView>>,
 }
 
 pub async fn delete(request: Request) -> Result<Reply> {

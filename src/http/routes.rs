@@ -11,8 +11,8 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, apps, audit, auth, control, dashboard, egress, events, files, groups, health, jwks, logs, machine, members, open, openapi,
-    own_git, own_profile, own_sessions, search, settings, setup, templates, terminal, users, whoami, workspaces,
+    access, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, groups, health, jwks, logs, machine, members,
+    open, openapi, own_git, own_profile, own_sessions, pricing, search, settings, setup, templates, terminal, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -321,8 +321,38 @@ pub const ROUTES: &[Route] = &[
         .says("The caller's own numbers.")
         .gives(200, AnswerDoc::Json(schema_of::<dashboard::DashboardView>)),
     Route::get("/api/admin/stats", Access::Action(A::ViewPlatformStats), to!(dashboard::platform))
-        .says("The numbers of the platform.")
+        .says("The numbers of the platform, and how they grew.")
+        .asks(&[asked("days", ParameterKind::Integer, "How many days of growth, today included: 1 to 365, 30 when absent.")])
         .gives(200, AnswerDoc::Json(schema_of::<dashboard::StatsView>)),
+    Route::get("/api/admin/cluster/capacity", Access::Action(A::ViewClusterCapacity), to!(capacity::show))
+        .says("What the cluster has, what is given away, how many workspaces still fit, and what quotas promise.")
+        .gives(200, AnswerDoc::Json(schema_of::<capacity::CapacityView>)),
+    Route::get("/api/admin/pricing/config", Access::Action(A::ViewPricing), to!(pricing::show))
+        .says("The prices that hold, each a month.")
+        .gives(200, AnswerDoc::Json(schema_of::<pricing::PricesView>)),
+    Route::patch("/api/admin/pricing/config", Access::Action(A::UpdatePricing), to!(pricing::update))
+        .says("Changes prices, in force at once; null goes back to what is derived or usual.")
+        .takes(schema_of::<pricing::PricesBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<pricing::PricesView>)),
+    Route::get("/api/admin/costs", Access::Action(A::ViewCosts), to!(cost::list))
+        .says("What everybody costs this month, the dearest first.")
+        .asks(&[
+            asked("by", ParameterKind::Text, "group, user or workspace; group when absent."),
+            asked("limit", ParameterKind::Integer, "1 to 1000, 100 when absent."),
+        ])
+        .gives(200, AnswerDoc::Json(schema_of::<cost::CostsView>)),
+    Route::get("/api/admin/workspaces/{workspace}/cost", Access::Action(A::ViewWorkspaceMetrics), to!(cost::of_workspace))
+        .says("What a workspace costs: the same as below /api/workspaces.")
+        .gives(200, AnswerDoc::Json(schema_of::<cost::WorkspaceCostView>)),
+    Route::get("/api/workspaces/{workspace}/cost", Access::Action(A::ViewWorkspaceMetrics), to!(cost::of_workspace))
+        .says("What a workspace costs: expected a month, this month so far, and what the month comes to.")
+        .gives(200, AnswerDoc::Json(schema_of::<cost::WorkspaceCostView>)),
+    Route::get("/api/groups/{group}/cost", Access::Action(A::ViewGroupUsage), to!(cost::of_group))
+        .says("What the workspaces of a group cost this month.")
+        .gives(200, AnswerDoc::Json(schema_of::<cost::MonthView>)),
+    Route::get("/api/users/{user}/cost", Access::Action(A::ViewUserCost), to!(cost::of_user))
+        .says("What the workspaces of a person cost this month.")
+        .gives(200, AnswerDoc::Json(schema_of::<cost::MonthView>)),
     Route::get("/api/admin/settings", Access::Action(A::ViewSystemSettings), to!(settings::show))
         .says("Every setting, with its value and where that comes from.")
         .gives(200, AnswerDoc::Json(schema_of::<settings::SettingsView>))

@@ -80,10 +80,11 @@ fn reply(config: &Config, held: &Held) -> Result<Reply> {
     let effective = config.effective(&values(held));
     let last = held.stored.values().max_by_key(|stored| stored.updated_at);
     let items: Vec<SettingView> = effective.iter().map(|setting| item(setting, held.stored.get(&setting.key.path()))).collect();
-    let image = items.iter().find(|view| view.item.key == DEFAULT_IMAGE).and_then(|view| view.item.value.as_str());
+    // Where the built-in default is a program that the cluster cannot run, nothing holds.
+    let image = Some(config.runtime(&values(held)).default_image).filter(|image| !image.is_empty());
     let view = SettingsView {
         id: "system",
-        default_workspace_image: image.map(str::to_owned),
+        default_workspace_image: image,
         updated_at: last.map(|stored| stored.updated_at.rfc3339()),
         updated_by: last.and_then(|stored| stored.updated_by.clone()).unwrap_or_else(|| "system".to_owned()),
         items,

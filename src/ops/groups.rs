@@ -247,8 +247,17 @@ fn differences(group: &Group, display_name: &str, description: &str, quota: &Res
     details.into()
 }
 
-/// What a new quota would leave, without changing anything: where a check is not ok, nothing more fits until something ends.
-pub async fn weigh(ops: &Ops, caller: &Caller, group: String, change: QuotaChange) -> Result<Vec<Check>> {
+/// What a new quota would leave.
+#[derive(Debug, Clone)]
+pub struct Weighed {
+    /// Where one is not ok, nothing more fits until something ends.
+    pub checks: Vec<Check>,
+    pub before: ResourceQuota,
+    pub after: ResourceQuota,
+}
+
+/// What a new quota would leave, without changing anything.
+pub async fn weigh(ops: &Ops, caller: &Caller, group: String, change: QuotaChange) -> Result<Weighed> {
     let principal = caller.principal.clone();
     let job = move |read: &Read<'_>| {
         let actor = actors::load(read, &principal)?;
@@ -262,7 +271,7 @@ pub async fn weigh(ops: &Ops, caller: &Caller, group: String, change: QuotaChang
             let available = total.saturating_sub(used).max(0);
             Some(Check { ok: used <= total, level: LevelKind::Group, id, level_name, resource, requested: 0, used, total, available })
         };
-        Ok(Resource::ALL.into_iter().filter_map(check).collect())
+        Ok(Weighed { checks: Resource::ALL.into_iter().filter_map(check).collect(), before: group.quota, after: quota })
     };
     ops.db.read(caller.origin.clone(), job).await
 }

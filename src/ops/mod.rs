@@ -9,6 +9,8 @@ pub mod apps;
 pub mod audit;
 pub mod audit_file;
 pub mod backup;
+pub mod capacity;
+pub mod cost;
 pub mod dashboard;
 pub mod doors;
 pub mod egress;
@@ -52,6 +54,7 @@ pub mod workspace_create;
 pub mod workspace_update;
 pub mod workspaces;
 
+use crate::domain::pricing::PriceSettings;
 use crate::events::Bus;
 pub use crate::policy::Principal;
 use crate::store::Db;
@@ -79,6 +82,8 @@ pub struct Rules {
     pub password_min_length: usize,
     /// The setting `workspaces.break_glass`.
     pub break_glass: bool,
+    /// The settings of the section `pricing`.
+    pub pricing: PriceSettings,
 }
 
 /// What use cases work with. Cheap to clone.

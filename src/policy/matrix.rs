@@ -336,6 +336,15 @@ pub const fn row(action: Action) -> Row {
             ..system("update_system_settings", "change system settings", SYSTEM)
         },
         A::ViewClusterCapacity => system("view_cluster_capacity", "see the capacity of the cluster", MONITOR),
+        A::ViewPricing => system("view_pricing", "see prices", MONITOR),
+        A::ViewCosts => system("view_costs", "see what everybody costs", MONITOR),
+        A::ViewUserCost => Row {
+            own: true,
+            step_up: false,
+            reason: ReasonRule::Never,
+            platform: MONITOR,
+            ..user("view_user_cost", "see what this user's workspaces cost")
+        },
         A::UpdatePricing => {
             Row { scope: "settings", step_up: true, reason: ReasonRule::Welcome, ..system("update_pricing", "change prices", SYSTEM) }
         }

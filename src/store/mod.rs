@@ -32,6 +32,7 @@ pub mod machine_tokens;
 pub mod memberships;
 pub mod open;
 pub mod organizations;
+pub mod periods;
 pub mod pool;
 pub mod running;
 pub mod search;

@@ -33,6 +33,8 @@ pub enum Unaudited {
     Activity,
     /// The timeline.
     Timeline,
+    /// What workspaces counted for, from when to when.
+    Periods,
     /// Failed sign-ins, counted.
     Throttle,
     /// Answers kept for repeated requests.

@@ -21,10 +21,11 @@ pub struct Step {
 }
 
 /// All steps, oldest first. Never edited once released.
-pub const STEPS: &[Step] = &[Step { to: 2, sql: WHAT_IS_DUE }, Step { to: 3, sql: APPS }, Step { to: 4, sql: MACHINE_TOKENS }];
+pub const STEPS: &[Step] =
+    &[Step { to: 2, sql: WHAT_IS_DUE }, Step { to: 3, sql: APPS }, Step { to: 4, sql: MACHINE_TOKENS }, Step { to: 5, sql: PERIODS }];
 
 /// The version that `schema.sql` describes.
-pub const VERSION: i64 = 4;
+pub const VERSION: i64 = 5;
 
 /// The reconciler reads what is not settled instead of everything.
 const WHAT_IS_DUE: &str = r#"
@@ -106,6 +107,34 @@ CREATE INDEX machine_token_workspace ON machine_token (workspace_id, issued_at);
 CREATE INDEX machine_token_user ON machine_token (user_id);
 CREATE INDEX machine_token_end ON machine_token (expires_at);
 CREATE INDEX machine_token_live ON machine_token (id) WHERE revoked_at IS NULL;
+";
+
+/// What is held is noted from now on; of what was held before nothing is known but the last change.
+const PERIODS: &str = "CREATE TABLE workspace_period (
+  -- What a workspace counted for, from when to when: the ground of its cost. A new row whenever that changes; the last
+  -- one is open while the workspace is there. Rows outlive the workspace, its group and its owner. Unaudited.
+  id           INTEGER PRIMARY KEY,
+  workspace_id TEXT    NOT NULL,
+  group_id     TEXT    NOT NULL,
+  owner_id     TEXT    NOT NULL,
+  since        INTEGER NOT NULL,
+  until        INTEGER,
+  cpu_milli    INTEGER NOT NULL,                    -- 0 while nothing of it runs
+  memory_bytes INTEGER NOT NULL,
+  disk_bytes   INTEGER NOT NULL,
+  CHECK (until >= since)
+) STRICT;
+CREATE UNIQUE INDEX workspace_period_open ON workspace_period (workspace_id) WHERE until IS NULL;
+CREATE INDEX workspace_period_workspace ON workspace_period (workspace_id, since);
+CREATE INDEX workspace_period_group ON workspace_period (group_id, since);
+CREATE INDEX workspace_period_owner ON workspace_period (owner_id, since);
+CREATE INDEX workspace_period_until ON workspace_period (until) WHERE until IS NOT NULL;
+INSERT INTO workspace_period (workspace_id, group_id, owner_id, since, cpu_milli, memory_bytes, disk_bytes)
+  SELECT w.id, w.group_id, w.owner_id, w.updated_at,
+    CASE WHEN w.desired = 'running' OR s.phase <> 'absent' THEN max(w.cpu_milli, coalesce(s.applied_cpu_milli, 0)) ELSE 0 END,
+    CASE WHEN w.desired = 'running' OR s.phase <> 'absent' THEN max(w.memory_bytes, coalesce(s.applied_memory_bytes, 0)) ELSE 0 END,
+    max(w.disk_bytes, coalesce(s.applied_disk_bytes, 0))
+  FROM workspace w JOIN workspace_status s ON s.workspace_id = w.id WHERE w.desired <> 'deleted';
 ";
 
 /// The first uid of workspaces below the local runtime.

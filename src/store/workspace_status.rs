@@ -128,5 +128,8 @@ fn write(tx: &Tx<'_>, id: &WorkspaceId, generation: Option<i64>, status: &Worksp
             generation,
         ],
     )?;
+    if written > 0 {
+        super::periods::settle(tx, id)?;
+    }
     Ok(written > 0)
 }

@@ -270,13 +270,16 @@ pub fn save(tx: &Tx<'_>, permit: &Permit, row: &WorkspaceRow) -> Result<()> {
         row.started_at.map(|t| t.0),
         row.revision,
     ];
-    tx.change(permit, SAVE, changed).map(drop)
+    tx.change(permit, SAVE, changed)?;
+    super::periods::settle(tx, &row.id)
 }
 
 /// Removes the row with everything that hangs on it: the workspace is gone.
 pub fn remove(tx: &Tx<'_>, permit: &Permit, id: &WorkspaceId) -> Result<bool> {
     tx.change(permit, "DELETE FROM share WHERE object_kind = 'workspace' AND object_id = ?1", [id.as_str()])?;
-    Ok(tx.change(permit, "DELETE FROM workspace WHERE id = ?1", [id.as_str()])? > 0)
+    let removed = tx.change(permit, "DELETE FROM workspace WHERE id = ?1", [id.as_str()])? > 0;
+    super::periods::settle(tx, id)?;
+    Ok(removed)
 }
 
 /// Notes how often the reconciler failed, and when it may try again. Only for the generation that it tried.

@@ -4,7 +4,7 @@ use crate::clock::{Clock, DAY, MINUTE, Millis};
 use crate::error::Result;
 use crate::identity::signing::Keys;
 use crate::ops::Ops;
-use crate::store::{Origin, checkpoints, codes, idempotency, integrity, keys, sessions, throttles, timeline};
+use crate::store::{Origin, checkpoints, codes, idempotency, integrity, keys, periods, sessions, throttles, timeline};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     Step { name: "sweep ended sign-ins", every: 60 * MINUTE, run: sweep_credentials },
     Step { name: "sign the head of the audit log", every: MINUTE, run: sign_audit_head },
     Step { name: "forget old timelines", every: 60 * MINUTE, run: forget_old_timelines },
+    Step { name: "forget what was held long ago", every: 60 * MINUTE, run: forget_old_periods },
     Step {
         name: "forget idle callers",
         every: MINUTE,
@@ -97,6 +98,10 @@ pub fn sign_audit_head_now(ops: &Ops, keys: &Keys) -> Result<()> {
 
 fn forget_old_timelines(upkeep: &Upkeep) -> Result<()> {
     upkeep.ops.db.write_blocking(Origin::default(), timeline::sweep).map(|_| ())
+}
+
+fn forget_old_periods(upkeep: &Upkeep) -> Result<()> {
+    upkeep.ops.db.write_blocking(Origin::default(), periods::sweep).map(drop)
 }
 
 /// After an unclean stop: reads the whole file once and says what is wrong with it.

@@ -10,6 +10,7 @@ mod api_apps;
 mod api_audit;
 mod api_credentials;
 mod api_egress;
+mod api_figures;
 mod api_files;
 mod api_git_access;
 mod api_groups;

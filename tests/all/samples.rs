@@ -136,6 +136,7 @@ pub const ALL: &[Sample] = &[
     post("/api/groups/{group}/members", |s| json!({"userId": s.outsider}), "add_user_to_group"),
     patch("/api/groups/{group}/members/{user}", |_| json!({"role": "admin"}), "set_user_group_role"),
     delete("/api/groups/{group}/members/{user}", "remove_user_from_group").given(OWNS_NOTHING),
+    patch("/api/admin/pricing/config", |_| json!({"cpuCorePerMonth": 12.5}), "update_pricing"),
     patch("/api/admin/settings", |_| json!({"items": {"auth.password_min_length": 14}}), "update_system_settings"),
     post("/api/workspaces", |s| json!({"name": "a new one", "groupId": s.group}), "create_workspace"),
     patch("/api/workspaces/{workspace}", |_| json!({"description": "Changed."}), "update_workspace"),

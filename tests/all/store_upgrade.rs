@@ -69,6 +69,9 @@ fn a_file_of_the_first_version_becomes_what_a_fresh_one_is_and_knows_what_is_due
     let due: Vec<String> =
         connection.prepare("SELECT workspace_id FROM workspace_due").unwrap().query_map([], |r| r.get(0)).unwrap().flatten().collect();
     assert_eq!(due, ["ws_waiting"]);
+    let count = |sql: &str| connection.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap();
+    let open = count("SELECT count(*) FROM workspace_period WHERE until IS NULL");
+    assert_eq!((open, count("SELECT cpu_milli FROM workspace_period WHERE workspace_id = 'ws_settled'")), (2, 0));
 }
 
 #[test]

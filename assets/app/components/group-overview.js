@@ -6,9 +6,11 @@ import { useQuery } from '../lib/query.js';
 import { resourceWord } from '../lib/words.js';
 import { Avatar, Button, Person, Status } from './basics.js';
 import { sum, tightest, Tiles } from './gauge-tiles.js';
+import { Late } from './late.js';
 import { Callout, Card, Empty, Facts, Loaded } from './places.js';
 
 await loadStyle('/style/table.css');
+const cost = () => import('./workspace-cost.js');
 
 /** @typedef {import('../lib/types.js').Group} Group */
 
@@ -22,7 +24,7 @@ export function GroupOverview({ group }) {
   return html`<${Advice} group=${group} /><${Tiles} usage=${group.usage} note=${note} />
     <div class="cols"><div class="stack"><${Card} title=${all ? 'Top consumers' : 'My workspaces here'} right=${html`<a href=${`/groups/${group.id}/workspaces`}>All workspaces</a>`}>
       <${Loaded} query=${workspaces} what="The workspaces could not be read">${() => (list?.length ? (all ? html`<${Consumers} list=${list} members=${members.data} />` : html`<${Short} list=${list} />`) : html`<${Empty} icon="square-terminal" title="No workspaces in this group yet" text="Choose a template and have one running in a few seconds." action=${may(group, 'create_workspace') && html`<${Button} icon="plus" href=${`/workspaces/new?group=${group.id}`}>New workspace<//>`} />`)}<//><//></div>
-    <aside><${Card} title="Details"><div class="card-body"><${Facts} rows=${facts(group, members.data)} /></div><//>
+    <aside><${Card} title="Details"><div class="card-body"><${Facts} rows=${facts(group, members.data)} /></div><//>${may(group, 'view_group_usage') && html`<${Late} load=${cost} part="MonthCost" path=${`/api/groups/${group.id}`} />`}
       <${Card} title="Members" right=${html`<a href=${`/groups/${group.id}/members`}>All ${group.memberCount}</a>`}><${Loaded} query=${members} what="The members could not be read">${(/** @type {any[]} */ people) => html`<ul class="lines">${[...people].sort((a, b) => Number(b.role === 'admin') - Number(a.role === 'admin')).slice(0, 5).map((person) => html`<li key=${person.id}><${Person} who=${person} size="" />${person.role === 'admin' && html`<span class="at">admin</span>`}</li>`)}</ul>`}<//><//></aside></div>`;
 }
 

@@ -13,7 +13,10 @@ import { confirm } from './dialog.js';
 import { TextField } from './fields.js';
 import { Callout, Card, FormProblem } from './places.js';
 import { QuotaFields, quotaOf, quotaValues, quotaWrong } from './quota-fields.js';
+import { Late } from './late.js';
 import { Danger, SaveBar } from './settings-parts.js';
+
+const overcommit = () => import('./quota-overcommit.js');
 
 /** @param {{group: import('../lib/types.js').Group}} props */
 export function GroupSettings({ group }) {
@@ -41,7 +44,8 @@ export function GroupSettings({ group }) {
   return html`<div class="column stack s24"><form class="stack s24" onSubmit=${form.submit} novalidate>
     <${Card} title="Details"><div class="card-body stack"><${TextField} form=${form} name="displayName" label="Display name" maxlength="100" readonly=${Boolean(no.words)} /><${TextField} form=${form} name="description" label="Description" optional maxlength="500" lines=${2} readonly=${Boolean(no.words)} />${no.words && html`<p class="hint">Only platform admins change a group.</p>`}</div><//>
     <${Card} title="Quota"><div class="card-body stack"><${QuotaFields} form=${form} presets=${!no.quota} readonly=${Boolean(no.quota)} />${no.quota && html`<p class="hint">Only platform admins change quotas.</p>`}
-      ${below.length > 0 && html`<${Callout} kind="warn" lead="Below what is in use.">${below.join(' ')} Nothing that runs is stopped; nothing more can start until it fits.<//>`}</div><//>
+      ${below.length > 0 && html`<${Callout} kind="warn" lead="Below what is in use.">${below.join(' ')} Nothing that runs is stopped; nothing more can start until it fits.<//>`}
+      ${!no.quota && html`<${Late} load=${overcommit} part="QuotaOvercommit" before=${group.resourceQuota} values=${form.values} />`}</div><//>
     <${FormProblem} form=${form} what="Not saved" /><${SaveBar} form=${form} /></form>
     <${Danger} title="Delete this group" text="Its members keep their accounts. A group with workspaces cannot be deleted." action=${html`<${Button} kind="danger" icon="trash-2" refused=${no.remove} onClick=${remove}>Delete group<//>`} refused=${no.remove} /></div>`;
 }

@@ -25,7 +25,7 @@ import { CheckField, SelectField, TextField } from './fields.js';
 
 /** "password_min_length" as people read it. @param {Setting} setting */
 export function titleOf({ key }) {
-  const words = key.slice(key.indexOf('.') + 1).replaceAll('_', ' ');
+  const words = key.slice(key.indexOf('.') + 1).replaceAll('_', ' ').replace(/\b(?:url|tls|cpu|ca)\b/g, (word) => word.toUpperCase()).replace(/\bgib\b/g, 'GiB');
   return words[0].toUpperCase() + words.slice(1);
 }
 

@@ -30,6 +30,7 @@ function Connection() {
 export function adminPages() {
   const user = me.value;
   return [
+    may(user, 'view_platform_stats') && { href: '/admin', icon: 'activity', text: 'Overview', exact: true },
     may(user, 'list_users') && { href: '/admin/users', icon: 'user-round', text: 'Users' },
     may(user, 'list_all_groups') && { href: '/admin/groups', icon: 'boxes', text: 'All groups' },
     may(user, 'list_all_workspaces') && { href: '/admin/workspaces', icon: 'square-terminal', text: 'All workspaces' },

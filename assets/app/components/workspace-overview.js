@@ -15,6 +15,7 @@ import { Steps } from './steps.js';
 /** @typedef {import('../lib/types.js').Workspace} Workspace */
 
 const apps = () => import('./workspace-apps.js');
+const cost = () => import('./workspace-cost.js');
 
 /** @param {{workspace: Workspace}} props */
 export function Overview({ workspace }) {
@@ -69,5 +70,5 @@ export function Rail({ workspace }) {
   };
   const waits = workspace.appliedResources && JSON.stringify(workspace.appliedResources) !== JSON.stringify(resources) && running;
   return html`<aside><${Card} title=${running ? 'In use' : 'Size'} right=${waits && html`<${Badge} kind="info" tip="The new size holds from the next start.">new size waits<//>`}><div class="card-body gauges">${level('cpu', 'CPU')}${level('memory', 'Memory')}${level('storage', 'Disk')}</div><//>
-    <${Card} title="Details"><div class="card-body"><${Facts} rows=${[['Owner', workspace.userDisplayName || called({ name: workspace.userEmail }) || 'you'], ['Group', html`<a href=${`/groups/${workspace.groupId}`}>${workspace.groupDisplayName}</a>`], ...(workspace.image && !workspace.image.startsWith('local:') ? [/** @type {[string, any]} */ (['Image', html`<span class="mono cut" data-tip=${workspace.image}>${workspace.image}</span>`])] : []), ['Created', showDate(workspace.createdAt)], ['Last used', html`<${Time} at=${workspace.lastAccessedAt} />`], ['Id', html`<${Id} id=${workspace.id} />`]]} /></div>${workspace.description && html`<p class="card-part t13 fg2">${workspace.description}</p>`}<//></aside>`;
+    <${Card} title="Details"><div class="card-body"><${Facts} rows=${[['Owner', workspace.userDisplayName || called({ name: workspace.userEmail }) || 'you'], ['Group', html`<a href=${`/groups/${workspace.groupId}`}>${workspace.groupDisplayName}</a>`], ...(workspace.image && !workspace.image.startsWith('local:') ? [/** @type {[string, any]} */ (['Image', html`<span class="mono cut" data-tip=${workspace.image}>${workspace.image}</span>`])] : []), ['Created', showDate(workspace.createdAt)], ['Last used', html`<${Time} at=${workspace.lastAccessedAt} />`], ['Id', html`<${Id} id=${workspace.id} />`]]} /></div>${workspace.description && html`<p class="card-part t13 fg2">${workspace.description}</p>`}<//>${may(workspace, 'view_workspace_metrics') && html`<${Late} load=${cost} part="WorkspaceCost" workspace=${workspace} />`}</aside>`;
 }

@@ -61,6 +61,11 @@ export function show(resource, text) {
 /** "2 cores, 4 GiB". @param {{cpu: string, memory: string}} size */
 export const showSize = (size) => `${showCores(size.cpu)}, ${showBytes(size.memory)}`;
 
+/** An amount of money; whole units where it is large. @param {number} value @param {string} currency three letters */
+export function money(value, currency) {
+  try { return new Intl.NumberFormat('en-GB', { style: 'currency', currency, maximumFractionDigits: value >= 1000 ? 0 : 2 }).format(value); } catch { return `${number(value)}${GAP}${currency}`; }
+}
+
 /** @param {number} value */
 export const percent = (value) => `${Math.round(value)}${GAP}%`;
 

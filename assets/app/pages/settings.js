@@ -15,6 +15,7 @@ import { Segments } from '../components/segments.js';
 import { changeable, given, held, SettingRow, shown, titleOf } from '../components/setting-row.js';
 import { SaveBar } from '../components/settings-parts.js';
 
+await loadStyle('/style/table.css');
 await loadStyle('/style/settings.css');
 
 /** @typedef {import('../components/setting-row.js').Setting} Setting */
@@ -67,9 +68,9 @@ function All({ items, typing, saved }) {
   const moved = changed(form.values);
   typing.current = moved.length > 0;
   const found = items.filter((setting) => fits(setting, text, view));
-  const sections = [...new Set(found.map(sectionOf))];
+  const sections = [...new Set([...found.filter(changeable), ...found].map(sectionOf))]; // where something can be done comes first
   return html`<div class="toolbar"><${SearchBox} value=${text} label="Find a setting" onText=${(/** @type {string} */ next) => setQuery({ find: next }, { replace: true })} />
-      <${Segments} label="Which settings" value=${view} onPick=${(/** @type {string} */ next) => setQuery({ view: next === 'all' ? null : next }, { replace: true })} options=${[['all', 'All'], ['here', 'Changed here'], ['changed', 'Not the default']]} /></div>
+      <${Segments} label="Which settings" value=${view} onPick=${(/** @type {string} */ next) => setQuery({ view: next === 'all' ? null : next }, { replace: true })} options=${[['all', 'All'], ['here', 'Changeable here'], ['changed', 'Not the default']]} /></div>
     <form class="column stack s24" onSubmit=${form.submit} novalidate><fieldset class="stack s24 plain" disabled=${Boolean(no)}>
       ${no && html`<p class="t13 fg2">${no}</p>`}
       ${sections.map((section) => html`<${Card} key=${section} title=${SECTIONS[section] || section}><div class="settings">${found.filter((setting) => sectionOf(setting) === section).map((setting) => html`<${SettingRow} key=${setting.key} setting=${setting} form=${form} />`)}</div><//>`)}

@@ -1,22 +1,26 @@
 /** One account: details, groups and roles, workspaces, what happened to it, and every action. */
 import { html, useState } from '../lib/html.js';
 import { del, patch, post } from '../lib/api.js';
-import { refusal } from '../lib/can.js';
+import { may, refusal } from '../lib/can.js';
 import { emailWrong } from '../lib/checks.js';
 import { useForm } from '../lib/form.js';
 import { called, plural, showDate } from '../lib/format.js';
 import { fail, openDialog, toast } from '../lib/overlay.js';
 import { refresh, useQuery } from '../lib/query.js';
 import { navigate } from '../lib/router.js';
+import { me } from '../lib/session.js';
 import { actionWords, stateWord } from '../lib/words.js';
 import { Avatar, Badge, Button, Icon, Id, Status, Time } from '../components/basics.js';
 import { confirm, Dialog } from '../components/dialog.js';
 import { Select, TextField } from '../components/fields.js';
+import { Late } from '../components/late.js';
 import { Menu } from '../components/menu.js';
 import { Callout, Card, Facts, FailedPage, FormProblem, Loaded, PageHead, Skeleton, usePage } from '../components/places.js';
 import { Segments } from '../components/segments.js';
 import { SaveBar } from '../components/settings-parts.js';
 import { actions, removeUser, userItems } from '../components/user-actions.js';
+
+const cost = () => import('../components/workspace-cost.js');
 
 /** @typedef {import('../lib/types.js').User} User */
 
@@ -33,7 +37,7 @@ export default function UserPage({ params }) {
     ${active && user.mustChangePassword && html`<div style="margin-bottom:16px"><${Callout} lead="A new password is due.">It must be changed at the next sign-in.<//></div>`}
     <div class="cols"><div class="stack"><${Details} key=${user.name + user.email} user=${user} /><${Groups} user=${user} /><${Workspaces} user=${user} /></div>
     <aside><${Card} title="Account"><div class="card-body"><${Facts} rows=${[['User name', html`<span class="mono">${user.username}</span>`], ['Role', user.isAdmin ? 'Platform admin' : 'Member'], ['Status', stateWord(user.status)], ['Created', showDate(user.createdAt)], ['Last sign-in', html`<${Time} at=${user.lastLoginAt} />`]]} /></div>
-      <div class="card-foot">${user.isAdmin ? html`<${Button} size="s" icon="shield-off" refused=${refusal(user, 'demote_admin_user')} onClick=${() => actions.demote(user)}>Make a plain member<//>` : html`<${Button} size="s" icon="shield-check" refused=${refusal(user, 'promote_user_to_admin')} onClick=${() => actions.promote(user)}>Make a platform admin<//>`}<${Button} size="s" kind="danger" icon="trash-2" refused=${refusal(user, 'delete_user')} onClick=${() => removeUser(user, () => navigate('/admin/users'))}>Delete<//></div><//><${History} user=${user} /></aside></div></div>`;
+      <div class="card-foot">${user.isAdmin ? html`<${Button} size="s" icon="shield-off" refused=${refusal(user, 'demote_admin_user')} onClick=${() => actions.demote(user)}>Make a plain member<//>` : html`<${Button} size="s" icon="shield-check" refused=${refusal(user, 'promote_user_to_admin')} onClick=${() => actions.promote(user)}>Make a platform admin<//>`}<${Button} size="s" kind="danger" icon="trash-2" refused=${refusal(user, 'delete_user')} onClick=${() => removeUser(user, () => navigate('/admin/users'))}>Delete<//></div><//>${may(me.value, 'view_platform_stats') && html`<${Late} load=${cost} part="MonthCost" path=${`/api/users/${user.id}`} />`}<${History} user=${user} /></aside></div></div>`;
 }
 
 /** @param {{user: User}} props */

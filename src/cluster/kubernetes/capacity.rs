@@ -100,16 +100,34 @@ pub async fn of(shared: &Shared) -> Result<Capacity, ClusterError> {
 
 fn capacity(node: &Node, used: Promised) -> NodeCapacity {
     let gives = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+    let has = node.status.as_ref().and_then(|status| status.capacity.as_ref());
     let labels = node.metadata.labels.as_ref();
     let kinds = ["node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"];
     NodeCapacity {
         name: node.metadata.name.clone().unwrap_or_default(),
         instance_type: kinds.into_iter().find_map(|kind| labels?.get(kind).cloned()),
+        unschedulable: unschedulable(node),
+        total_cpu_milli: cpu(has),
+        total_memory_bytes: amount(has, "memory"),
         cpu_milli: cpu(gives),
         memory_bytes: amount(gives, "memory"),
         used_cpu_milli: used.cpu_milli,
         used_memory_bytes: used.memory_bytes,
+        total_pods: Some(amount(has, "pods")),
+        pods: Some(amount(gives, "pods")),
+        used_pods: used.pods,
+        ..NodeCapacity::default()
     }
+}
+
+/// Why a node takes nothing new.
+fn unschedulable(node: &Node) -> Option<String> {
+    if node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
+        return Some("cordoned".to_owned());
+    }
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    (!ready).then(|| "not ready".to_owned())
 }
 
 async fn promised(shared: &Shared) -> Result<BTreeMap<String, Promised>, ClusterError> {

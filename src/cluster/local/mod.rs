@@ -17,6 +17,7 @@ mod enter;
 pub(in crate::cluster) mod git_files;
 mod guard;
 mod home;
+mod host;
 mod kernel;
 mod log_file;
 mod order;

@@ -5,13 +5,10 @@ use crate::cluster::local::egress;
 use crate::cluster::local::home::used_bytes;
 use crate::cluster::local::spec::Tier;
 use crate::cluster::local::state::{Live, Shared};
-use crate::cluster::local::{LocalCluster, process_table, tools};
-use crate::cluster::{
-    App, ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, NodeCapacity, WorkspaceRef,
-};
+use crate::cluster::local::{LocalCluster, host, process_table, tools};
+use crate::cluster::{App, ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, WorkspaceRef};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use std::fs;
 use std::sync::Arc;
 use tokio::net::UnixStream;
 
@@ -66,31 +63,6 @@ async fn disk(shared: &Arc<Shared>, workspace: &WorkspaceRef) -> Option<i64> {
     Some(bytes)
 }
 
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// This host as the one node.
-fn node() -> Option<NodeCapacity> {
-    let memory = fs::read_to_string("/proc/meminfo").ok()?;
-    let kibibytes = |name: &str| {
-        memory.lines().find_map(|l| l.strip_prefix(name)?.trim_start_matches(':').split_whitespace().next()?.parse::<i64>().ok())
-    };
-    let (total, free) = (kibibytes("MemTotal")? * 1024, kibibytes("MemAvailable")? * 1024);
-    let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
-    let load = fs::read_to_string("/proc/loadavg").ok()?;
-    // Hundredths, read as a whole number: `0.53` is 53.
-    let hundredths: i64 = load.split(' ').next()?.replace('.', "").parse().ok()?;
-    Some(NodeCapacity {
-        name: host_name(),
-        cpu_milli: cores * 1_000,
-        memory_bytes: total,
-        used_cpu_milli: (hundredths * 10).min(cores * 1_000),
-        used_memory_bytes: total - free,
-        instance_type: None,
-    })
-}
-
 impl ClusterView for LocalCluster {
     fn logs<'a>(
         &'a self,
@@ -132,7 +104,9 @@ impl ClusterView for LocalCluster {
 
     fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>> {
         Box::pin(async move {
-            let node = node().ok_or_else(|| ClusterError::Transient("the host does not say what it has".to_owned()))?;
+            let shared = Arc::clone(&self.shared);
+            let read = tokio::task::spawn_blocking(move || host::node(&shared)).await.ok().flatten();
+            let node = read.ok_or_else(|| ClusterError::Transient("the host does not say what it has".to_owned()))?;
             Ok(Capacity { nodes: vec![node] })
         })
     }

@@ -58,6 +58,7 @@ const pages = (): [string, string][] => [
   ["user", `/admin/users/${member.id}`],
   ["all groups", "/admin/groups"],
   ["all workspaces", "/admin/workspaces"],
+  ["overview", "/admin"],
   ["settings", "/admin/settings"],
   ["audit", "/admin/audit"],
   ["access", "/admin/access"],
