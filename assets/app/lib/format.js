@@ -63,7 +63,7 @@ export const showSize = (size) => `${showCores(size.cpu)}, ${showBytes(size.memo
 
 /** An amount of money; whole units where it is large. @param {number} value @param {string} currency three letters */
 export function money(value, currency) {
-  try { return new Intl.NumberFormat('en-GB', { style: 'currency', currency, maximumFractionDigits: value >= 1000 ? 0 : 2 }).format(value); } catch { return `${number(value)}${GAP}${currency}`; }
+  try { return new Intl.NumberFormat('en-GB', { style: 'currency', currency, currencyDisplay: 'narrowSymbol', maximumFractionDigits: value >= 1000 ? 0 : 2 }).format(value); } catch { return `${number(value)}${GAP}${currency}`; }
 }
 
 /** @param {number} value */

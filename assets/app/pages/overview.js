@@ -89,7 +89,7 @@ function Problems({ health, capacity, groups }) {
 function Near({ groups }) {
   const near = (groups.data || []).map((/** @type {any} */ group) => ({ group, ...tightest(group.usage) })).filter((/** @type {any} */ one) => one.share >= 80).sort((/** @type {any} */ a, /** @type {any} */ b) => b.share - a.share).slice(0, 5);
   return html`<${Card} title="Groups near their quota"><${Loaded} query=${groups} what="The groups could not be read">${() => (near.length
-    ? html`<div class="card-body stack s8">${near.map((/** @type {any} */ { group, resource }) => html`<a class="plain" key=${group.id} href=${`/groups/${group.id}`}><${Gauge} resource=${resource} used=${group.usage[resource].used} total=${group.usage[resource].total} label=${`${group.displayName}, ${resourceWord(resource).toLowerCase()}`} /></a>`)}</div>`
+    ? html`<div class="card-body stack s8">${near.map((/** @type {any} */ { group, resource }) => html`<a class="plain" key=${group.id} href=${`/groups/${group.id}`}><${Gauge} resource=${resource} used=${group.usage[resource].used} total=${group.usage[resource].total} label=${`${group.displayName}, ${resource === 'cpu' ? 'CPU' : resourceWord(resource).toLowerCase()}`} /></a>`)}</div>`
     : html`<p class="card-body t13 fg2">No group uses 80 % or more of anything.</p>`)}<//><//>`;
 }
 
