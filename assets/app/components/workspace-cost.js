@@ -2,6 +2,7 @@
 import { html } from '../lib/html.js';
 import { money, number } from '../lib/format.js';
 import { useQuery } from '../lib/query.js';
+import { Icon } from './basics.js';
 import { Card, Facts, Loaded } from './places.js';
 
 /** @param {{month: any}} props */
@@ -14,7 +15,7 @@ export function WorkspaceCost({ workspace }) {
     const show = (/** @type {number} */ value) => money(value, cost.pricingConfig.currency);
     const { cpu, memory, storage } = cost.computeCosts;
     const { clusterManagement, networking } = cost.overheadCosts;
-    return html`<${Month} month=${cost.month} /><details style="margin-top:8px"><summary class="t13">If it always ran: ${show(cost.totalMonthlyCost)} a month</summary><div style="margin-top:6px"><${Facts} rows=${[[`${number(cpu.cores)} cores`, show(cpu.costPerMonth)], [`${number(memory.gibibytes)} GiB of memory`, show(memory.costPerMonth)], [`${number(storage.gibibytes)} GiB of disk`, show(storage.costPerMonth)], [clusterManagement.description, show(clusterManagement.costPerMonth)], [networking.description, show(networking.costPerMonth)]]} /></div></details>`;
+    return html`<${Month} month=${cost.month} /><details style="margin-top:8px"><summary class="t13"><${Icon} name="chevron-right" size="s14" />If it always ran: ${show(cost.totalMonthlyCost)} a month</summary><div style="margin-top:6px"><${Facts} rows=${[[`${number(cpu.cores)} cores`, show(cpu.costPerMonth)], [`${number(memory.gibibytes)} GiB of memory`, show(memory.costPerMonth)], [`${number(storage.gibibytes)} GiB of disk`, show(storage.costPerMonth)], [clusterManagement.description, show(clusterManagement.costPerMonth)], [networking.description, show(networking.costPerMonth)]]} /></div></details>`;
   }}<//></div><//>`;
 }
 
