@@ -20,6 +20,7 @@ use codex_web::cluster::kubernetes::{KubernetesCluster, KubernetesSettings};
 use codex_web::cluster::{Cluster, GroupSpec, Size, WorkspaceSpec};
 use codex_web::domain::id::GroupId;
 use codex_web::domain::template::Recipe;
+use codex_web::token::proof::ProofKey;
 use rig::Rig;
 use std::sync::Arc;
 
@@ -31,10 +32,11 @@ pub fn settings(rig: &Rig) -> KubernetesSettings {
     settings
 }
 
-/// An installation of its own on the cluster.
+/// An installation of its own on the cluster. Made again for the same rig it is the same one, as after a restart.
 pub fn installation(rig: &Rig, settings: KubernetesSettings) -> Arc<dyn Cluster> {
     let cluster: Arc<dyn Cluster> =
         KubernetesCluster::new(settings, tokio::sync::watch::Sender::default().subscribe(), Arc::new(SystemClock));
+    cluster.prove_with(ProofKey::new(zeroize::Zeroizing::new([7; 32])));
     cluster.claim(&rig.name("installation"));
     cluster
 }
