@@ -85,11 +85,11 @@ async fn an_api_server_that_hangs_holds_nobody_up() {
     (spec.desired, spec.generation) = (Desired::Stopped, 2);
     assert!(matches!(cluster.apply_workspace(&spec, &trust()).await, Err(ClusterError::Transient(_))));
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
-    assert!(!cluster.health().await.healthy);
+    eventually("the silence is noticed", || async { !cluster.health().await.healthy }).await;
     drop(hanging);
     apply(&*cluster, &spec).await;
     comes_to(&*cluster, &spec, |seen| seen.phase == Phase::Absent).await;
-    assert!(cluster.health().await.healthy);
+    eventually("it is well again", || async { cluster.health().await.healthy }).await;
 }
 
 #[tokio::test]
