@@ -5,16 +5,20 @@ use codex_web::cluster::kubernetes::manifests::workspace::{self, Ties};
 use codex_web::cluster::kubernetes::manifests::{Context, group};
 use codex_web::cluster::kubernetes::{KubernetesSettings, names, quantity};
 use codex_web::cluster::{AgentTrust, ContainerSetup, Desired, GitSetup, GroupSpec, Recipe, Size, WorkspaceSpec};
+use codex_web::domain::agent::AgentOrder;
 use codex_web::domain::app::{App, BasePath, Listen, Start};
 use codex_web::domain::container::Toleration;
 use codex_web::domain::egress::{Entry, Mode, Policy};
 use codex_web::domain::id::{GroupId, UserId, WorkspaceId};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use serde::Serialize;
 
 const INSTALLATION: &str = "0199aa00000070008000000000000001";
+/// Stands for the digest of an order in the golden files: what agents are told is not kept here.
+const ORDER: &str = "49b6f7df3602efd7e14b40bccfef3986";
 
 fn settings() -> KubernetesSettings {
     KubernetesSettings::new("registry.example.org/codex-web:0.1.0")
@@ -108,9 +112,12 @@ fn policy(mode: Mode, allow: &[&str]) -> Policy {
 }
 
 fn set(settings: &KubernetesSettings, spec: &WorkspaceSpec) -> StatefulSet {
-    let made = workspace::objects(context(settings), spec, &trust());
+    set_with(settings, spec, ORDER)
+}
+
+fn set_with(settings: &KubernetesSettings, spec: &WorkspaceSpec, order_digest: &str) -> StatefulSet {
     let Recipe::Image { reference } = &spec.recipe else { panic!("no image") };
-    let ties = Ties { order_digest: &made.order_digest, volume: "5b1c0e6e-0000-4000-8000-000000000000" };
+    let ties = Ties { order_digest, volume: "5b1c0e6e-0000-4000-8000-000000000000" };
     workspace::stateful_set(context(settings), spec, reference, ties)
 }
 
@@ -153,7 +160,10 @@ fn the_objects_of_a_group_are_these() {
 fn the_objects_of_a_workspace_are_these() {
     let usual = settings();
     let made = workspace::objects(context(&usual), &spec(), &trust());
-    keep("workspace-order", &made.order);
+    let mut order = made.order.clone();
+    order.data = Some([(names::ORDER_KEY.to_owned(), ByteString(b"{}".to_vec()))].into());
+    order.metadata.annotations = None;
+    keep("workspace-order", &order);
     keep("workspace-volume", &made.volume);
     keep("workspace-service", &made.service);
     keep("workspace-set", &set(&usual, &spec()));
@@ -259,9 +269,25 @@ fn only_the_server_reaches_agents_and_only_on_their_port() {
 
 #[test]
 fn the_same_description_gives_the_same_digest_and_another_gives_another() {
-    let digest = |spec: &WorkspaceSpec| set(&settings(), spec).metadata.annotations.unwrap()[names::MANIFEST].clone();
+    let digest = |spec: &WorkspaceSpec| {
+        let order = workspace::objects(context(&settings()), spec, &trust()).order_digest;
+        set_with(&settings(), spec, &order).metadata.annotations.unwrap()[names::MANIFEST].clone()
+    };
     assert_eq!(digest(&spec()), digest(&spec()));
     let without_env = WorkspaceSpec { env: std::collections::BTreeMap::new(), ..spec() };
     assert_ne!(digest(&spec()), digest(&without_env), "the order is part of what the set is tied to");
     assert_ne!(digest(&spec()), digest(&WorkspaceSpec { run: 5, ..spec() }));
+}
+
+#[test]
+fn the_order_leaves_the_image_its_path_and_asks_for_the_best_shell_it_has() {
+    let made = workspace::objects(context(&settings()), &spec(), &trust());
+    let told: AgentOrder = serde_json::from_slice(&made.order.data.unwrap()[names::ORDER_KEY].0).unwrap();
+    assert!(!told.env.contains_key("PATH"), "the programs of the image would not be found");
+    assert_eq!((told.env["HOME"].as_str(), told.env["GREETING"].as_str(), told.home.as_str()), (names::HOME, "hello", names::HOME));
+    assert_eq!((told.run, told.is_alone, told.egress_port), (4, true, None));
+    assert!(told.argv.last().unwrap().contains("command -v bash"));
+    let own = workspace::objects(context(&all_settings()), &all_spec(), &trust());
+    let told: AgentOrder = serde_json::from_slice(&own.order.data.unwrap()[names::ORDER_KEY].0).unwrap();
+    assert_eq!((told.argv, told.apps.len()), (vec!["zsh".to_owned(), "-l".to_owned()], 1));
 }

@@ -12,6 +12,7 @@ mod cluster;
 mod connect;
 mod drills;
 mod faults;
+mod objects;
 mod observe;
 
 use crate::contract::{Subject, group_is, spec};
