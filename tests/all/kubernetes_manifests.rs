@@ -93,6 +93,7 @@ fn all_spec() -> WorkspaceSpec {
     };
     let container = ContainerSetup {
         shell: vec!["zsh".into(), "-l".into()],
+        command: vec!["ide-server".into(), "--quiet".into()],
         read_only_root: true,
         user: Some(4_711),
         node_selector: [("zone".to_owned(), "a".to_owned())].into(),
@@ -280,14 +281,14 @@ fn the_same_description_gives_the_same_digest_and_another_gives_another() {
 }
 
 #[test]
-fn the_order_leaves_the_image_its_path_and_asks_for_the_best_shell_it_has() {
+fn the_order_leaves_the_image_its_path_and_its_shell() {
     let made = workspace::objects(context(&settings()), &spec(), &trust());
     let told: AgentOrder = serde_json::from_slice(&made.order.data.unwrap()[names::ORDER_KEY].0).unwrap();
     assert!(!told.env.contains_key("PATH"), "the programs of the image would not be found");
     assert_eq!((told.env["HOME"].as_str(), told.env["GREETING"].as_str(), told.home.as_str()), (names::HOME, "hello", names::HOME));
     assert_eq!((told.run, told.is_alone, told.egress_port), (4, true, None));
-    assert!(told.argv.last().unwrap().contains("command -v bash"));
+    assert!(told.argv.is_empty() && told.command.is_empty(), "the agent looks which shell the image has");
     let own = workspace::objects(context(&all_settings()), &all_spec(), &trust());
     let told: AgentOrder = serde_json::from_slice(&own.order.data.unwrap()[names::ORDER_KEY].0).unwrap();
-    assert_eq!((told.argv, told.apps.len()), (vec!["zsh".to_owned(), "-l".to_owned()], 1));
+    assert_eq!((told.argv.join(" "), told.command.join(" "), told.apps.len()), ("zsh -l".into(), "ide-server --quiet".into(), 1));
 }
