@@ -31,9 +31,7 @@ fn goldens() -> BTreeMap<String, serde_json::Value> {
 
 /// Applies without doing it; unknown fields are errors.
 fn strictly() -> PatchParams {
-    let mut params = PatchParams::apply("test").force().dry_run();
-    params.field_validation = Some(kube::api::ValidationDirective::Strict);
-    params
+    PatchParams::apply("test").force().dry_run().validation_strict()
 }
 
 #[tokio::test]
@@ -71,7 +69,7 @@ async fn every_golden_object_passes_a_strict_dry_run() {
 async fn a_pod_of_it_is_admitted(rig: &Rig, group: &GroupSpec, name: &str, template: &serde_json::Value) {
     let mut pod: Pod = serde_json::from_value(json!({ "metadata": template["metadata"], "spec": template["spec"] })).unwrap();
     pod.metadata.name = Some("admitted".to_owned());
-    let params = PostParams { dry_run: true, field_manager: None, field_validation: None };
+    let params = PostParams { dry_run: true, field_manager: None };
     let answer = rig.api::<Pod>(&group.namespace).create(&params, &pod).await;
     assert!(answer.is_ok(), "{name}: {answer:?}");
 }
@@ -88,7 +86,7 @@ async fn a_namespace_of_somebody_else_is_neither_taken_over_nor_removed() {
     assert!(matches!(&refused, Err(ClusterError::Conflict(words)) if words.contains("never taken over")), "{refused:?}");
     assert!(matches!(cluster.remove_group(&group.id, &theirs).await, Err(ClusterError::Conflict(_))));
     let namespace = Api::<Namespace>::all(rig.client.clone()).get(&theirs).await.unwrap();
-    assert!(namespace.metadata.deletion_timestamp.is_none() && namespace.labels().get(names::INSTALLATION).is_none());
+    assert!(namespace.metadata.deletion_timestamp.is_none() && !namespace.labels().contains_key(names::INSTALLATION));
     assert_eq!(rig.api::<ResourceQuota>(&theirs).list(&kube::api::ListParams::default()).await.unwrap().items.len(), 0);
 }
 
