@@ -10,6 +10,7 @@ pub mod rig;
 
 mod cluster;
 mod connect;
+mod deployed;
 mod drills;
 mod faults;
 mod objects;
