@@ -13,6 +13,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long requests may go on after the server was told to stop, in seconds.
@@ -32,9 +33,10 @@ pub struct Listeners {
     pub control: PathBuf,
 }
 
-/// Runs the future that a server lives in, on this thread.
-pub fn block_on<T>(life: impl Future<Output = T>) -> T {
-    actix_web::rt::System::new().block_on(life)
+/// Runs the future that a server lives in, on this thread. A runtime of one queue: what the listeners start here and in
+/// their workers, which take after it, and what any task starts need not wake two schedulers in turn.
+pub fn block_on<T>(life: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?.block_on(life))
 }
 
 /// Serves until the process is told to stop. `ready` is called once the first answer is possible.

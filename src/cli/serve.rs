@@ -31,6 +31,7 @@ use tokio::sync::watch;
 const CERTIFICATE_TICK: Duration = Duration::from_secs(10);
 
 pub fn run(context: &Context) -> Outcome {
+    take_small_pages();
     let config = context.config()?;
     let log = telemetry::install(config.log_json, &config.runtime(&BTreeMap::new()).log_level);
     raise_open_files();
@@ -54,7 +55,13 @@ pub fn run(context: &Context) -> Outcome {
         log: Some(log),
         lock: Some(lock),
     };
-    block_on(live(parts, network, listen, certificate))
+    block_on(live(parts, network, listen, certificate))?
+}
+
+/// Takes memory in small pages. The allocator asks the system for large ones, and of each of them a server that mostly
+/// waits would use a tenth. `cli::sandbox` takes it back: programs of workspaces get what the system gives.
+fn take_small_pages() {
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// Takes as many descriptors as the system gives: sockets of people and connections of workspaces need them, and the

@@ -94,12 +94,36 @@ fn running_workspace(server: &Server, token: &str) -> String {
     }
 }
 
-#[test]
-fn three_hundred_megabytes_go_in_and_out_with_flat_memory() {
+/// A data directory with an administrator.
+fn prepared() -> Program {
     let program = Program::new();
     // The uid of a workspace passes through.
     fs::set_permissions(program.dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
     program.add_admin("anna", PASSWORD);
+    program
+}
+
+#[test]
+fn the_server_does_without_large_pages_and_leaves_them_to_workspaces() {
+    let program = prepared();
+    let server = program.serve();
+    running_workspace(&server, &sign_in(&server.address, "anna", PASSWORD));
+    let large = |pid: u32| status(pid, "THP_enabled:");
+    if large(std::process::id()) != Some(1) {
+        return eprintln!("SKIPPED: this system has no large pages to give");
+    }
+    let own = server.child.id();
+    assert_eq!(large(own), Some(0));
+    let others: Vec<u32> = family(own).into_iter().filter(|pid| *pid != own).collect();
+    assert!(!others.is_empty());
+    for pid in others {
+        assert_ne!(large(pid), Some(0), "process {pid} of a workspace");
+    }
+}
+
+#[test]
+fn three_hundred_megabytes_go_in_and_out_with_flat_memory() {
+    let program = prepared();
     let server = program.serve();
     let token = sign_in(&server.address, "anna", PASSWORD);
     let id = running_workspace(&server, &token);

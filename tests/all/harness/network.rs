@@ -3,6 +3,7 @@
 use super::client::{Answer, Client};
 use bytes::Bytes;
 use codex_web::app::App;
+use codex_web::app::listen::block_on;
 use codex_web::gateway::ports;
 use codex_web::http::server::{ListenerKind, configure};
 use http_body_util::{BodyExt, Full};
@@ -34,7 +35,7 @@ impl Wire {
         let address = listener.local_addr().unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
+            let served = block_on(async move {
                 actix_web::rt::spawn(ports::keep(app.gateway.clone(), address.ip(), None));
                 let configure = configure(app, ListenerKind::Network);
                 let server = actix_web::HttpServer::new(move || actix_web::App::new().configure(configure.clone()));
@@ -42,6 +43,7 @@ impl Wire {
                 tell.send(server.handle()).unwrap();
                 server.await.unwrap();
             });
+            served.unwrap();
         });
         Self { address, server: told.recv().unwrap() }
     }
