@@ -1,19 +1,21 @@
-//! Headers that belong to one hop (RFC 9110, 7.6.1): taken away wherever a message is passed on, at both ends of the
-//! connection between server and agent.
+//! Headers that belong to one hop (RFC 9110, 7.6.1): taken away wherever a message is passed on, by the server and by
+//! what the agent offers inside.
 
-use hyper::header::{CONNECTION, HeaderMap, HeaderName, UPGRADE};
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 
 /// Never passed on. `Upgrade` is among them: whoever passes a handshake on writes it anew.
-const OF_ONE_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+const OF_ONE_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
 ];
 
 /// Takes away what belongs to this hop, and whatever `Connection` names.
@@ -26,6 +28,12 @@ pub fn strip(headers: &mut HeaderMap) {
     for name in OF_ONE_HOP {
         headers.remove(name);
     }
+}
+
+/// The headers of a message that do not belong to this hop.
+pub fn others(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    let named = named(headers);
+    headers.iter().filter(move |(name, _)| !OF_ONE_HOP.contains(name) && !named.contains(name))
 }
 
 fn named(headers: &HeaderMap) -> Vec<HeaderName> {
@@ -43,7 +51,6 @@ pub fn is_websocket(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
@@ -52,6 +59,7 @@ mod tests {
     #[test]
     fn what_belongs_to_a_hop_and_what_it_names_goes() {
         let mut given = headers(&[("connection", "close, X-Mine"), ("x-mine", "1"), ("te", "trailers"), ("accept", "*/*")]);
+        assert_eq!(others(&given).map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["accept"]);
         strip(&mut given);
         assert_eq!(given, headers(&[("accept", "*/*")]));
     }

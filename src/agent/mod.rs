@@ -20,6 +20,7 @@ mod home;
 pub mod hops;
 pub mod http;
 pub mod init;
+mod join;
 pub mod machine;
 pub mod network;
 pub mod ports;

@@ -3,12 +3,14 @@
 //! Works over any byte stream that [`ClusterView::connect`](crate::cluster::ClusterView::connect) gives. Each call
 //! opens its connection with one ticket, which the agent accepts once.
 
+use crate::agent::forward::{self, OwnWords};
 use crate::cluster::ByteStream;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
@@ -120,15 +122,71 @@ pub async fn renew_trust(stream: Box<dyn ByteStream>, ticket: &str, jwks: &str) 
 /// The name of the protocol that a connection is turned round to.
 const UPLINK: &str = "codex-uplink";
 
+/// Why an agent did not reach an app, in its own words.
+#[derive(Debug)]
+pub struct AppRefusal {
+    pub status: u16,
+    /// See `agent::forward`.
+    pub code: String,
+    pub words: OwnWords,
+}
+
+/// Why there is no connection to an app.
+#[derive(Debug)]
+pub enum Unreached {
+    Refused(AppRefusal),
+    /// The connection broke, or what came was not understood.
+    Broken(String),
+}
+
+impl From<AgentError> for Unreached {
+    fn from(error: AgentError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
 /// Turns a connection round: from here on the agent asks in HTTP/2 and the server answers.
-pub async fn turn_round(stream: Box<dyn ByteStream>, ticket: String) -> Result<hyper::upgrade::Upgraded, AgentError> {
+pub async fn turn_round(stream: Box<dyn ByteStream>, ticket: &str) -> Result<Upgraded, AgentError> {
+    match change(stream, ticket, "/v1/uplink", UPLINK).await? {
+        Changed::Yes(upgraded) => Ok(upgraded),
+        Changed::No(status, body) => Err(refusal(status, &body)),
+    }
+}
+
+/// Turns a connection into one to an app: from here on the app answers, as if it had been dialled. `path` is the
+/// agent's own, as `/v1/app/code` or `/v1/port/3000`.
+pub async fn reach_app(stream: Box<dyn ByteStream>, ticket: &str, path: &str) -> Result<Box<dyn ByteStream>, Unreached> {
+    let upgraded = match change(stream, ticket, path, forward::PROTOCOL).await? {
+        Changed::Yes(upgraded) => upgraded,
+        Changed::No(status, body) => {
+            let code = serde_json::from_slice::<Refusal>(&body).map(|refusal| refusal.code).unwrap_or_default();
+            let words = serde_json::from_slice(&body).unwrap_or_default();
+            return Err(Unreached::Refused(AppRefusal { status, code, words }));
+        }
+    };
+    let parts = upgraded.downcast::<TokioIo<Box<dyn ByteStream>>>().map_err(|_| broken(&"the connection is not what it was"))?;
+    if !parts.read_buf.is_empty() {
+        return Err(broken(&"the app spoke before it was asked").into());
+    }
+    Ok(parts.io.into_inner())
+}
+
+/// What came of the wish to make something else of a connection.
+enum Changed {
+    Yes(Upgraded),
+    /// Status and body of the refusal.
+    No(u16, Bytes),
+}
+
+/// Opens a connection with a request to make something else of it.
+async fn change(stream: Box<dyn ByteStream>, ticket: &str, path: &str, protocol: &str) -> Result<Changed, AgentError> {
     let request = Request::builder()
         .method(Method::POST)
-        .uri("/v1/uplink")
+        .uri(path)
         .header(HOST, "agent")
-        .header(AUTHORIZATION, bearer(&ticket)?)
+        .header(AUTHORIZATION, bearer(ticket)?)
         .header(CONNECTION, "Upgrade")
-        .header(UPGRADE, UPLINK)
+        .header(UPGRADE, protocol)
         .body(Empty::<Bytes>::new())
         .map_err(|e| broken(&e))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
@@ -136,14 +194,19 @@ pub async fn turn_round(stream: Box<dyn ByteStream>, ticket: String) -> Result<h
         let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
         let status = response.status();
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            return hyper::upgrade::on(response).await.map_err(|e| broken(&e));
+            return hyper::upgrade::on(response).await.map(Changed::Yes).map_err(|e| broken(&e));
         }
         let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await.map_err(|e| broken(&e))?.to_bytes();
-        Err(refusal(status.as_u16(), &body))
+        Ok(Changed::No(status.as_u16(), body))
     };
     // The connection moves while it is polled, and ends by handing the bytes over.
     let connection: BoxFuture<'static, hyper::Result<()>> = Box::pin(connection.with_upgrades());
-    tokio::join!(exchange, connection).0
+    tokio::pin!(exchange);
+    tokio::select! {
+        biased;
+        done = &mut exchange => done,
+        _ = connection => exchange.await,
+    }
 }
 
 async fn ask(stream: Box<dyn ByteStream>, ticket: Option<&str>, method: Method, path: &str) -> Result<Bytes, AgentError> {

@@ -24,7 +24,7 @@ impl AppTarget {
         is_slug(text).then(|| Self::App(text.to_owned()))
     }
 
-    /// Where the agent serves it, without the final slash.
+    /// Where the agent joins connections to it.
     pub fn agent_path(&self) -> String {
         match self {
             Self::App(slug) => format!("/v1/app/{slug}"),

@@ -10,17 +10,11 @@ use super::pages::{self, Mark, Page};
 use super::visits::Held;
 use super::{Gateway, inside};
 use crate::agent::forward::{APP_FAILED, APP_MISSING, APP_STARTING, NOT_LISTENING, OwnWords};
+use crate::cluster::agent_client::AppRefusal;
 use crate::domain::app_target::AppTarget;
 use crate::error::{Error, Missing, Result};
-use crate::gateway::agents::AgentBody;
 use actix_web::{HttpRequest, HttpResponse};
-use http_body_util::{BodyExt, Collected, Limited};
-use hyper::Response;
-use std::time::Duration;
 
-/// The longest answer that is read, in bytes, and how long it may take.
-const LONGEST: usize = 16 * 1024;
-const PATIENCE: Duration = Duration::from_millis(500);
 /// Characters of a text that are shown.
 const LONGEST_TEXT: usize = 600;
 /// Lines of the log, and characters of one.
@@ -36,17 +30,11 @@ struct Ways {
     workspace: String,
 }
 
-/// Answers in the place of the app; `code` is the agent's.
-pub async fn answer(
-    gateway: &Gateway,
-    visitor: &Visitor,
-    held: &Held,
-    request: &HttpRequest,
-    code: &str,
-    answer: Response<AgentBody>,
-) -> Result<HttpResponse> {
+/// Answers in the place of the app.
+pub async fn answer(gateway: &Gateway, visitor: &Visitor, held: &Held, request: &HttpRequest, refusal: AppRefusal) -> Result<HttpResponse> {
+    let AppRefusal { status, code, words } = refusal;
+    let code = code.as_str();
     if !matches!(code, APP_STARTING | APP_FAILED | APP_MISSING | NOT_LISTENING) {
-        let status = answer.status().as_u16();
         tracing::debug!(status, code = %code.escape_debug(), "an agent did not pass a request on");
         return Err(if status == 404 {
             Error::NotFound(Missing::Route)
@@ -54,7 +42,7 @@ pub async fn answer(
             Error::WorkspaceUnreachable("The app broke off without an answer.".to_owned())
         });
     }
-    let words = words(answer).await;
+    let words = shortened(words);
     if !wants_page(request) {
         let text = if matches!(code, APP_FAILED | APP_MISSING) { words.message.as_str() } else { "The app does not answer yet." };
         return Ok(closing(request, pages::tell(503, text)));
@@ -74,11 +62,8 @@ pub async fn answer(
     })
 }
 
-/// What the agent said; nothing where it cannot be read.
-async fn words(answer: Response<AgentBody>) -> OwnWords {
-    let read = Limited::new(answer.into_body(), LONGEST).collect();
-    let bytes = tokio::time::timeout(PATIENCE, read).await.ok().and_then(Result::ok).map(Collected::to_bytes);
-    let words: OwnWords = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+/// What the agent said, no longer than fits on a page.
+fn shortened(words: OwnWords) -> OwnWords {
     let short = |text: String| text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect();
     OwnWords { message: short(words.message), name: short(words.name), hint: short(words.hint) }
 }

@@ -1,44 +1,55 @@
-//! Connections to agents, kept and reused: HTTP/1.1, one ticket per connection, for one run of one workspace and one
-//! purpose each.
+//! Connections to agents and, through them, to apps, kept and reused: HTTP/1.1, one ticket per connection, for one run
+//! of one workspace and one purpose each.
 //!
-//! A connection is lent to one exchange at a time and comes back when its answer was read to the end; an upgrade keeps
-//! it for good. What lies unused is closed after a while. However many people use a workspace, its connections are
-//! bounded, and all of them end at once with its run: each is registered with the bus.
+//! A connection to an app is joined to it by the agent when it is opened, so that a request costs nothing there but
+//! the passing on of bytes. A connection is lent to one exchange at a time and comes back when its answer was read to
+//! the end; an upgrade keeps it for good. It stays with the thread that opened it: on another one every exchange would
+//! wake two. What lies unused is closed after a while. However many people use a workspace, its connections are bounded,
+//! and all of them end at once with its run: each is registered with the bus.
 
+mod loan;
+
+pub use self::loan::{AgentBody, Kept};
+
+use self::loan::Loan;
 use super::{PATIENCE, refused, unreachable};
 use crate::clock::{Clock, Entropy};
+use crate::cluster::agent_client::{AppRefusal, Unreached, reach_app};
 use crate::cluster::{ByteStream, ClusterView, WorkspaceRef};
+use crate::domain::app_target::AppTarget;
 use crate::domain::id::WorkspaceId;
 use crate::error::{Error, Result};
-use crate::events::{Belongs, Bus};
+use crate::events::{Belongs, Bus, Live};
 use crate::identity::signing::Keys;
 use crate::token::ticket::{Scope, Wanted};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
 use std::thread::ThreadId;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Open connections to one workspace, in use or not: less than its agent accepts, which serves terminals besides.
 pub const MOST_OF_A_WORKSPACE: usize = 1_536;
-/// An unused connection is closed after so many milliseconds: well before the agent would.
+/// An unused connection to an agent is closed after so many milliseconds: well before the agent would.
 const KEPT: i64 = 30_000;
+/// The same for one to an app: shorter than common servers keep theirs.
+const KEPT_TO_AN_APP: i64 = 4_000;
 /// How often unused connections are looked at.
-const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(2);
 /// How long a kept connection may take to be ready for the next request.
 const READY: Duration = Duration::from_millis(50);
 /// How long a request waits for a connection where all are in use.
 const TURN: Duration = Duration::from_secs(10);
+/// How long an agent may take to join a connection to an app: longer than it waits for an app that it starts.
+const JOIN: Duration = Duration::from_secs(15);
 
 /// A body on its way to an agent.
 pub type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -48,7 +59,49 @@ pub type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
 struct Purpose {
     workspace: WorkspaceId,
     run: i64,
-    scope: Scope,
+    door: Door,
+    /// The thread that drives it.
+    home: ThreadId,
+}
+
+/// Who answers at the other end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Door {
+    /// The agent, within this scope.
+    Agent(Scope),
+    App(AppTarget),
+}
+
+impl Door {
+    fn scope(&self) -> Scope {
+        match self {
+            Self::Agent(scope) => *scope,
+            Self::App(AppTarget::App(_)) => Scope::App,
+            Self::App(AppTarget::Port(_)) => Scope::Port,
+        }
+    }
+
+    /// For how many milliseconds a connection may lie unused.
+    fn kept(&self) -> i64 {
+        match self {
+            Self::Agent(_) => KEPT,
+            Self::App(_) => KEPT_TO_AN_APP,
+        }
+    }
+}
+
+/// Why an app did not answer.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// The agent did not reach it, and says why.
+    Refused(AppRefusal),
+    Failed(Error),
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// One open connection, in nobody's use.
@@ -56,17 +109,22 @@ struct Connection {
     sender: SendRequest<RequestBody>,
     /// Since when it lies unused, in milliseconds since 1970; `IN_USE` while it is lent.
     unused_since: Arc<AtomicI64>,
-    /// The thread that drives it: on another one every exchange wakes two.
-    home: ThreadId,
     /// Its place among the workspace's connections.
     place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// Waits for a kept connection, which may not have noticed yet that it is free.
+    async fn is_ready(&mut self) -> bool {
+        self.sender.is_ready() || matches!(tokio::time::timeout(READY, self.sender.ready()).await, Ok(Ok(())))
+    }
 }
 
 const IN_USE: i64 = i64::MAX;
 
 #[derive(Default)]
 struct Pools {
-    unused: HashMap<Purpose, Vec<Connection>>,
+    unused: HashMap<Arc<Purpose>, Vec<Connection>>,
     places: HashMap<WorkspaceId, Arc<Semaphore>>,
 }
 
@@ -89,18 +147,40 @@ impl Agents {
         Arc::new(Self { view, keys, clock, entropy, bus, pools: Mutex::default() })
     }
 
-    /// One exchange with the agent of this run. The request's address begins with the agent's own `/v1/…`; an upgrade
-    /// is taken from the answer with `hyper::upgrade::on`, and the answer's body is then kept as long as it is used.
+    /// One exchange with the agent of this run. The request's address begins with the agent's own `/v1/…`.
     pub async fn request(
         self: &Arc<Self>,
         place: &WorkspaceRef,
         scope: Scope,
-        mut request: Request<RequestBody>,
+        request: Request<RequestBody>,
     ) -> Result<Response<AgentBody>> {
-        let purpose = Purpose { workspace: place.id.clone(), run: place.run, scope };
+        self.exchange(place, Door::Agent(scope), request).await.map_err(|unanswered| match unanswered {
+            Unanswered::Failed(error) => error,
+            Unanswered::Refused(_) => unreachable(),
+        })
+    }
+
+    /// One exchange with an app of this run. An upgrade is taken from the answer with `hyper::upgrade::on`, and the
+    /// answer's body is then kept as long as it is used.
+    pub async fn ask_app(
+        self: &Arc<Self>,
+        place: &WorkspaceRef,
+        app: &AppTarget,
+        request: Request<RequestBody>,
+    ) -> std::result::Result<Response<AgentBody>, Unanswered> {
+        self.exchange(place, Door::App(app.clone()), request).await
+    }
+
+    async fn exchange(
+        self: &Arc<Self>,
+        place: &WorkspaceRef,
+        door: Door,
+        mut request: Request<RequestBody>,
+    ) -> std::result::Result<Response<AgentBody>, Unanswered> {
+        let purpose = Arc::new(Purpose { workspace: place.id.clone(), run: place.run, door, home: std::thread::current().id() });
         while let Some(mut connection) = self.take(&purpose) {
             // Not ready is also one whose last request is still being sent, though it was answered.
-            if !matches!(tokio::time::timeout(READY, connection.sender.ready()).await, Ok(Ok(()))) {
+            if !connection.is_ready().await {
                 continue;
             }
             match connection.sender.try_send_request(request).await {
@@ -108,12 +188,11 @@ impl Agents {
                 // It was closed in this very moment, and nothing of the request was sent.
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
-                    None => return Err(broken(&error.into_error())),
+                    None => return Err(broken(&error.into_error()).into()),
                 },
             }
         }
-        let mut connection = self.open(place, &purpose).await?;
-        present(request.headers_mut(), &self.ticket(place, scope).await?)?;
+        let mut connection = self.open(place, &purpose, request.headers_mut()).await?;
         let response = connection.sender.send_request(request).await.map_err(|e| broken(&e))?;
         Ok(self.lend(purpose, connection, response))
     }
@@ -124,54 +203,44 @@ impl Agents {
     }
 
     fn take(&self, purpose: &Purpose) -> Option<Connection> {
+        let oldest = self.clock.now().0.saturating_sub(purpose.door.kept());
         let mut pools = lock(&self.pools);
         let unused = pools.unused.get_mut(purpose)?;
-        let here = std::thread::current().id();
-        let at = unused.iter().rposition(|connection| connection.home == here).or(unused.len().checked_sub(1))?;
-        let connection = unused.swap_remove(at);
-        connection.unused_since.store(IN_USE, Ordering::SeqCst);
-        Some(connection)
+        // The one used last is the last to be closed by the other side.
+        while let Some(connection) = unused.pop() {
+            if connection.unused_since.swap(IN_USE, Ordering::SeqCst) >= oldest {
+                return Some(connection);
+            }
+        }
+        None
     }
 
-    fn lend(self: &Arc<Self>, purpose: Purpose, connection: Connection, response: Response<Incoming>) -> Response<AgentBody> {
-        let loan = Loan { agents: Arc::downgrade(self), purpose, connection: Some(connection) };
-        response.map(|body| AgentBody { body, loan })
+    fn lend(self: &Arc<Self>, purpose: Arc<Purpose>, connection: Connection, response: Response<Incoming>) -> Response<AgentBody> {
+        response.map(|body| AgentBody::new(body, Loan::new(self, purpose, connection)))
     }
 
-    async fn open(self: &Arc<Self>, workspace: &WorkspaceRef, purpose: &Purpose) -> Result<Connection> {
+    /// Opens a connection and shows its ticket: to the agent's door, with the request whose headers these are.
+    async fn open(
+        self: &Arc<Self>,
+        workspace: &WorkspaceRef,
+        purpose: &Arc<Purpose>,
+        headers: &mut HeaderMap,
+    ) -> std::result::Result<Connection, Unanswered> {
         let place = self.place(&workspace.id).await?;
         // Registered first, so that a cut between here and the handshake is not missed.
         let belongs = Belongs { user: None, session: None, workspace: Some(workspace.id.clone()), group: None };
-        let mut live = self.bus.register(belongs);
+        let live = self.bus.register(belongs);
         let stream = tokio::time::timeout(PATIENCE, self.view.connect(workspace)).await;
-        let stream: Box<dyn ByteStream> = stream.map_err(|_| unreachable())?.map_err(refused)?;
+        let mut stream: Box<dyn ByteStream> = stream.map_err(|_| unreachable())?.map_err(refused)?;
+        let ticket = self.ticket(workspace, purpose.door.scope()).await?;
+        match &purpose.door {
+            Door::Agent(_) => present(headers, &ticket)?,
+            Door::App(app) => stream = reach(stream, &ticket, app).await?,
+        }
         let (sender, driven) = http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
         let unused_since = Arc::new(AtomicI64::new(IN_USE));
-        let (watched, agents, purpose) = (Arc::clone(&unused_since), Arc::downgrade(self), purpose.clone());
-        tokio::spawn(async move {
-            let driven = driven.with_upgrades();
-            tokio::pin!(driven);
-            loop {
-                tokio::select! {
-                    biased;
-                    _ = live.cut() => break,
-                    // How it ended is told to whoever waits for the answer.
-                    _ = &mut driven => break,
-                    () = tokio::time::sleep(LOOK) => {
-                        let Some(agents) = agents.upgrade() else { break };
-                        if agents.clock.now().0.saturating_sub(KEPT) > watched.load(Ordering::SeqCst) {
-                            break;
-                        }
-                    }
-                }
-            }
-            // The sender knows that it is closed once this end is gone.
-            drop(live);
-            if let Some(agents) = agents.upgrade() {
-                agents.tidy(&purpose);
-            }
-        });
-        Ok(Connection { sender, unused_since, home: std::thread::current().id(), place })
+        tokio::spawn(drive(driven, live, Arc::downgrade(self), Arc::clone(purpose), Arc::clone(&unused_since)));
+        Ok(Connection { sender, unused_since, place })
     }
 
     /// A place among the workspace's connections; unused ones of other purposes make room.
@@ -194,7 +263,12 @@ impl Agents {
         }
     }
 
-    fn give_back(&self, purpose: Purpose, connection: Connection) {
+    /// Whether a connection lies unused for longer than it is kept.
+    fn is_left(&self, purpose: &Purpose, unused_since: &AtomicI64) -> bool {
+        self.clock.now().0.saturating_sub(purpose.door.kept()) > unused_since.load(Ordering::SeqCst)
+    }
+
+    fn give_back(&self, purpose: Arc<Purpose>, connection: Connection) {
         if connection.sender.is_closed() {
             return;
         }
@@ -228,6 +302,47 @@ impl Agents {
     }
 }
 
+type Driven = http1::Connection<TokioIo<Box<dyn ByteStream>>, RequestBody>;
+
+/// Moves a connection until it ends, is cut, or has lain unused for too long.
+async fn drive(connection: Driven, live: Live, agents: Weak<Agents>, purpose: Arc<Purpose>, unused_since: Arc<AtomicI64>) {
+    until_left(connection, live, &agents, &purpose, &unused_since).await;
+    // The sender knows by now that it is closed.
+    if let Some(agents) = agents.upgrade() {
+        agents.tidy(&purpose);
+    }
+}
+
+async fn until_left(connection: Driven, mut live: Live, agents: &Weak<Agents>, purpose: &Purpose, unused_since: &AtomicI64) {
+    let connection = connection.with_upgrades();
+    tokio::pin!(connection);
+    loop {
+        tokio::select! {
+            biased;
+            _ = live.cut() => return,
+            // How it ended is told to whoever waits for the answer.
+            _ = &mut connection => return,
+            () = tokio::time::sleep(LOOK) => match agents.upgrade() {
+                Some(agents) if !agents.is_left(purpose, unused_since) => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Has the agent join a connection to an app.
+async fn reach(stream: Box<dyn ByteStream>, ticket: &str, app: &AppTarget) -> std::result::Result<Box<dyn ByteStream>, Unanswered> {
+    match tokio::time::timeout(JOIN, reach_app(stream, ticket, &app.agent_path())).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(Unreached::Refused(refusal))) => Err(Unanswered::Refused(refusal)),
+        Ok(Err(Unreached::Broken(why))) => {
+            tracing::debug!(why = %why.escape_debug(), "an agent did not join a connection to an app");
+            Err(unreachable().into())
+        }
+        Err(_) => Err(unreachable().into()),
+    }
+}
+
 /// The ticket goes in front of an `Authorization` that is meant for the app.
 fn present(headers: &mut HeaderMap, ticket: &str) -> Result<()> {
     let mut value = HeaderValue::try_from(format!("Bearer {ticket}")).map_err(|e| Error::internal(e.to_string()))?;
@@ -241,67 +356,4 @@ fn present(headers: &mut HeaderMap, ticket: &str) -> Result<()> {
 fn broken(error: &hyper::Error) -> Error {
     tracing::debug!(why = %error, "the connection to an agent broke");
     unreachable()
-}
-
-/// A connection that is in use; it goes back when the answer was read to the end, and is closed otherwise.
-struct Loan {
-    agents: Weak<Agents>,
-    purpose: Purpose,
-    connection: Option<Connection>,
-}
-
-impl Loan {
-    fn end(&mut self) {
-        if let (Some(agents), Some(connection)) = (self.agents.upgrade(), self.connection.take()) {
-            agents.give_back(self.purpose.clone(), connection);
-        }
-    }
-}
-
-/// The body of an agent's answer, with the connection that it comes on.
-pub struct AgentBody {
-    body: Incoming,
-    loan: Loan,
-}
-
-impl AgentBody {
-    /// For an upgraded connection: its place stays taken as long as this is kept, and it is never reused.
-    pub fn keep(mut self) -> Kept {
-        Kept { _place: self.loan.connection.take().map(|connection| connection.place) }
-    }
-}
-
-/// The place of a connection that was upgraded.
-pub struct Kept {
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl Body for AgentBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<std::result::Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() || (self.body.is_end_stream() && matches!(frame, Some(Ok(_)))) {
-            self.loan.end();
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// An answer without a body is over before anybody polls it.
-impl Drop for AgentBody {
-    fn drop(&mut self) {
-        if self.body.is_end_stream() {
-            self.loan.end();
-        }
-    }
 }

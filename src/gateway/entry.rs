@@ -44,13 +44,13 @@ impl Visitor {
 }
 
 /// Answers a request for an app that has a name.
-pub async fn serve(gateway: Gateway, place: Place, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub async fn serve(gateway: &Gateway, place: Place, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let host = gateway.apps.names.origin(&place, None).to_string();
-    answered(&gateway, place, None, host, &request, payload).await
+    answered(gateway, place, None, host, &request, payload).await
 }
 
 /// Answers a request at a port of an app.
-pub async fn serve_port(gateway: Gateway, port: u16, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub async fn serve_port(gateway: &Gateway, port: u16, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let place = gateway.apps.ports.tenant(port).as_ref().and_then(ports::place);
     let Some(place) = place else { return pages::tell(421, "No app has this port.") };
     let own = gateway.apps.names.origin(&place, Some(port));
@@ -59,7 +59,7 @@ pub async fn serve_port(gateway: Gateway, port: u16, request: HttpRequest, paylo
     if !known {
         return pages::tell(421, "This server does not answer to this name.");
     }
-    answered(&gateway, place, Some(port), own.to_string(), &request, payload).await
+    answered(gateway, place, Some(port), own.to_string(), &request, payload).await
 }
 
 async fn answered(

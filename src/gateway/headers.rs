@@ -3,43 +3,17 @@
 //! Inwards nothing of ours gets through: not our cookies, not our tokens, and no word about the client but our own.
 //! Outwards nothing gets through that reaches beyond the app's own origin: what a workspace serves is written by others.
 
-use crate::agent::forward::OWN_ANSWER;
 use crate::agent::hops;
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST,
-    HeaderMap, HeaderName, HeaderValue, SET_COOKIE, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE,
 };
 use std::net::IpAddr;
 
 /// What every cookie of ours begins with, after a prefix that browsers know.
 const OUR_COOKIES: &str = "codex_";
-
-/// Reach beyond one origin, or are between a server and its own clients.
-const DROPPED_OUTWARDS: [&str; 10] = [
-    "strict-transport-security",
-    "public-key-pins",
-    "public-key-pins-report-only",
-    "expect-ct",
-    "clear-site-data",
-    "service-worker-allowed",
-    "alt-svc",
-    "nel",
-    "report-to",
-    "set-login",
-];
-
-const CORS: [HeaderName; 6] = [
-    ACCESS_CONTROL_ALLOW_CREDENTIALS,
-    ACCESS_CONTROL_ALLOW_HEADERS,
-    ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE,
-];
 
 /// Said by us, whatever the client says.
 pub struct Told<'a> {
@@ -68,7 +42,7 @@ pub fn inward<'g>(given: impl Iterator<Item = (&'g str, &'g [u8])>, told: &Told<
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     // How long the body is, the next hop is told by the body itself; and who waits for `100 Continue` has had it.
-    for name in [CONTENT_LENGTH, EXPECT, HOST, OWN_ANSWER] {
+    for name in [CONTENT_LENGTH, EXPECT, HOST] {
         headers.remove(name);
     }
     keep_foreign_cookies(&mut headers);
@@ -146,23 +120,28 @@ fn is_our_jwt(token: &str) -> bool {
 
 /// The headers of an answer as the browser gets them. `shared`: the page that asked is another app of the same
 /// workspace, which may read the answer if the app allows it.
-pub fn outward(headers: &mut HeaderMap, shared: bool) {
-    hops::strip(headers);
-    headers.remove(OWN_ANSWER);
-    for name in DROPPED_OUTWARDS {
-        headers.remove(name);
-    }
-    if !shared {
-        for name in CORS {
-            headers.remove(name);
-        }
-    }
-    if !headers.contains_key(SET_COOKIE) {
-        return;
-    }
-    let cookies: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|line| stays_at_home(line.as_bytes())).cloned().collect();
-    headers.remove(SET_COOKIE);
-    headers.extend(cookies.into_iter().map(|line| (SET_COOKIE, line)));
+pub fn outward(headers: &HeaderMap, shared: bool) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    hops::others(headers).filter(move |(name, value)| match name.as_str() {
+        // Reach beyond one origin, or are between a server and its own clients.
+        "strict-transport-security"
+        | "public-key-pins"
+        | "public-key-pins-report-only"
+        | "expect-ct"
+        | "clear-site-data"
+        | "service-worker-allowed"
+        | "alt-svc"
+        | "nel"
+        | "report-to"
+        | "set-login" => false,
+        "access-control-allow-credentials"
+        | "access-control-allow-headers"
+        | "access-control-allow-methods"
+        | "access-control-allow-origin"
+        | "access-control-expose-headers"
+        | "access-control-max-age" => shared,
+        "set-cookie" => stays_at_home(value.as_bytes()),
+        _ => true,
+    })
 }
 
 /// Whether a cookie is set for the app's own host alone, under a name that is not ours.
@@ -191,9 +170,8 @@ mod tests {
     }
 
     fn left(given: &[(&'static str, &'static str)], shared: bool) -> Vec<String> {
-        let mut headers: HeaderMap = given.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect();
-        outward(&mut headers, shared);
-        headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect()
+        let headers: HeaderMap = given.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect();
+        outward(&headers, shared).map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect()
     }
 
     #[test]
@@ -226,10 +204,9 @@ mod tests {
             ("x-real-ip", "6.6.6.6"),
             ("x-original-url", "/admin"),
             ("connection", "x-forwarded-for, host"),
-            ("codex-agent", "not_listening"),
         ];
         let all = passed(&lies);
-        assert!(!all.iter().any(|(_, v)| v.contains("evil") || v.contains("6.6.6.6") || v.contains("not_listening")), "{all:?}");
+        assert!(!all.iter().any(|(_, v)| v.contains("evil") || v.contains("6.6.6.6")), "{all:?}");
         assert_eq!(value(&lies, "x-forwarded-for").as_deref(), Some("10.0.0.7"));
         assert_eq!(value(&lies, "x-forwarded-host"), value(&lies, "host"));
         assert_eq!(value(&lies, "host").as_deref(), Some("code--x.localhost:8080"));

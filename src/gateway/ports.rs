@@ -13,6 +13,7 @@ use actix_web::{App, HttpRequest, HttpServer, web};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -119,10 +120,11 @@ fn listen(gateway: &Gateway, address: IpAddr, port: u16, tls: Option<rustls::Ser
     let listener = TcpListener::bind((address, port))?;
     let gateway = gateway.clone();
     let server = HttpServer::new(move || {
-        let gateway = gateway.clone();
+        // One of each worker, as on the listener of the pages.
+        let gateway = Rc::new(gateway.clone());
         let answer = move |request: HttpRequest, payload: web::Payload| {
-            let gateway = gateway.clone();
-            async move { entry::serve_port(gateway, port, request, payload).await }
+            let gateway = Rc::clone(&gateway);
+            async move { entry::serve_port(&gateway, port, request, payload).await }
         };
         App::new().default_service(web::to(answer))
     });

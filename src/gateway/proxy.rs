@@ -9,12 +9,9 @@ use super::entry::{Visitor, closing, is_upgrade};
 use super::headers::{self, Told};
 use super::visits::{Held, over};
 use super::{Gateway, absent, place, tunnel};
-use crate::agent::forward::OWN_ANSWER;
-use crate::domain::app_target::AppTarget;
 use crate::error::{Error, Result};
 use crate::events::CutReason;
-use crate::gateway::agents::{AgentBody, RequestBody};
-use crate::token::ticket::Scope;
+use crate::gateway::agents::{AgentBody, RequestBody, Unanswered};
 use actix_web::body::{BodyStream, SizedStream};
 use actix_web::http::header::{HeaderName as ActixName, HeaderValue as ActixValue};
 use actix_web::http::{StatusCode, Version};
@@ -23,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::{CONTENT_LENGTH, HeaderMap};
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::{Request, Response, Uri};
 use std::future::Future;
 use std::io;
@@ -46,10 +43,6 @@ pub async fn pass(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let scope = match visitor.place.target {
-        AppTarget::App(_) => Scope::App,
-        AppTarget::Port(_) => Scope::Port,
-    };
     let entrance = &held.visit.entrance;
     let agent = place(&entrance.workspace, &entrance.namespace, entrance.run);
     let head = head(gateway, visitor, request)?;
@@ -62,15 +55,17 @@ pub async fn pass(
             head.map(|()| body.map_or_else(empty, BodyExt::boxed_unsync))
         }
     };
-    let answer = gateway.agents.request(&agent, scope, outgoing);
+    let answer = gateway.agents.ask_app(&agent, &visitor.place.target, outgoing);
     let answer = tokio::select! {
         biased;
-        answer = answer => answer?,
+        answer = answer => answer,
         () = over(held.cut.clone()) => return Err(ended(&held.cut)),
     };
-    if let Some(code) = answer.headers().get(OWN_ANSWER).cloned() {
-        return absent::answer(gateway, visitor, &held, request, code.to_str().unwrap_or_default(), answer).await;
-    }
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(Unanswered::Failed(error)) => return Err(error),
+        Err(Unanswered::Refused(refusal)) => return absent::answer(gateway, visitor, &held, request, refusal).await,
+    };
     if answer.status() == hyper::StatusCode::SWITCHING_PROTOCOLS {
         let (true, Some(payload)) = (is_upgrade(request), payload) else { return Err(Error::WorkspaceUnreachable(BROKEN.to_owned())) };
         return tunnel::open(held, answer, payload, shared).await;
@@ -102,7 +97,7 @@ fn head(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> Result<R
     let given = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers = headers::inward(given, &told)?;
     let path = request.uri().path_and_query().map_or("/", actix_web::http::uri::PathAndQuery::as_str);
-    let uri = Uri::from_maybe_shared(format!("{}{path}", visitor.place.target.agent_path())).map_err(|_| malformed())?;
+    let uri = path.parse::<Uri>().map_err(|_| malformed())?;
     let mut head = Request::new(());
     *head.method_mut() = hyper::Method::from_bytes(request.method().as_str().as_bytes()).map_err(|_| malformed())?;
     *head.uri_mut() = uri;
@@ -190,10 +185,10 @@ impl Body for Upload {
 
 /// The app's answer, as it comes.
 fn respond(held: Arc<Held>, answer: Response<AgentBody>, shared: bool, is_head: bool) -> HttpResponse {
-    let (mut head, mut body) = answer.into_parts();
-    headers::outward(&mut head.headers, shared);
-    let announced = head.headers.remove(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    let mut response = builder(head.status.as_u16(), &head.headers);
+    let (head, mut body) = answer.into_parts();
+    let announced = head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let passed = headers::outward(&head.headers, shared).filter(|(name, _)| **name != CONTENT_LENGTH);
+    let mut response = builder(head.status.as_u16(), passed);
     let bodyless = is_head || matches!(head.status.as_u16(), 204 | 304);
     if bodyless {
         return match announced {
@@ -241,7 +236,7 @@ fn at_once(body: &mut AgentBody, announced: Option<u64>) -> Option<std::result::
 }
 
 /// The beginning of an answer, with headers in the framework's own types.
-pub fn builder(status: u16, headers: &HeaderMap) -> HttpResponseBuilder {
+pub fn builder<'h>(status: u16, headers: impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)>) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY));
     for (name, value) in headers {
         if let (Ok(name), Ok(value)) = (ActixName::from_bytes(name.as_str().as_bytes()), ActixValue::from_bytes(value.as_bytes())) {

@@ -29,8 +29,7 @@ const LARGE: usize = 64 * 1024;
 pub async fn open(held: Arc<Held>, mut answer: Response<AgentBody>, payload: web::Payload, shared: bool) -> Result<HttpResponse> {
     let broken = |_| Error::WorkspaceUnreachable("The app broke off the handshake.".to_owned());
     let app = hyper::upgrade::on(&mut answer).await.map_err(broken)?;
-    let (mut head, body) = answer.into_parts();
-    headers::outward(&mut head.headers, shared);
+    let (head, body) = answer.into_parts();
     let (from_app, to_app) = tokio::io::split(TokioIo::new(app));
     let upward = Arc::clone(&held);
     actix_web::rt::spawn(async move {
@@ -41,7 +40,7 @@ pub async fn open(held: Arc<Held>, mut answer: Response<AgentBody>, payload: web
         }
     });
     let down = Down { app: from_app, buffer: BytesMut::new(), size: SMALL, over: Box::pin(over(held.cut.clone())), _kept: body.keep() };
-    Ok(builder(101, &head.headers).upgrade("websocket").streaming(down))
+    Ok(builder(101, headers::outward(&head.headers, shared)).upgrade("websocket").streaming(down))
 }
 
 /// From the browser to the app; the app's side is closed with it.

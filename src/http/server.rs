@@ -12,6 +12,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,20 +30,21 @@ pub enum ListenerKind {
 /// Registers the one handler that serves everything.
 pub fn configure(app: Arc<App>, kind: ListenerKind) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |config: &mut web::ServiceConfig| {
-        let (app, kind) = (Arc::clone(&app), kind.clone());
+        // One of each worker: a count that all workers share would make their cores wait for each other.
+        let own = Rc::new((Arc::clone(&app), kind.clone()));
         config.default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
-            let (app, kind) = (Arc::clone(&app), kind.clone());
-            async move { answer(app, kind, request, payload).await }
+            let own = Rc::clone(&own);
+            async move { answer(&own.0, &own.1, request, payload).await }
         }));
     }
 }
 
-async fn answer(app: Arc<App>, kind: ListenerKind, request: HttpRequest, mut payload: web::Payload) -> HttpResponse {
+async fn answer(app: &Arc<App>, kind: &ListenerKind, request: HttpRequest, mut payload: web::Payload) -> HttpResponse {
     // An app's own origin never meets the routes of the UI, whatever is asked for there.
-    if let (ListenerKind::Network, Some(authority)) = (&kind, client::authority(&request))
+    if let (ListenerKind::Network, Some(authority)) = (kind, client::authority(&request))
         && let Some(place) = app.gateway.apps.names.place(authority)
     {
-        return entry::serve(app.gateway.clone(), place, request, payload).await;
+        return entry::serve(&app.gateway, place, request, payload).await;
     }
     let mut headers: Vec<(String, String)> =
         request.headers().iter().map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
@@ -51,14 +53,14 @@ async fn answer(app: Arc<App>, kind: ListenerKind, request: HttpRequest, mut pay
         headers.push(("host".to_owned(), authority.to_owned()));
     }
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
-    let body = match body_rule(&app, &method, &path) {
+    let body = match body_rule(app, &method, &path) {
         // The handler takes it as it comes.
         BodyRule::Streamed => Ok(Bytes::new()),
         _ if request.headers().contains_key("upgrade") => Ok(Bytes::new()),
         BodyRule::Json(limit) | BodyRule::OptionalJson(limit) => read_body(&mut payload, &headers, limit).await,
         BodyRule::None => read_body(&mut payload, &headers, 0).await,
     };
-    let channel = channel(&app, &kind, &request);
+    let channel = channel(app, kind, &request);
     let call = match channel {
         Ok(channel) => Call {
             method,
@@ -71,7 +73,7 @@ async fn answer(app: Arc<App>, kind: ListenerKind, request: HttpRequest, mut pay
         },
         Err(error) => return respond(super::reply::refusal(&error, "unknown", app.clock.now())),
     };
-    respond(serve(app, call).await)
+    respond(serve(Arc::clone(app), call).await)
 }
 
 fn channel(app: &App, kind: &ListenerKind, request: &HttpRequest) -> Result<Channel> {

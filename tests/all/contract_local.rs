@@ -4,7 +4,7 @@
 #![allow(clippy::print_stderr, clippy::disallowed_methods)] // what is skipped is said; a test may ask the environment
 
 use crate::contract::{Terminal, observed, options, passable_folder, reference, spec, start, tested, ticket, ticket_for, trust, until};
-use codex_web::cluster::agent_client::{self, Opening};
+use codex_web::cluster::agent_client::{self, Opening, Unreached, reach_app};
 use codex_web::cluster::local::{LocalCluster, LocalOptions, Tier};
 use codex_web::cluster::{Cluster, ClusterControl, ClusterError, ClusterView, Desired, LogOptions, Phase, Recipe, WorkspaceSpec};
 use codex_web::token::ticket::Scope;
@@ -709,26 +709,22 @@ async fn a_server_on_a_port_of_the_workspace_is_reached_through_its_agent(host: 
     let port = 20_000 + spec.local_uid % 20_000;
     let serve = format!("echo treasure > found; python3 -m http.server {port} --bind 127.0.0.1 >log 2>&1 &");
     host.shell(&spec, "main", &format!("{serve} sleep 0.2")).await;
-    let stream = host.cluster().connect(&reference(&spec)).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    let ticket = ticket_for(&spec.id, spec.run, &[Scope::Port]);
-    let mut last = 0;
-    for attempt in 0..100 {
-        let mut request = hyper::Request::get(format!("/v1/port/{port}/found")).header("host", "app");
-        if attempt == 0 {
-            request = request.header("authorization", format!("Bearer {ticket}"));
+    let mut tries = 0;
+    let app = loop {
+        let stream = host.cluster().connect(&reference(&spec)).await.unwrap();
+        match reach_app(stream, &ticket_for(&spec.id, spec.run, &[Scope::Port]), &format!("/v1/port/{port}")).await {
+            Ok(app) => break app,
+            Err(Unreached::Refused(refusal)) if refusal.code == "not_listening" && tries < 100 => tries += 1,
+            Err(other) => panic!("{other:?}"),
         }
-        let response = sender.send_request(request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
-        last = response.status().as_u16();
-        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
-        if last == 200 {
-            assert_eq!(body, "treasure\n");
-            break;
-        }
-        assert_eq!(last, 502, "not listening yet: {body:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(last, 200);
+    };
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(app)).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::get("/found").header("host", "app").body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+    assert_eq!(body, "treasure\n");
     host.cluster.shut_down().await;
 }

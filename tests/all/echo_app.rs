@@ -140,7 +140,6 @@ fn hostile() -> Response<Body> {
         .header("public-key-pins", "x")
         .header("report-to", "{}")
         .header("content-security-policy", "default-src 'self'")
-        .header("codex-agent", "not_listening")
         .body(whole("hostile"))
         .unwrap()
 }

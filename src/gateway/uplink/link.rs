@@ -67,7 +67,7 @@ impl Drop for EndOf {
 
 /// Turns a fresh connection round and answers what comes, until the connection ends. Dropping the future cuts it.
 pub async fn serve(stream: Box<dyn ByteStream>, ticket: String, peer: Arc<Peer>, services: Services) -> Result<(), AgentError> {
-    let turned = tokio::time::timeout(PATIENCE, turn_round(stream, ticket)).await;
+    let turned = tokio::time::timeout(PATIENCE, turn_round(stream, &ticket)).await;
     let turned = turned.map_err(|_| AgentError::Broken("it took longer than 10 seconds".to_owned()))??;
     let end = EndOf(Tasks::default());
     let tasks = end.0.clone();
