@@ -94,7 +94,9 @@ fn warnings(watch: &Watch) -> BTreeMap<String, Vec<Warning>> {
             all.entry(digits.to_owned()).or_default().push(Warning::clone(&warning));
         }
     }
-    all.values_mut().for_each(|warnings| warnings.sort_by_key(|warning| warning.last));
+    for warnings in all.values_mut() {
+        warnings.sort_by_key(|warning| warning.last);
+    }
     all
 }
 
@@ -160,6 +162,7 @@ impl Look<'_> {
         }
     }
 
+    #[allow(clippy::option_option)] // nodes that may not be looked at are something else than one that is gone
     fn node(&self, found: Option<&Pod>) -> Option<Option<&Node>> {
         let name = pod::node(found?)?;
         self.nodes.as_ref().map(|nodes| nodes.get(name).map(Arc::as_ref))

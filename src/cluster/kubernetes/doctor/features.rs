@@ -87,13 +87,11 @@ fn judge_network(groups: &[String], version: &str) -> Finding {
         ("networking.gke.io", "GKE"),
     ];
     let known = PLUGINS.iter().find(|(group, _)| groups.iter().any(|name| name == group)).map(|(_, name)| *name);
-    match known.or_else(|| version.contains("+k3s").then_some("k3s")) {
-        Some(name) => Finding::good(NAME, format!("{name} is there, which can enforce them")),
-        None => {
-            let cure = "ask who runs the cluster whether its network plug-in enforces NetworkPolicy (flannel alone does not)";
-            Finding::warning(NAME, "nothing shows whether the cluster enforces them; where it does not, workspaces reach each other", cure)
-        }
+    if let Some(name) = known.or_else(|| version.contains("+k3s").then_some("k3s")) {
+        return Finding::good(NAME, format!("{name} is there, which can enforce them"));
     }
+    let cure = "ask who runs the cluster whether its network plug-in enforces NetworkPolicy (flannel alone does not)";
+    Finding::warning(NAME, "nothing shows whether the cluster enforces them; where it does not, workspaces reach each other", cure)
 }
 
 /// Whether something measures.

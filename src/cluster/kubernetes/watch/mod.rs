@@ -29,7 +29,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kept::Kept;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use store::Store;
+use store::{Printed, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -142,7 +142,7 @@ impl Watch {
     }
 
     /// All objects of a kind, each with what of it was decided here.
-    pub fn prints<K: Kept>(&self) -> Vec<(Arc<K::As>, Option<(String, u64)>)> {
+    pub fn prints<K: Kept>(&self) -> Vec<Printed<K::As>> {
         K::store(&self.shared.stores).prints()
     }
 
@@ -170,7 +170,7 @@ impl Watch {
         if let Some(why) = &condition.no_pulse {
             return Some(why.clone());
         }
-        let required = condition.kinds.iter().filter(|(_, (required, _))| *required);
+        let mut required = condition.kinds.iter().filter(|(_, (required, _))| *required);
         let why = |(kind, (_, health)): (&&str, &(bool, Health))| match health {
             Health::Good => None,
             Health::Empty(None) => Some(format!("its {kind} are still being read")),
@@ -181,7 +181,7 @@ impl Watch {
         if condition.kinds.is_empty() {
             return Some("nothing was read yet".to_owned());
         }
-        required.filter_map(why).next()
+        required.find_map(why)
     }
 
     /// What cannot be seen although nothing depends on it: `nodes`, `events`, and why.

@@ -25,6 +25,9 @@ impl<T> Clone for Entry<T> {
 
 type Objects<T> = BTreeMap<Key, Entry<T>>;
 
+/// An object with what of it was decided here.
+pub type Printed<T> = (Arc<T>, Option<(String, u64)>);
+
 struct Inner<T> {
     objects: Objects<T>,
     /// How far the watch has told.
@@ -72,7 +75,7 @@ impl<T> Store<T> {
     }
 
     /// All objects, each with what of it was decided here.
-    pub fn prints(&self) -> Vec<(Arc<T>, Option<(String, u64)>)> {
+    pub fn prints(&self) -> Vec<Printed<T>> {
         self.inner().objects.values().map(|entry| (Arc::clone(&entry.object), entry.print.clone())).collect()
     }
 
@@ -86,8 +89,9 @@ impl<T> Store<T> {
                 objects.insert(key.clone(), known.clone());
             }
         }
-        let same = |(one, other): ((&Key, &Entry<T>), (&Key, &Entry<T>))| one.0 == other.0 && one.1.version == other.1.version;
-        let is_different = inner.objects.len() != objects.len() || !inner.objects.iter().zip(&objects).all(same);
+        let mut pairs = inner.objects.iter().zip(&objects);
+        let is_same = pairs.all(|((name, one), (other_name, other))| name == other_name && one.version == other.version);
+        let is_different = inner.objects.len() != objects.len() || !is_same;
         inner.objects = objects;
         inner.told = inner.told.max(version);
         is_different
@@ -179,7 +183,9 @@ mod tests {
 
     fn listed(store: &Store<Service>, objects: &[(&str, u64)], at: u64) -> bool {
         let mut list = Prepared::default();
-        objects.iter().for_each(|(name, version)| list.add(service(name, *version)));
+        for (name, version) in objects {
+            list.add(service(name, *version));
+        }
         store.replace(list, at)
     }
 

@@ -155,7 +155,12 @@ async fn send(client: &kube::Client, request: Request<Vec<u8>>) -> Result<Respon
         return Ok(answer);
     }
     let (code, retry) = (answer.status(), retry_after(&answer));
-    let body = timeout(ANSWER, answer.into_body().collect()).await.ok().and_then(Result::ok).map(|b| b.to_bytes()).unwrap_or_default();
+    let body = timeout(ANSWER, answer.into_body().collect())
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     let status: Status = serde_json::from_slice(&body).unwrap_or_default();
     let text = status.message.unwrap_or_else(|| String::from_utf8_lossy(&body).chars().take(300).collect());
     Err(refusal(code.as_u16(), &text, status.reason.as_deref().unwrap_or_default(), retry))

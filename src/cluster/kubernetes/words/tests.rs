@@ -20,6 +20,7 @@ struct Case {
     set: Json,
     pod: Option<Json>,
     claim: Option<Json>,
+    #[allow(clippy::option_option)] // as in the facts
     node: Option<Option<Json>>,
     warnings: Vec<Warning>,
     since: i64,
