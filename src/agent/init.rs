@@ -89,7 +89,9 @@ impl Ears {
             }
             Self::Ports(listeners) => {
                 let guests = Guests::new(MOST_CONNECTIONS);
-                listeners.into_iter().for_each(|l| drop(tokio::spawn(network::serve(l, Arc::clone(&agent), guests.clone()))));
+                for listener in listeners {
+                    drop(tokio::spawn(network::serve(listener, Arc::clone(&agent), guests.clone())));
+                }
             }
         }
     }

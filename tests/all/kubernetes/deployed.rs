@@ -21,7 +21,7 @@ struct Deployed {
 }
 
 impl Deployed {
-    async fn new(rig: Rig, overlay: &Path) -> Self {
+    fn new(rig: Rig, overlay: &Path) -> Self {
         rig.will_own("codex-web");
         rig.kubectl(&["apply", "--kustomize", overlay.to_str().unwrap()]);
         rig.kubectl(&["--namespace=codex-web", "rollout", "status", "deployment/codex-web", "--timeout=60s"]);
@@ -30,7 +30,8 @@ impl Deployed {
         let told = deployed.command(&["setup-code"]);
         let (_, code) = told.split_once('#').unwrap_or_else(|| panic!("no link in {told:?}"));
         let mara = json!({"code": code.split_whitespace().next(), "username": "mara", "email": "mara@example.org", "password": PASSWORD});
-        deployed.token = deployed.done("POST", "/api/setup", &mara)["accessToken"].as_str().unwrap().to_owned();
+        let signed_in = deployed.done("POST", "/api/setup", &mara);
+        signed_in["accessToken"].as_str().unwrap().clone_into(&mut deployed.token);
         deployed
     }
 
@@ -96,7 +97,7 @@ fn overlay(rig: &Rig) -> tempfile::TempDir {
 async fn the_server_runs_in_the_cluster_from_the_shipped_manifests() {
     let Some(rig) = Rig::with_state().await else { return };
     let files = overlay(&rig);
-    let server = Deployed::new(rig, files.path()).await;
+    let server = Deployed::new(rig, files.path());
     let told = server.rig.kubectl(&["--namespace=codex-web", "logs", "deployment/codex-web"]);
     assert!(told.contains("\"cluster\":\"kubernetes\",\"healthy\":true"), "{told}");
 

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use zeroize::Zeroizing;
 
-const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+const ONE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const TWO: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 /// An address to which the kernel sends nothing.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
@@ -42,7 +42,7 @@ fn ticket(signer: &TicketSigner, workspace: &WorkspaceRef, scope: Scope) -> Stri
 }
 
 /// An agent of this run, on this address; its port.
-async fn agent(workspace: &WorkspaceRef, address: IpAddr, port: u16) -> u16 {
+fn agent(workspace: &WorkspaceRef, address: IpAddr, port: u16) -> u16 {
     let order = AgentOrder {
         jwks: signer(0).jwks(),
         issuer: "codex-web".to_owned(),
@@ -129,21 +129,21 @@ async fn api_server(target: Result<SocketAddr, &'static str>) -> SocketAddr {
     address
 }
 
-// The signature is the library's.
-#[allow(clippy::result_large_err)]
-fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+/// The answer to a handshake of the API's port-forward.
+fn agreed(request: &Request, mut response: Response) -> Response {
     assert!(request.uri().path().ends_with("/portforward"), "{}", request.uri());
     response.headers_mut().insert("sec-websocket-protocol", "v4.channel.k8s.io".parse().unwrap());
-    Ok(response)
+    response
 }
 
 async fn forwarded(stream: TcpStream, target: Result<SocketAddr, &'static str>) {
     use futures_util::{SinkExt, StreamExt};
     let asked = Arc::new(Mutex::new(0_u16));
     let noted = Arc::clone(&asked);
-    let callback = move |request: &Request, response: Response| {
+    #[allow(clippy::result_large_err)] // the signature is the library's
+    let callback = move |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         *noted.lock().unwrap() = request.uri().query().unwrap().rsplit('=').next().unwrap().parse().unwrap();
-        agree(request, response)
+        Ok(agreed(request, response))
     };
     let Ok(socket) = tokio_tungstenite::accept_hdr_async(stream, callback).await else { return };
     let (mut send, mut receive) = socket.split();
@@ -182,7 +182,7 @@ async fn forwarded(stream: TcpStream, target: Result<SocketAddr, &'static str>) 
 #[tokio::test]
 async fn a_pod_is_reached_at_its_address_and_its_agent_takes_the_ticket() {
     let (pods, one) = (shown(), workspace(1, 3));
-    let port = agent(&one, ONE, 0).await;
+    let port = agent(&one, ONE, 0);
     pods.show(&one, "uid-1", Some(ONE));
     let (connector, _dir) = connector(Connect::Auto, &pods, port, None);
     let stream = connector.connect(&one).await.unwrap();
@@ -198,8 +198,8 @@ async fn a_pod_is_reached_at_its_address_and_its_agent_takes_the_ticket() {
 #[tokio::test]
 async fn an_address_that_went_to_another_pod_is_noticed_before_anything_is_told() {
     let (pods, one, other) = (shown(), workspace(1, 3), workspace(2, 1));
-    let port = agent(&one, ONE, 0).await;
-    agent(&other, TWO, port).await;
+    let port = agent(&one, ONE, 0);
+    agent(&other, TWO, port);
     let (connector, _dir) = connector(Connect::Direct, &pods, port, None);
     // The watch is late: it shows the address that the pod of the other workspace has by now.
     pods.show(&one, "uid-1", Some(TWO));
@@ -215,7 +215,7 @@ async fn an_address_that_went_to_another_pod_is_noticed_before_anything_is_told(
 #[tokio::test]
 async fn without_a_route_the_api_server_carries_the_bytes_until_there_is_one() {
     let (pods, one) = (shown(), workspace(1, 3));
-    let port = agent(&one, ONE, 0).await;
+    let port = agent(&one, ONE, 0);
     let api = api_server(Ok(SocketAddr::new(ONE, port))).await;
     pods.show(&one, "uid-1", Some(NOWHERE));
     let (connector, _dir) = connector(Connect::Auto, &pods, port, Some(api));
@@ -252,8 +252,8 @@ async fn what_the_cluster_cannot_forward_is_told_in_its_words() {
 #[tokio::test]
 async fn connections_end_with_their_pod_and_not_with_another() {
     let (pods, one, other) = (shown(), workspace(1, 3), workspace(2, 1));
-    let port = agent(&one, ONE, 0).await;
-    agent(&other, TWO, port).await;
+    let port = agent(&one, ONE, 0);
+    agent(&other, TWO, port);
     pods.show(&one, "uid-1", Some(ONE));
     pods.show(&other, "uid-2", Some(TWO));
     let (connector, _dir) = connector(Connect::Direct, &pods, port, None);
@@ -273,7 +273,7 @@ async fn connections_end_with_their_pod_and_not_with_another() {
 #[tokio::test]
 async fn keys_that_were_given_away_are_replaced_over_the_network() {
     let (pods, one) = (shown(), workspace(1, 3));
-    let port = agent(&one, ONE, 0).await;
+    let port = agent(&one, ONE, 0);
     pods.show(&one, "uid-1", Some(ONE));
     let (connector, _dir) = connector(Connect::Direct, &pods, port, None);
     let (old, new) = (signer(0), signer(1));
