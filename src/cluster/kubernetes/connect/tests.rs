@@ -13,7 +13,7 @@ use crate::token::ticket::{Scope, TicketSigner, Wanted};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use zeroize::Zeroizing;
@@ -117,9 +117,18 @@ fn connector(wish: Connect, pods: &Arc<Shown>, port: u16, api: Option<SocketAddr
     (Connector::new(parts), dir)
 }
 
+/// A listener whose connections hold little on their way, however generous the kernel is.
+fn narrow() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.set_send_buffer_size(64 * 1024).unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    socket.listen(16).unwrap()
+}
+
 /// An API server that forwards to this address of this machine, or says what went wrong on the error channel.
-async fn api_server(target: Result<SocketAddr, &'static str>) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+fn api_server(target: Result<SocketAddr, &'static str>) -> SocketAddr {
+    let listener = narrow();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -216,7 +225,7 @@ async fn an_address_that_went_to_another_pod_is_noticed_before_anything_is_told(
 async fn without_a_route_the_api_server_carries_the_bytes_until_there_is_one() {
     let (pods, one) = (shown(), workspace(1, 3));
     let port = agent(&one, ONE, 0);
-    let api = api_server(Ok(SocketAddr::new(ONE, port))).await;
+    let api = api_server(Ok(SocketAddr::new(ONE, port)));
     pods.show(&one, "uid-1", Some(NOWHERE));
     let (connector, _dir) = connector(Connect::Auto, &pods, port, Some(api));
     assert!(connector.told().contains("first workspace"), "{}", connector.told());
@@ -242,7 +251,7 @@ async fn without_a_route_the_api_server_carries_the_bytes_until_there_is_one() {
 #[tokio::test]
 async fn what_the_cluster_cannot_forward_is_told_in_its_words() {
     let (pods, one) = (shown(), workspace(1, 3));
-    let api = api_server(Err("error forwarding port 7681: dial tcp4 127.0.0.1:7681: connect: connection refused")).await;
+    let api = api_server(Err("error forwarding port 7681: dial tcp4 127.0.0.1:7681: connect: connection refused"));
     pods.show(&one, "uid-1", Some(NOWHERE));
     let (connector, _dir) = connector(Connect::PortForward, &pods, 7681, Some(api));
     let refused = connector.connect(&one).await.err();
@@ -285,15 +294,16 @@ async fn keys_that_were_given_away_are_replaced_over_the_network() {
 
 #[tokio::test]
 async fn a_forwarded_port_carries_every_byte_both_ways_at_once_and_waits_for_slow_readers() {
-    const ALL: usize = 8 * 1024 * 1024;
-    let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    // More than the buffers of our own end, which the kernel lets grow.
+    const ALL: usize = 32 * 1024 * 1024;
+    let echo = narrow();
     let target = echo.local_addr().unwrap();
     tokio::spawn(async move {
         let (stream, _) = echo.accept().await.unwrap();
         let (mut read, mut write) = stream.into_split();
         let _ = tokio::io::copy(&mut read, &mut write).await;
     });
-    let api = api_server(Ok(target)).await;
+    let api = api_server(Ok(target));
     let (pods, one) = (shown(), workspace(1, 3));
     pods.show(&one, "uid-1", None);
     let (connector, _dir) = connector(Connect::PortForward, &pods, 7681, Some(api));
@@ -314,7 +324,7 @@ async fn a_forwarded_port_carries_every_byte_both_ways_at_once_and_waits_for_slo
     let ahead = written.load(std::sync::atomic::Ordering::SeqCst);
     assert!(ahead < ALL, "nobody has read anything, and all of it was taken");
     let mut received = vec![0; ALL];
-    tokio::time::timeout(Duration::from_secs(20), read.read_exact(&mut received)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), read.read_exact(&mut received)).await.unwrap().unwrap();
     assert!(received == sent, "what came back is not what was sent");
     writing.await.unwrap().shutdown().await.unwrap();
 }
