@@ -90,7 +90,7 @@ impl Source {
 
 /// The lines of this container, then those of the next, for as long as somebody reads.
 fn follow(source: Source, opened: Option<Reading>, options: LogOptions) -> BoxStream<'static, LogLine> {
-    let state = Following { source, reading: opened, options, last: None };
+    let state = Following { source, reading: opened, options, last: None, told: 0, again: 0 };
     stream::unfold(state, Following::next).boxed()
 }
 
@@ -98,8 +98,12 @@ struct Following {
     source: Source,
     reading: Option<Reading>,
     options: LogOptions,
-    /// The newest line so far: a container that goes on is not read twice.
+    /// The time of the newest line so far: a container that goes on is not read twice.
     last: Option<Millis>,
+    /// How many lines of that time were told.
+    told: usize,
+    /// How many of them come again: a log is opened from a second on, not from a millisecond.
+    again: usize,
 }
 
 impl Following {
@@ -110,15 +114,34 @@ impl Following {
                     self.reading = None;
                     continue;
                 };
-                self.last = Some(line.at);
+                if self.is_told_already(line.at) {
+                    continue;
+                }
                 return Some((line, self));
             }
             another(Arc::clone(&self.source.shared)).await?;
-            // From the beginning of what was not read; the lines of the same millisecond may come twice, none is lost.
-            let since = self.last.map(|last| last.plus(1)).or(self.options.since);
+            let since = self.last.or(self.options.since);
+            self.again = self.told;
             let options = LogOptions { tail: usize::MAX, since, previous: false, follow: true };
             self.reading = self.source.open(&options).await.ok()?;
         }
+    }
+}
+
+impl Following {
+    /// Whether a line of this time was told before; counts it where not.
+    fn is_told_already(&mut self, at: Millis) -> bool {
+        match self.last {
+            Some(last) if at < last => return true,
+            Some(last) if at == last && self.again > 0 => {
+                self.again -= 1;
+                return true;
+            }
+            Some(last) if at == last => self.told += 1,
+            _ => self.told = 1,
+        }
+        self.last = Some(at);
+        false
     }
 }
 
