@@ -3,7 +3,7 @@ import { expectAccessible } from "../support/access.ts";
 import { expect, test } from "../support/test.ts";
 
 test("an SSH key is made, copied and replaced, and the old one is gone", async ({ as, world }) => {
-  const person = await world.person("noor.haddad", "Noor Haddad");
+  const person = await world.person("ilse.brandt", "Ilse Brandt");
   const page = await as(person, { at: "/profile" });
   const card = page.locator("section", { has: page.getByRole("heading", { name: "SSH key" }) });
   const told = async () => (await world.api(person)).call("GET", "/api/users/me/ssh-key");
@@ -42,7 +42,7 @@ test("an SSH key is made, copied and replaced, and the old one is gone", async (
 });
 
 test("tokens for git servers are added, corrected, replaced and removed, and never shown", async ({ as, world }) => {
-  const person = await world.person("piet.bakker", "Piet Bakker");
+  const person = await world.person("joost.visser", "Joost Visser");
   const page = await as(person, { at: "/profile" });
   const card = page.locator("section", { has: page.getByRole("heading", { name: "Git over https" }) });
   const hosts = async () => (await (await world.api(person)).call("GET", "/api/users/me/git-credentials")).map(({ host, username }: any) => `${username}@${host}`);
@@ -80,10 +80,10 @@ test("tokens for git servers are added, corrected, replaced and removed, and nev
     await card.getByRole("button", { name: "Actions for git.example.org" }).click();
     await page.getByRole("menuitem", { name: "Replace the token" }).click();
     const dialog = page.getByRole("dialog", { name: "Replace the token for git.example.org" });
-    await dialog.getByLabel("User name there").fill("piet.bakker");
+    await dialog.getByLabel("User name there").fill("joost.visser");
     await dialog.getByLabel("Token", { exact: true }).fill("another-token");
     await dialog.getByRole("button", { name: "Save" }).click();
-    await expect(card.getByRole("listitem")).toContainText("piet.bakker");
+    await expect(card.getByRole("listitem")).toContainText("joost.visser");
     await card.getByRole("button", { name: "Actions for git.example.org" }).click();
     await page.getByRole("menuitem", { name: "Remove" }).click();
     await expect(page.getByRole("dialog")).toContainText("can no longer fetch private repositories from git.example.org");
