@@ -80,8 +80,11 @@ pub async fn list<K: Kept>(client: &kube::Client, ours: &str, from: Option<Strin
     Ok(Page { items: list.items, next, version: list.metadata.resource_version.unwrap_or_default() })
 }
 
+/// Reads as the client reads its own answers, from text: the code that reads a pod is then in the executable once.
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Trouble> {
-    serde_json::from_slice(bytes).map_err(|e| Trouble::Broken(format!("the answer could not be read: {e}")))
+    let unreadable = |why: String| Trouble::Broken(format!("the answer could not be read: {why}"));
+    let text = std::str::from_utf8(bytes).map_err(|e| unreadable(e.to_string()))?;
+    serde_json::from_str(text).map_err(|e| unreadable(e.to_string()))
 }
 
 fn silent() -> Trouble {
@@ -136,10 +139,32 @@ impl Watching {
     }
 }
 
+/// What a line of a watch is about; its object is passed over.
+#[derive(Deserialize)]
+struct Told {
+    #[serde(rename = "type")]
+    what: String,
+}
+
+#[derive(Deserialize)]
+struct Object<T> {
+    object: T,
+}
+
+/// A line is read twice, first for what it is: an enum tagged by a field would keep the object in a form of its own in
+/// between, which costs memory at each event and a third reader for every kind.
 fn read_line<K: Kept>(line: &[u8]) -> Result<WatchEvent<K>, Trouble> {
-    match decode(line)? {
-        WatchEvent::Error(status) => Err(refusal(status.code, &status.message, &status.reason, retry_of(&status))),
-        event => Ok(event),
+    let told: Told = decode(line)?;
+    match told.what.as_str() {
+        "ADDED" => decode(line).map(|Object { object }| WatchEvent::Added(object)),
+        "MODIFIED" => decode(line).map(|Object { object }| WatchEvent::Modified(object)),
+        "DELETED" => decode(line).map(|Object { object }| WatchEvent::Deleted(object)),
+        "BOOKMARK" => decode(line).map(|Object { object }| WatchEvent::Bookmark(object)),
+        "ERROR" => {
+            let Object { object: status } = decode::<Object<kube::core::Status>>(line)?;
+            Err(refusal(status.code, &status.message, &status.reason, retry_of(&status)))
+        }
+        other => Err(Trouble::Broken(format!("the watch told of something unknown: {other:?}"))),
     }
 }
 
