@@ -156,7 +156,7 @@ async fn a_user_without_a_name_works_in_a_container_and_orphans_are_collected() 
         return;
     };
     container.until_it_answers();
-    let line = "(sleep 0.1 &); sleep 0.5; echo \"$GREETING $FROM_IMAGE $(id -u) $HOME $(cat /proc/1/comm) \
+    let line = "(sleep 0.1 &); for i in $(seq 100); do sleep 0.1; cat /proc/[0-9]*/status 2>&1 | grep -q 'State:.Z' || break; done; echo \"$GREETING $FROM_IMAGE $(id -u) $HOME $(cat /proc/1/comm) \
                 zombies=$(cat /proc/[0-9]*/status | grep -c 'State:.Z')\"";
     let printed = container.shell(line).await;
     let expected = format!("hello yes {USER} {} codex-web zombies=0", container.home().display());

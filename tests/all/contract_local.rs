@@ -291,7 +291,7 @@ async fn orphans_are_collected(host: Host) {
 async fn a_background_program_ends_with_the_workspace(host: Host) {
     let mut spec = spec(&["sh"]);
     start(host.cluster(), &spec).await;
-    host.shell(&spec, "main", "setsid nohup sleep 1000 >/dev/null 2>&1 & sleep 0.2").await;
+    host.shell(&spec, "main", "setsid sh -c ': > up; exec sleep 1000' >/dev/null 2>&1 & until test -e up; do sleep 0.05; done").await;
     if is_root() {
         assert!(processes_of(spec.local_uid).iter().any(|s| s.contains("sleep")), "it outlives its terminal");
     }
@@ -307,7 +307,7 @@ async fn a_stop_is_polite_first_and_firm_later(host: Host) {
     host.shell(
         &spec,
         "polite",
-        "setsid sh -c 'trap \"echo bye > told; exit\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 & sleep 0.3",
+        "setsid sh -c 'trap \"echo bye > told; exit\" TERM; : > up; while :; do sleep 0.1; done' >/dev/null 2>&1 & until test -e up; do sleep 0.05; done",
     )
     .await;
     let begun = Instant::now();
@@ -316,7 +316,8 @@ async fn a_stop_is_polite_first_and_firm_later(host: Host) {
     assert_eq!(fs::read_to_string(host.home(&spec).join("told")).unwrap(), "bye\n");
     assert!(polite < Duration::from_millis(3_500), "no waiting without need: {polite:?}");
     start(host.cluster(), &spec).await;
-    host.shell(&spec, "deaf", "setsid sh -c 'trap \"\" TERM HUP; while :; do sleep 0.1; done' >/dev/null 2>&1 & sleep 0.3").await;
+    let deaf = "setsid sh -c 'trap \"\" TERM HUP; : > deaf; while :; do sleep 0.1; done' >/dev/null 2>&1 & until test -e deaf; do sleep 0.05; done";
+    host.shell(&spec, "deaf", deaf).await;
     let begun = Instant::now();
     host.stop(&mut spec).await;
     let firm = begun.elapsed();
@@ -332,7 +333,7 @@ async fn killing_the_keeper_leaves_nothing_and_is_reported(host: Host) {
     }
     let spec = spec(&["sh"]);
     start(host.cluster(), &spec).await;
-    host.shell(&spec, "main", "setsid nohup sleep 1000 >/dev/null 2>&1 & sleep 0.2").await;
+    host.shell(&spec, "main", "setsid sh -c ': > up; exec sleep 1000' >/dev/null 2>&1 & until test -e up; do sleep 0.05; done").await;
     let keeper = keeper_of(spec.local_uid);
     rustix::process::kill_process(rustix::process::Pid::from_raw(keeper).unwrap(), rustix::process::Signal::KILL).unwrap();
     let seen = until(host.cluster(), &spec, Phase::Failed).await;
@@ -597,7 +598,8 @@ async fn an_unconfined_workspace_ends_what_it_started_and_nothing_else() {
     let mut bystander = std::process::Command::new("sleep").arg("60").spawn().unwrap();
     let mut spec = spec(&["sh"]);
     start(host.cluster(), &spec).await;
-    host.shell(&spec, "main", "setsid sh -c 'echo $$ > pid; exec sleep 1000' >/dev/null 2>&1 & sleep 0.3").await;
+    host.shell(&spec, "main", "setsid sh -c 'echo $$ > pid; exec sleep 1000' >/dev/null 2>&1 & until test -s pid; do sleep 0.05; done")
+        .await;
     let child: i32 = fs::read_to_string(host.home(&spec).join("pid")).unwrap().trim().parse().unwrap();
     let child = rustix::process::Pid::from_raw(child).unwrap();
     assert!(rustix::process::test_kill_process(child).is_ok());
@@ -663,7 +665,7 @@ async fn serves_until_killed() {
     start(&*cluster, &spec).await;
     let mut terminal = Terminal::open(&*cluster, &spec, "main", None).await;
     terminal.expect("$ ").await;
-    terminal.send("setsid nohup sleep 1000 >/dev/null 2>&1 & sleep 0.3; echo DO''NE\r").await;
+    terminal.send("setsid sh -c ': > up; exec sleep 1000' >/dev/null 2>&1 & until test -e up; do sleep 0.05; done; echo DO''NE\r").await;
     terminal.expect("DONE").await;
     answer("yes");
     std::future::pending::<()>().await;

@@ -136,6 +136,17 @@ impl Inside<'_> {
         self.place.egress.account(&self.spec.id)
     }
 
+    /// Returns as soon as one connection is open.
+    async fn downloads(&self) {
+        for _ in 0..500 {
+            if self.account().open == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("nothing is being downloaded: {:?}", self.account());
+    }
+
     /// The account once nothing is open any more.
     async fn settled(&self) -> Account {
         for _ in 0..200 {
@@ -268,7 +279,7 @@ async fn one_workspace_does_not_reach_another() {
     }
     let (victim, attacker) = (place.workspace().await, place.workspace().await);
     fs::write(victim.home().join("index.html"), "TREASURE").unwrap();
-    victim.succeeds("cd ~ && (/usr/bin/python3 -m http.server --bind 0.0.0.0 8099 >/dev/null 2>&1 &) ; sleep 1; curl -sS http://127.0.0.1:8099/ | grep TREASURE").await;
+    victim.succeeds("cd ~ && (/usr/bin/python3 -m http.server --bind 0.0.0.0 8099 >/dev/null 2>&1 &); for i in $(seq 200); do curl -sS http://127.0.0.1:8099/ | grep TREASURE && exit 0; sleep 0.1; done; exit 1").await;
     let (_, text) = attacker
         .run("for h in 127.0.0.1 127.0.0.2 localhost 0.0.0.0 victim.test; do curl -sS -m 5 --noproxy '' http://$h:8099/; curl -sS -m 5 --noproxy '*' http://$h:8099/; done")
         .await;
@@ -307,12 +318,9 @@ async fn a_stop_ends_what_is_being_downloaded() {
     let server = FileServer::plain(files.path());
     let mut inside = place.workspace().await;
     inside
-        .succeeds(&format!(
-            "(curl -sS --limit-rate 100k -o /dev/null http://slow.test:{}/zeros/100 >/dev/null 2>&1 &); sleep 1",
-            server.port
-        ))
+        .succeeds(&format!("(curl -sS --limit-rate 100k -o /dev/null http://slow.test:{}/zeros/100 >/dev/null 2>&1 &)", server.port))
         .await;
-    assert_eq!(inside.account().open, 1);
+    inside.downloads().await;
     inside.spec.desired = Desired::Stopped;
     place.cluster.apply_workspace(&inside.spec, &trust()).await.unwrap();
     until(&*place.cluster, &inside.spec, Phase::Absent).await;
@@ -328,8 +336,13 @@ async fn a_policy_that_closes_ends_what_is_being_downloaded_within_a_second() {
     let files = tempfile::tempdir().unwrap();
     let server = FileServer::plain(files.path());
     let inside = place.workspace().await;
-    inside.succeeds(&format!("(curl -sS --limit-rate 5M -o /dev/null http://slow.test:{}/zeros/2000 >/dev/null 2>~/cut.log; echo ended >>~/cut.log) & sleep 1", server.port)).await;
-    assert_eq!(inside.account().open, 1);
+    inside
+        .succeeds(&format!(
+            "(curl -sS --limit-rate 5M -o /dev/null http://slow.test:{}/zeros/2000 >/dev/null 2>~/cut.log; echo ended >>~/cut.log) &",
+            server.port
+        ))
+        .await;
+    inside.downloads().await;
     place.egress.set_policy(policy(Mode::None, &[]));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(inside.account().open, 0);
