@@ -14,11 +14,12 @@ export async function expectNoSidewaysScroll(page: Page, what: string): Promise<
   const over = await page.evaluate(() => {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
-    const wide = [...document.querySelectorAll("body *")].filter((element) => {
+    const inFrame = (element: Element | null): boolean => !!element && element !== document.body && (getComputedStyle(element).overflowX !== "visible" || inFrame(element.parentElement));
+    const wide = [...document.querySelectorAll<HTMLElement>("body *")].filter((element) => {
       const box = element.getBoundingClientRect();
-      return box.width > 0 && box.right > width + 1 && getComputedStyle(element).position !== "fixed";
+      return box.width > 0 && box.right > width + 1 && getComputedStyle(element).position !== "fixed" && !inFrame(element.parentElement);
     });
-    return [`${document.documentElement.scrollWidth} in ${width}`, ...wide.slice(0, 5).map((element) => `${element.tagName}.${element.className}`)];
+    return [`${document.documentElement.scrollWidth} in ${width}`, ...wide.slice(0, 5).map((element) => `${element.tagName}.${element.className} "${element.innerText?.slice(0, 40)}"`)];
   });
   expect(over, `wider than the window: ${what}`).toEqual([]);
 }
