@@ -28,6 +28,8 @@ mod observe;
 pub mod quantity;
 mod reach;
 pub mod rights;
+#[cfg(test)]
+mod scripted;
 pub mod settings;
 pub mod told;
 mod view;

@@ -7,6 +7,8 @@
 mod disk;
 pub mod group;
 mod resize;
+#[cfg(test)]
+mod tests;
 pub mod workspace;
 
 use super::client::Clients;
@@ -63,11 +65,31 @@ impl<'a, K: Object> Place<'a, K> {
         if covers(wanted, &after) {
             return Ok(after);
         }
-        // Apply leaves what others added to lists, but these lists are ours as a whole.
-        let mut whole = wanted.clone();
-        whole.meta_mut().resource_version = after.resource_version();
+        self.replace(wanted, after).await
+    }
+
+    /// Puts the object in place of the one that is there. Apply leaves what others added to lists, but these lists are ours
+    /// as a whole. A controller may write its status between our reading and our writing, which is nothing to us: then it
+    /// is done again with what is there now, as long as that is the same object.
+    async fn replace(&self, wanted: &K, mut live: K) -> Result<K, ClusterError> {
+        const TRIES: u32 = 5;
+        let (name, uid) = (wanted.name_any(), live.uid());
         let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        self.clients.call(self.api.replace(&wanted.name_any(), &params, &whole)).await
+        for _ in 0..TRIES {
+            let mut whole = wanted.clone();
+            whole.meta_mut().resource_version = live.resource_version();
+            let written = async {
+                match self.api.replace(&name, &params, &whole).await {
+                    Err(error) if is_outdated(&error) => Ok(None),
+                    written => written.map(Some),
+                }
+            };
+            if let Some(written) = self.clients.call(written).await? {
+                return Ok(written);
+            }
+            live = self.find(&name).await?.filter(|live| live.uid() == uid).ok_or(ClusterError::Gone)?;
+        }
+        Err(ClusterError::Transient(format!("the {} {name} is changed by somebody else all the time", K::kind(&()))))
     }
 
     /// Changes some fields of an object that is there.
@@ -103,6 +125,11 @@ pub fn is_ours(metadata: &ObjectMeta, installation: &str) -> bool {
 
 fn not_ours(kind: &str, name: &str) -> ClusterError {
     ClusterError::Conflict(format!("the {kind} {name} was not made by this installation, so it is left alone"))
+}
+
+/// Whether a change was made to a version of the object that is not the newest.
+fn is_outdated(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "Conflict")
 }
 
 /// Whether a request failed because the cluster does not offer what it asks for.
