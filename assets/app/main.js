@@ -2,6 +2,7 @@
 import { Component, h, html, render, signal, useEffect, useState } from './lib/html.js';
 import { here, match, navigate, setRoutes, signInAddress, startRouter } from './lib/router.js';
 import { installation, me, recognise } from './lib/session.js';
+import { Mark } from './components/basics.js';
 import { Dialogs, Toasts, Tooltip } from './components/floats.js';
 import { openKeys, openPalette, Shell } from './components/shell.js';
 import { Callout, FailedPage, Skeleton } from './components/places.js';
@@ -31,6 +32,8 @@ setRoutes([
   { pattern: '/admin', load: () => import('./pages/overview.js') },
   { pattern: '/admin/settings', load: () => import('./pages/settings.js') },
   { pattern: '/admin/access', load: () => import('./pages/access.js') },
+  { pattern: '/help/api/:noun?', load: () => import('./pages/api-reference.js'), open: true },
+  { pattern: '/help/:book?/:chapter?', load: () => import('./pages/help.js'), open: true },
 ]);
 
 /** What could not be started. @type {import('../vendor/signals.mjs').Signal<any>} */
@@ -92,12 +95,13 @@ function afterFirstPaint(then) {
 function App() {
   // What the first page can do without comes after it.
   useEffect(() => { if (ready.value) afterFirstPaint(() => { loadIcons('icons-more'); if (!hasFace()) loadFace(); }); }, [ready.value]);
-  const { bare = false, signedIn = !bare } = match(here.value.path)?.route || {};
+  const { bare = false, open = false, signedIn = !bare && !open } = match(here.value.path)?.route || {};
   if (trouble.value) return html`<main><${FailedPage} what="Codex Web could not be reached" error=${trouble.value} again=${start} /></main>`;
   if (!ready.value) return null;
   const floats = html`<${Dialogs} /><${Toasts} /><${Tooltip} />`;
   if (signedIn && !me.value) return null;
   if (bare) return html`<${Fence}><${Page} /><//>${floats}`;
+  if (!me.value) return html`<header class="top"><a class="row strong" href="/"><${Mark} />Codex Web</a><a class="btn right" href=${signInAddress()}>Sign in</a></header><main id="main" tabindex="-1"><${Fence}><${Page} /><//></main>${floats}`;
   return html`<${Shell}><${Fence}><${Offline} /><${Page} /><//><//>${floats}`;
 }
 
@@ -105,8 +109,8 @@ async function start() {
   trouble.value = null;
   try {
     const known = location.pathname === '/setup' ? false : await recognise();
-    const { bare = false, signedIn = !bare } = match(location.pathname)?.route || {};
-    if (!known && installation.value.setupRequired && location.pathname !== '/setup') navigate('/setup', { replace: true });
+    const { bare = false, open = false, signedIn = !bare && !open } = match(location.pathname)?.route || {};
+    if (!known && installation.value.setupRequired && location.pathname !== '/setup' && !open) navigate('/setup', { replace: true });
     else if (!known && signedIn) navigate(signInAddress(), { replace: true });
     else if (me.value?.mustChangePassword && signedIn) navigate('/sign-in?change=1', { replace: true });
     ready.value = true;

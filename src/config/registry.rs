@@ -91,7 +91,7 @@ use Kind::{
 #[rustfmt::skip]
 pub static KEYS: &[Key] = &[
     start("server", "listen", Address, Text("127.0.0.1:8080"),
-        "Address and port to listen on; port 0 picks a free one. What this needs besides is the transport rule (README)."),
+        "Address and port to listen on; port 0 picks a free one. What else it needs: the operator's guide, Addresses and TLS."),
     example(start("server", "public_url", Origin, Unset,
         "The one address that people type, without a path. Needed behind a proxy; other known hosts are redirected to it."), "https://codex.example.org"),
     example(start("server", "trusted_proxies", Networks, Unset,

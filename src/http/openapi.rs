@@ -5,8 +5,30 @@ use super::route::{Access, AnswerDoc, BodyRule, Method, ParameterKind, Route, Sc
 use super::routes::ROUTES;
 use super::{handler, reply::ErrorView};
 use crate::error::Result;
+use crate::policy::Action;
+use crate::policy::explain::who_may;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+/// The nouns of the API in the order in which one reads about them: name, what it is about, how its paths begin.
+/// The last one takes whatever no other does.
+const NOUNS: &[(&str, &str, &[&str])] = &[
+    ("Signing in", "Who one is, how a session begins and ends, and the caller's own account.", &["/api/auth", "/api/setup", "/api/whoami"]),
+    ("Users", "People: their accounts, roles and memberships, and what they keep for git.", &["/api/users", "/api/admin/users"]),
+    ("Groups", "Teams with a quota: their members, usage and cost.", &["/api/groups"]),
+    ("Workspaces", "One person's environment in one group.", &["/api/workspaces", "/api/admin/workspaces"]),
+    ("Templates", "What workspaces are made from.", &["/api/templates"]),
+    ("Inside a workspace", "What a workspace asks about itself, with its machine token.", &["/api/machine"]),
+    ("Access and audit", "Who may do what, and who did.", &["/api/access", "/api/admin/audit-logs"]),
+    ("Health", "Whether the server and its parts are well.", &["/api/health"]),
+    ("Platform", "Figures, capacity, prices, settings, and what belongs to the whole installation.", &["/"]),
+];
+
+/// The noun that a path belongs to.
+fn noun(path: &str) -> &'static str {
+    let below = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    NOUNS.iter().find(|(_, _, prefixes)| prefixes.iter().any(|prefix| below(prefix))).map_or("Platform", |(name, _, _)| *name)
+}
 
 /// `GET /api/openapi.json`.
 pub async fn serve(_: handler::Request) -> Result<handler::Reply> {
@@ -29,6 +51,7 @@ pub fn document() -> Value {
         "openapi": "3.1.0",
         "info": {"title": "Codex Web", "version": env!("CARGO_PKG_VERSION"), "description": "Governed development workspaces.", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
         "servers": [{"url": "/"}],
+        "tags": NOUNS.iter().map(|(name, about, _)| json!({"name": name, "description": about})).collect::<Vec<_>>(),
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -59,7 +82,7 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
-        "tags": [route.path.split('/').nth(2).unwrap_or("api")],
+        "tags": [noun(route.path)],
         "parameters": parameters(route),
         "responses": responses(route, schemas),
     });
@@ -70,11 +93,11 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         }
         Access::Machine(action) => {
             operation["security"] = json!([{"machine": []}]);
-            operation["x-action"] = json!(action.code());
+            describe_access(&mut operation, action);
         }
         Access::Action(action) | Access::CommandLine(action) | Access::InFirstFrame(action, _) => {
             operation["security"] = json!([{"bearer": []}, {"cookie": []}]);
-            operation["x-action"] = json!(action.code());
+            describe_access(&mut operation, action);
         }
     }
     if route.body == BodyRule::Streamed {
@@ -87,6 +110,12 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
             json!({"required": matches!(route.body, BodyRule::Json(_)), "content": {"application/json": {"schema": schema}}});
     }
     operation
+}
+
+/// The action that is asked for, and who may take it in words.
+fn describe_access(operation: &mut Value, action: Action) {
+    operation["x-action"] = json!(action.code());
+    operation["x-who"] = json!(who_may(action));
 }
 
 /// `get_api_groups_group`: unique, stable, readable.

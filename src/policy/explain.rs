@@ -2,7 +2,7 @@
 
 use super::action::Action;
 use super::actor::Actor;
-use super::matrix::{Everyone, Row, Share, row};
+use super::matrix::{Everyone, ReasonRule, Row, Share, row};
 use super::target::Target;
 use super::{Context, Source, constraints, source_of_right};
 
@@ -72,6 +72,27 @@ fn joined(words: &[&str]) -> String {
         [one] => (*one).to_owned(),
         [init @ .., last] => format!("{} and {last}", init.join(", ")),
     }
+}
+
+/// Who may take an action, as sentences for the API description.
+pub fn who_may(action: Action) -> String {
+    let row = row(action);
+    let mut words = match row.everyone {
+        Everyone::Anonymous => "Anybody.".to_owned(),
+        Everyone::SignedIn => "Everybody who is signed in.".to_owned(),
+        Everyone::No => {
+            let who = joined(&holders(&row));
+            let (first, rest) = who.split_at(who.chars().next().map_or(0, char::len_utf8));
+            format!("{}{rest}.", first.to_uppercase())
+        }
+    };
+    if row.reason == ReasonRule::ForOthers {
+        words.push_str(" A reason is asked for when it is somebody else's.");
+    }
+    if row.break_glass {
+        words.push_str(" A platform admin may with a written reason, where that is allowed.");
+    }
+    words
 }
 
 /// The sentence of a refusal: it names the rule, never the person's fault.

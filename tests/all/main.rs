@@ -46,6 +46,7 @@ mod git_real;
 mod git_reduced;
 mod git_ssh;
 mod golden;
+mod guide;
 mod kubernetes_manifests;
 // What one test does not use, another one does.
 #[allow(dead_code)]

@@ -121,6 +121,10 @@ fn every_operation_is_complete_and_has_a_name_of_its_own() {
             operation["x-action"].is_string() != operation["x-public-because"].is_string(),
             "neither an action nor a reason to be public",
         );
+        let nouns = document["tags"].as_array().unwrap();
+        demand(nouns.iter().any(|noun| noun["name"] == operation["tags"][0]), "its noun is not described");
+        let who = operation["x-who"].as_str();
+        demand(operation["x-action"].is_null() || who.is_some_and(|w| w.ends_with('.')), "it does not say who may");
         let parameters = operation["parameters"].as_array().unwrap();
         let in_path: Vec<String> = path.split('/').filter_map(|s| Some(s.strip_prefix('{')?.strip_suffix('}')?.to_owned())).collect();
         let told: Vec<String> =

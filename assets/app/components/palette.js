@@ -20,7 +20,7 @@ function fixed() {
   const page = (/** @type {string} */ title, /** @type {string} */ href, /** @type {string} */ name) => ({ kind: 'Pages', title, href, mark: icon(name) });
   const action = (/** @type {string} */ title, /** @type {string} */ href, /** @type {string} */ name, /** @type {string | undefined} */ refused, keyName = '') => ({ kind: 'Actions', title, href, mark: icon(name), refused, keyName });
   return [
-    page('Home', '/', 'house'), page('Groups', '/groups', 'users'), page('Profile', '/profile', 'user-round'),
+    page('Home', '/', 'house'), page('Groups', '/groups', 'users'), page('Profile', '/profile', 'user-round'), page('Help', '/help', 'book-open'), page('API reference', '/help/api', 'code'),
     ...adminPages().map((item) => page(item.text, item.href, item.icon)),
     action('New workspace', '/workspaces/new', 'plus', undefined, 'N'),
     action('New group', '/groups/new', 'users', refusal(user, 'create_group')),

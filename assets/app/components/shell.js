@@ -3,9 +3,10 @@ import { html, useState } from '../lib/html.js';
 import { may } from '../lib/can.js';
 import { connection } from '../lib/events.js';
 import { called, showClock } from '../lib/format.js';
+import { helpFor } from '../lib/help.js';
 import { openDialog } from '../lib/overlay.js';
 import { useQuery } from '../lib/query.js';
-import { here } from '../lib/router.js';
+import { here, match } from '../lib/router.js';
 import { installation, me, signOut } from '../lib/session.js';
 import { stateOf } from '../lib/words.js';
 import { setTheme, theme } from '../theme.js';
@@ -64,7 +65,7 @@ function Account() {
   if (!user) return null;
   const pick = (/** @type {import('../theme.js').Theme} */ next) => ({ current: chosen === next, run: () => { setTheme(next); setChosen(next); } });
   return html`<${Menu} label="Account" button=${{ class: 'iconbtn l', inside: html`<${Avatar} of=${user} />` }} head=${html`<div class="strong cut">${called(user)}</div><div class="t12 fg3 cut">${user.email}</div>`} items=${[
-    { text: 'Profile', icon: 'user-round', href: '/profile' }, { text: 'Keyboard', icon: 'circle-question-mark', run: openKeys },
+    { text: 'Profile', icon: 'user-round', href: '/profile' }, { text: 'Help', icon: 'book-open', href: '/help' }, { text: 'Keyboard', icon: 'circle-question-mark', run: openKeys },
     { text: 'System theme', icon: 'sun-moon', line: true, ...pick('system') }, { text: 'Light', icon: 'sun', ...pick('light') }, { text: 'Dark', icon: 'moon', ...pick('dark') },
     { text: 'Sign out', icon: 'log-out', line: true, run: () => { signOut(); } }]} />`;
 }
@@ -101,6 +102,6 @@ const openDrawer = async () => { openDialog((await import('./shell-dialogs.js'))
 export function Shell({ children }) {
   return html`<a class="skip" href="#main">To the content</a><div class="shell"><${Side} /><div>
     <header class="top"><button type="button" class="iconbtn menu-button" aria-label="Open the menu" onClick=${openDrawer}><${Icon} name="menu" /></button><${Crumbs} />
-      <button type="button" class="search-open" aria-keyshortcuts="Control+K Meta+K" onClick=${openPalette}><${Icon} name="search" /><span>Search or jump to </span><kbd>${/Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K'}</kbd></button><${Account} /></header>
+      <button type="button" class="search-open" aria-keyshortcuts="Control+K Meta+K" onClick=${openPalette}><${Icon} name="search" /><span>Search or jump to </span><kbd>${/Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K'}</kbd></button><a class="iconbtn l" href=${helpFor(match(here.value.path))} aria-label="Help for this page" data-tip="Help for this page"><${Icon} name="circle-question-mark" /></a><${Account} /></header>
     <main id="main" tabindex="-1">${children}</main></div></div>`;
 }

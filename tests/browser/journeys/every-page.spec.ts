@@ -62,6 +62,14 @@ const pages = (): [string, string][] => [
   ["settings", "/admin/settings"],
   ["audit", "/admin/audit"],
   ["access", "/admin/access"],
+  ["help", "/help"],
+  ["user's guide", "/help/user"],
+  ["chapter of the guide", "/help/user/groups"],
+  ["search of the guides", "/help?q=quota"],
+  ["table of settings", "/help/operator/settings"],
+  ["whole guide", "/help/operator/all"],
+  ["api reference", "/help/api"],
+  ["calls of the api", "/help/api/groups#post_api_groups"],
 ];
 
 /** The page is complete: its heading is there, and nothing is still on its way. */
@@ -199,6 +207,12 @@ for (const theme of ["light", "dark"] as const) {
       await expect(page.getByRole("heading", { name: "Choose a new password" })).toBeVisible();
       await picture(page, `change-password-${theme}-1440`);
       await expectAccessible(page, `changing a password in ${theme}`);
+    });
+    await test.step("the guides", async () => {
+      const reader = await as(null, { colorScheme: theme, at: "/help/user/start" });
+      await settled(reader, "guide without a session");
+      await expect(reader.getByRole("link", { name: "Sign in", exact: true })).toBeVisible();
+      await expectAccessible(reader, `guide without a session in ${theme}`);
     });
     await test.step("set-up", async () => {
       allowed.push(/ERR_CONNECTION_REFUSED/); // the page is open a moment longer than its server
