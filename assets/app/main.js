@@ -1,5 +1,6 @@
 /** Starts the interface: the routes, who is signed in, and the page that belongs to the address. */
 import { Component, h, html, render, signal, useEffect, useState } from './lib/html.js';
+import { refusal } from './lib/can.js';
 import { here, match, navigate, setRoutes, signInAddress, startRouter } from './lib/router.js';
 import { installation, me, recognise } from './lib/session.js';
 import { Mark } from './components/basics.js';
@@ -20,17 +21,17 @@ setRoutes([
   { pattern: '/workspaces/new', load: () => import('./pages/new-workspace.js') },
   { pattern: '/workspaces/:id/:tab?', load: () => import('./pages/workspace.js') },
   { pattern: '/groups', load: () => import('./pages/groups.js') },
-  { pattern: '/groups/new', load: () => import('./pages/new-group.js') },
+  { pattern: '/groups/new', load: () => import('./pages/new-group.js'), needs: 'create_group' },
   { pattern: '/groups/:id/:tab?', load: () => import('./pages/group.js') },
   { pattern: '/profile', load: () => import('./pages/profile.js') },
-  { pattern: '/admin/users', load: () => import('./pages/users.js') },
-  { pattern: '/admin/users/new', load: () => import('./pages/new-user.js') },
+  { pattern: '/admin/users', load: () => import('./pages/users.js'), needs: 'list_users' },
+  { pattern: '/admin/users/new', load: () => import('./pages/new-user.js'), needs: 'create_user' },
   { pattern: '/admin/users/:id', load: () => import('./pages/user.js') },
-  { pattern: '/admin/groups', load: () => import('./pages/groups-all.js') },
-  { pattern: '/admin/workspaces', load: () => import('./pages/workspaces-all.js') },
-  { pattern: '/admin/audit', load: () => import('./pages/audit.js') },
-  { pattern: '/admin', load: () => import('./pages/overview.js') },
-  { pattern: '/admin/settings', load: () => import('./pages/settings.js') },
+  { pattern: '/admin/groups', load: () => import('./pages/groups-all.js'), needs: 'list_all_groups' },
+  { pattern: '/admin/workspaces', load: () => import('./pages/workspaces-all.js'), needs: 'list_all_workspaces' },
+  { pattern: '/admin/audit', load: () => import('./pages/audit.js'), needs: 'view_audit_log' },
+  { pattern: '/admin', load: () => import('./pages/overview.js'), needs: 'view_platform_stats' },
+  { pattern: '/admin/settings', load: () => import('./pages/settings.js'), needs: 'view_system_settings' },
   { pattern: '/admin/access', load: () => import('./pages/access.js') },
   { pattern: '/help/api/:noun?', load: () => import('./pages/api-reference.js'), open: true },
   { pattern: '/help/:book?/:chapter?', load: () => import('./pages/help.js'), open: true },
@@ -70,6 +71,8 @@ function Page() {
     if (found && !pages.has(found.route)) found.route.load().then((page) => { pages.set(found.route, page.default); setLoaded((count) => count + 1); }, () => setLost(true));
   }, [found?.route]);
   if (!found) return html`<${FailedPage} what="No such page" error=${{ status: 404, message: 'The address leads nowhere. It may have been cut off when it was copied.' }} />`;
+  const no = found.route.needs && me.value ? refusal(me.value, found.route.needs) : undefined;
+  if (no) return html`<${FailedPage} what="This page is not yours to open" error=${{ status: 403, message: no }} />`;
   if (lost) return html`<${FailedPage} what="The page could not be loaded" error=${{ status: 0, message: 'The server did not answer.' }} again=${() => location.reload()} />`;
   const page = pages.get(found.route);
   if (!page) return html`<div class="page"><${Skeleton} lines=${4} /></div>`;

@@ -30,14 +30,18 @@ export function PageHead({ title, beside, facts, actions, lead, tabbed, bottom }
 export const Empty = ({ icon, title, text, action }) => html`<div class="empty"><span class="tile s40"><${Icon} name=${icon} class="s20" /></span><h2>${title}</h2>${text && html`<p>${text}</p>`}${action}</div>`;
 
 /** A whole page that cannot be shown. @param {{what: string, error: any, again?: () => void}} props */
-export const FailedPage = (props) => html`<div class="page"><div class="card"><${Failed} ...${props} page /></div></div>`;
+export function FailedPage(props) {
+  usePage([{ text: props.error?.status === 404 ? 'Not found' : props.error?.status === 403 ? 'Not allowed' : 'Failed' }]);
+  return html`<div class="page"><div class="card"><${Failed} ...${props} page /></div></div>`;
+}
 
 /** @param {{what: string, error: any, again?: () => void, page?: boolean}} props what: "The members could not be read" */
 export function Failed({ what, error, again, page }) {
   const title = error?.status === 404 ? 'Not here, or not yours to see' : what;
-  return html`<div class="failed" role="alert"><${Icon} name=${error?.status === 0 ? 'wifi-off' : error?.status === 404 ? 'search' : 'circle-x'} /><div>
+  const refused = error?.status === 403; // another try would end the same
+  return html`<div class="failed" role="alert"><${Icon} name=${error?.status === 0 ? 'wifi-off' : error?.status === 404 ? 'search' : refused ? 'ban' : 'circle-x'} /><div>
     ${page ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}<p>${error?.message || 'The page met something it did not expect.'}</p>
-    <div class="row wrap">${page && error?.status === 404 && html`<${Button} icon="house" href="/">Home<//>`}${again && html`<${Button} icon="rotate-cw" onClick=${again}>Try again<//>`}${error?.callid && html`<${Id} id=${error.callid} label="Copy the call id" />`}</div></div></div>`;
+    <div class="row wrap">${page && (refused || error?.status === 404) && html`<${Button} icon="house" href="/">Home<//>`}${refused && html`<${Button} href="/help/user/roles">Who may do what<//>`}${again && !refused && html`<${Button} icon="rotate-cw" onClick=${again}>Try again<//>`}${error?.callid && html`<${Id} id=${error.callid} label="Copy the call id" />`}</div></div></div>`;
 }
 
 /** @param {{kind?: '' | 'ok' | 'warn' | 'bad', icon?: string, lead: any, children?: any, actions?: any, alert?: boolean}} props */

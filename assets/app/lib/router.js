@@ -4,7 +4,7 @@
  */
 import { computed, signal } from './html.js';
 
-/** @typedef {{pattern: string, load: () => Promise<any>, bare?: boolean, open?: boolean, signedIn?: boolean}} Route bare: without the frame, and for anybody unless it is said that one must be signed in; open: for anybody, with the frame for who is signed in */
+/** @typedef {{pattern: string, load: () => Promise<any>, bare?: boolean, open?: boolean, signedIn?: boolean, needs?: string}} Route bare: without the frame, and for anybody unless it is said that one must be signed in; open: for anybody, with the frame for who is signed in; needs: the action without which there is nothing to see */
 
 export const here = signal({ path: location.pathname, search: location.search });
 /** Asked before leaving; a form with unsaved changes sets it. within: also before another query of the same page. @type {{ask: (() => boolean) | null, within?: boolean}} */
