@@ -1,6 +1,6 @@
 /** Draws a chapter of a guide: its blocks as elements, with a link at every heading and a button that copies code. */
 import { h, html } from '../lib/html.js';
-import { pieces } from '../lib/markdown.js';
+import { pieces, plain } from '../lib/markdown.js';
 import { Copy, Icon } from './basics.js';
 
 /** @typedef {import('../lib/markdown.js').Block} Block */
@@ -25,7 +25,8 @@ function Words({ text, book }) {
 /** @param {{block: Block, book: string}} props */
 function One({ block, book }) {
   switch (block.kind) {
-    case 'heading': return h(`h${block.level}`, { id: block.id, tabIndex: -1 }, html`<${Words} text=${block.text} book=${book} /><a class="anchor" href=${`#${block.id}`} aria-label=${`Link to this section`}><${Icon} name="link" size="s14" /></a>`);
+    // The link stands beside the heading, not in it, so that the heading is read out as it is written.
+    case 'heading': return html`<div class=${`prose-h l${block.level}`}>${h(`h${block.level}`, { id: block.id, tabIndex: -1 }, html`<${Words} text=${block.text} book=${book} />`)}<a class="anchor" href=${`#${block.id}`} aria-label=${`Link to ${plain(block.text)}`}><${Icon} name="link" size="s14" /></a></div>`;
     case 'code': return html`<div class="command"><pre tabindex="0" role="region" aria-label="Commands">${block.text}</pre><${Copy} text=${block.text} label="Copy" /></div>`;
     case 'note': return html`<div class="callout" role="note"><${Icon} name="info" /><div class="text"><${Prose} blocks=${block.blocks} book=${book} /></div></div>`;
     case 'table': return html`<div class="card"><div class="table-scroll" tabindex="0" role="region" aria-label=${block.head.filter(Boolean).join(', ')}><table class="table"><thead><tr>${block.head.map((cell) => html`<th scope="col"><${Words} text=${cell} book=${book} /></th>`)}</tr></thead><tbody>${block.rows.map((row) => html`<tr>${row.map((cell) => html`<td><${Words} text=${cell} book=${book} /></td>`)}</tr>`)}</tbody></table></div></div>`;

@@ -1,5 +1,6 @@
 /** The API reference: every call of this very server by noun, from its own OpenAPI document, to read and to try. */
 import { html, loadStyle, useEffect, useLayoutEffect, useState } from '../lib/html.js';
+import { pieces } from '../lib/markdown.js';
 import { exampleOf, fieldsOf, kindOf, resolve, theApi } from '../lib/openapi.js';
 import { plural } from '../lib/format.js';
 import { here } from '../lib/router.js';
@@ -76,10 +77,13 @@ function Access({ one }) {
   return html`<section class="row wrap t13" style="align-items:flex-start"><${Icon} name="shield-check" class="fg2" /><div style="flex:1"><p>${words}</p>${one.action && html`<p class="t12 fg2">In the <a class="link" href="/admin/access">matrix</a> and the audit log: <code>${one.action}</code>${one.scope && html`; scope <code>${one.scope}</code>`}</p>`}</div></section>`;
 }
 
+/** A description, with its code as code. @param {{text: string}} props */
+const Said = ({ text }) => pieces(text).map((piece) => (piece.kind === 'code' ? html`<code>${piece.text}</code>` : piece.text));
+
 /** The fields of an object; those that are objects themselves open. @param {{schema: any, schemas: Record<string, any>, depth?: number}} props */
 function Fields({ schema, schemas, depth = 0 }) {
   const fields = fieldsOf(schema, schemas);
   const about = depth === 0 ? resolve(schema, schemas).description : '';
-  if (!fields.length) return about ? html`<p class="t13 fg2">${about}</p>` : null;
-  return html`${about && html`<p class="t13 fg2">${about}</p>`}<ul class="api-fields">${fields.map((field) => { const inner = depth < DEEPEST && fieldsOf(field.schema, schemas).length > 0; return html`<li key=${field.name}><div class="row wrap" style="gap:4px 8px"><span class="mono strong">${field.name}</span><span class="t12 fg2">${field.kind}</span>${field.required ? null : html`<span class="t12 fg3">optional</span>`}</div>${field.description && html`<p class="t12 fg2">${field.description}</p>`}${inner && html`<details><summary class="t12 link">Its fields</summary><${Fields} schema=${field.schema} schemas=${schemas} depth=${depth + 1} /></details>`}</li>`; })}</ul>`;
+  if (!fields.length) return about ? html`<p class="t13 fg2"><${Said} text=${about} /></p>` : null;
+  return html`${about && html`<p class="t13 fg2"><${Said} text=${about} /></p>`}<ul class="api-fields">${fields.map((field) => { const inner = depth < DEEPEST && fieldsOf(field.schema, schemas).length > 0; return html`<li key=${field.name}><div class="row wrap" style="gap:4px 8px"><span class="mono strong">${field.name}</span><span class="t12 fg2">${field.kind}</span>${field.required ? null : html`<span class="t12 fg3">optional</span>`}</div>${field.description && html`<p class="t12 fg2"><${Said} text=${field.description} /></p>`}${inner && html`<details><summary class="t12 link">Its fields</summary><${Fields} schema=${field.schema} schemas=${schemas} depth=${depth + 1} /></details>`}</li>`; })}</ul>`;
 }
