@@ -31,6 +31,7 @@ use crate::identity::password::{GateLimits, Passwords};
 use crate::identity::signing::Keys;
 use crate::identity::throttle::SignInThrottle;
 use crate::identity::typed_name::TypedNames;
+use crate::metrics::Meters;
 use crate::ops::doors::Doors;
 use crate::ops::{Ops, Rules};
 use crate::store::open::Synchronous;
@@ -76,6 +77,8 @@ pub struct App {
     pub entropy: Arc<dyn Entropy>,
     pub router: Router,
     pub limiter: Limiter,
+    /// What the server measures of itself.
+    pub meters: Arc<Meters>,
     pub turns: Turns,
     pub monotonic_start: Instant,
     /// The last server did not stop cleanly.
@@ -181,6 +184,8 @@ impl Application {
             entropy: Arc::clone(&entropy),
             bus: Arc::clone(&bus),
         })?;
+        db.room().keep_free(config.data.min_free);
+        background::look_at_disk(&db);
         let sealer = Arc::new(Sealer::new(&master)?);
         let installation = db.read_blocking(installation::find)?.id;
         if let Some(cluster) = &cluster {
@@ -214,6 +219,7 @@ impl Application {
             log,
             settings_turn: tokio::sync::Mutex::default(),
             limiter: Limiter::new(&config.limits),
+            meters: Arc::new(Meters::new(ops.db.meter().clone())),
             passwords: Passwords::new(GateLimits::for_cores(config.server.workers), Arc::clone(&entropy)),
             throttle,
             devices: Devices::new(&master)?,

@@ -145,6 +145,9 @@ pub enum Error {
     WorkspaceUnreachable(String),
     #[error("the disk is full")]
     StorageFull,
+    /// It is not full yet, but what is left is kept for what must go on.
+    #[error("the disk is nearly full")]
+    StorageShort,
     /// A fault of ours; the text is for the log and never shown.
     #[error("{0}")]
     Internal(String),
@@ -263,7 +266,15 @@ impl Error {
                 507,
                 "STORAGE_FULL",
                 "The server's disk is full, so nothing can be changed. Free some space; then it goes on by itself.",
-            ),
+            )
+            .retry(30),
+            Self::StorageShort => D::plain(
+                507,
+                "STORAGE_SHORT",
+                "The server's disk is nearly full, so nothing new is written. You can read, stop and delete. An administrator frees space on \
+                 the disk of the data directory (codex-web doctor says which); then it goes on by itself.",
+            )
+            .retry(30),
             Self::Internal(_) => {
                 D::plain(500, "INTERNAL_ERROR", "Something failed on the server. Nothing was changed. Give your administrator the call id.")
             }

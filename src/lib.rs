@@ -20,7 +20,7 @@
 //!
 //! # The map
 //!
-//! `domain` <- `policy` <- `store` <- `ops` <- `http`. `token` and `events` are leaves. `identity` stands beside `ops`.
+//! `domain` <- `policy` <- `store` <- `ops` <- `http`. `token`, `events` and `metrics` are leaves. `identity` stands beside `ops`.
 //! `reconcile` alone changes the cluster, `gateway` alone reads from it. Only `app` knows everyone.
 
 pub mod agent;
@@ -35,6 +35,7 @@ pub mod events;
 pub mod gateway;
 pub mod http;
 pub mod identity;
+pub mod metrics;
 pub mod ops;
 pub mod policy;
 pub mod reconcile;

@@ -62,8 +62,15 @@ fn targets(level: &str) -> Option<Targets> {
     let own: LevelFilter = level.parse().ok()?;
     let others = if own == LevelFilter::TRACE { LevelFilter::DEBUG } else { own.min(LevelFilter::WARN) };
     // This client tells of every attempt that fails; the watches tell once that the API server is away, and that it is back.
+    // The listener calls every malformed request of a stranger an error.
     let client = if own >= LevelFilter::DEBUG { others } else { LevelFilter::OFF };
-    Some(Targets::new().with_default(others).with_target("codex_web", own).with_target("kube_client", client))
+    Some(
+        Targets::new()
+            .with_default(others)
+            .with_target("codex_web", own)
+            .with_target("kube_client", client)
+            .with_target("actix_http", client),
+    )
 }
 
 /// Times as the API prints them.

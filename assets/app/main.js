@@ -8,6 +8,8 @@ import { Dialogs, Toasts, Tooltip } from './components/floats.js';
 import { openKeys, openPalette, Shell } from './components/shell.js';
 import { Callout, FailedPage, Skeleton } from './components/places.js';
 import { loadIcons } from './icons.js';
+import { get, onlyReading } from './lib/api.js';
+import { may } from './lib/can.js';
 import { connection } from './lib/events.js';
 import { showClock } from './lib/format.js';
 import { hasFace, loadFace } from './theme.js';
@@ -85,6 +87,18 @@ function Offline() {
   return html`<div class="page" style="padding-block:16px 0"><${Callout} kind="warn" icon="wifi-off" alert lead="You are offline.">This is from ${showClock(since)}. We try again every few seconds.<//></div>`;
 }
 
+/** Asks again while it is shown, so that it goes by itself. */
+function OnlyReading() {
+  const shown = onlyReading.value;
+  useEffect(() => {
+    if (!shown) return undefined;
+    const asking = setInterval(() => { get('/api/health', { quiet: true }).catch(() => {}); }, 10_000);
+    return () => clearInterval(asking);
+  }, [shown]);
+  if (!shown) return null;
+  return html`<div class="page" style="padding-block:16px 0"><${Callout} kind="warn" alert lead="The server’s disk is nearly full.">Nothing new is saved and no workspace starts. Reading, stopping and deleting work. ${may(me.value, 'access_admin_panel') ? html`Free space on the disk of the data directory: <code>codex-web doctor</code> says which.` : 'Your administrator can see this too.'} It goes on by itself.<//></div>`;
+}
+
 /** Waits until something can be read: a slow machine or line must not share its time with what nobody sees yet. @param {() => void} then */
 function afterFirstPaint(then) {
   const painted = new PerformanceObserver((entries) => {
@@ -105,7 +119,7 @@ function App() {
   if (signedIn && !me.value) return null;
   if (bare) return html`<${Fence}><${Page} /><//>${floats}`;
   if (!me.value) return html`<header class="top"><a class="row strong" href="/"><${Mark} />Codex Web</a><a class="btn right" href=${signInAddress()}>Sign in</a></header><main id="main" tabindex="-1"><${Fence}><${Page} /><//></main>${floats}`;
-  return html`<${Shell}><${Fence}><${Offline} /><${Page} /><//><//>${floats}`;
+  return html`<${Shell}><${Fence}><${Offline} /><${OnlyReading} /><${Page} /><//><//>${floats}`;
 }
 
 async function start() {

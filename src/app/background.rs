@@ -11,10 +11,15 @@ use crate::gateway::uplink::timeline::Timeline;
 use crate::gateway::uplink::tokens::Tokens;
 use crate::gateway::uplink::{Service, Services};
 use crate::reconcile::Reconciler;
+use crate::store::Db;
 use crate::upkeep;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How often the room of the disk is looked at: often enough that nobody fills what is kept free in between.
+const DISK_TICK: Duration = Duration::from_secs(5);
 
 /// The running tasks; they end when told to.
 pub struct Background {
@@ -34,18 +39,51 @@ pub fn start(application: &Application) -> Background {
         keys: Arc::clone(&app.keys),
         clock: Arc::clone(&app.clock),
         forget_idle_callers: Arc::new(move || limited.limiter.tidy()),
+        work: app.meters.work.clone(),
     };
     tasks.push(tokio::spawn(upkeep::run(upkeep, stopped.clone())));
+    tasks.push(tokio::spawn(follow_disk(app.ops.db.clone(), stopped.clone())));
     let keeper = Keeper::new(app.gateway.clone(), services(&app));
     tasks.push(tokio::spawn(keeper.run(stopped.clone())));
     tasks.push(tokio::spawn(rekey::follow(app.gateway.clone(), stopped.clone())));
     tasks.push(tokio::spawn(super::settings::follow(Arc::clone(&app), stopped.clone())));
     if let Some(cluster) = &application.cluster {
         let control: Arc<dyn ClusterControl> = Arc::clone(cluster) as _;
-        let reconciler = Reconciler::new(app.ops.clone(), control, Arc::clone(&app.clock), app.keys.machine());
+        let reconciler =
+            Reconciler::new(app.ops.clone(), control, Arc::clone(&app.clock), app.keys.machine()).measured(app.meters.rounds.clone());
         tasks.push(tokio::spawn(reconciler.run(stopped)));
     }
     Background { stop, tasks }
+}
+
+/// Looks at the room of the disk until the server stops.
+async fn follow_disk(db: Db, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            () = tokio::time::sleep(DISK_TICK) => {}
+        }
+        let db = db.clone();
+        // A disk that hangs must not hang the server's thread.
+        if tokio::task::spawn_blocking(move || look_at_disk(&db)).await.is_err() {
+            tracing::error!("looking at the disk panicked; it is tried again");
+        }
+    }
+}
+
+/// Looks at it once, and tells the log when reading only begins or ends.
+pub(super) fn look_at_disk(db: &Db) {
+    let folder = db.path().parent().unwrap_or(db.path());
+    let (free, reserve) = (|| db.room().space().map_or(0, |space| space.free >> 20), db.room().reserve() >> 20);
+    match db.room().look(folder) {
+        Ok(None) => {}
+        Ok(Some(true)) => {
+            let (free_mib, cure) = (free(), "free space there; it goes on by itself");
+            tracing::error!(folder = %folder.display(), free_mib, min_free_mib = reserve, cure, "the disk is nearly full: only reading goes on");
+        }
+        Ok(Some(false)) => tracing::info!(free_mib = free(), "the disk has room again: everything goes on"),
+        Err(error) => tracing::warn!(%error, "the room of the disk is not known"),
+    }
 }
 
 /// Work of seconds that nobody waits for, on a thread of its own. A stop does not wait for it either: a key that was not

@@ -29,6 +29,8 @@ pub struct Listeners {
     pub network: TcpListener,
     /// Encrypts by itself; absent for plain http.
     pub tls: Option<rustls::ServerConfig>,
+    /// Where metrics are given to whoever comes.
+    pub metrics: Option<TcpListener>,
     /// Where the control socket is made.
     pub control: PathBuf,
 }
@@ -67,9 +69,22 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
         .disable_signals()
         .listen_uds(control)
         .map_err(fault)?;
-    let (server, shells) = (server.run(), shells.run());
-    let handles = [server.handle(), shells.handle()];
-    let running = [actix_web::rt::spawn(server), actix_web::rt::spawn(shells)];
+    let mut servers = vec![server.run(), shells.run()];
+    if let Some(listener) = listeners.metrics {
+        let address = listener.local_addr().map_err(fault)?;
+        tracing::info!(%address, "metrics for whoever comes");
+        let monitors = configure(Arc::clone(&app), ListenerKind::Metrics);
+        let monitors = HttpServer::new(move || WebApp::new().configure(monitors.clone()))
+            .workers(1)
+            .client_request_timeout(HEADER_TIME)
+            .shutdown_timeout(1)
+            .disable_signals()
+            .listen(listener)
+            .map_err(fault)?;
+        servers.push(monitors.run());
+    }
+    let handles: Vec<ServerHandle> = servers.iter().map(actix_web::dev::Server::handle).collect();
+    let running: Vec<_> = servers.into_iter().map(actix_web::rt::spawn).collect();
     let opening = actix_web::rt::spawn(ports::keep(app.gateway.clone(), address, tls));
     let background = super::background::start(&application);
     app.enter(Stage::Serving);
@@ -97,7 +112,7 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
     Ok(())
 }
 
-async fn stop(handles: [ServerHandle; 2]) {
+async fn stop(handles: Vec<ServerHandle>) {
     for handle in handles {
         handle.stop(true).await;
     }

@@ -4,6 +4,7 @@
 //! the API server of the cluster that is configured. Where apps have names it asks this machine's resolver for one of them.
 
 mod origins;
+mod service;
 
 use super::context::Context;
 use super::control::{Control, Socket};
@@ -29,9 +30,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 const MIB: u64 = 1024 * 1024;
-/// Below this the server refuses changes before SQLite has to.
-const TOO_LITTLE: u64 = 128 * MIB;
-const LITTLE: u64 = 512 * MIB;
+/// Less than so many times what must stay free is a warning.
+const LITTLE: u64 = 4;
 /// No clock that is right shows an earlier time than the day this was written: 2026-01-01.
 const EARLIEST: Millis = Millis(1_767_225_600_000);
 
@@ -111,7 +111,7 @@ fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![Check::good("configuration", file)];
     checks.extend(origins::addresses(config, runs));
     checks.push(data_directory(&config.data.dir));
-    checks.extend(disk(&config.data.dir));
+    checks.extend(disk(&config.data.dir, config.data.min_free));
     checks.push(clock(now, None));
     if places.database().exists() {
         checks.extend(database(&places, now));
@@ -126,6 +126,7 @@ fn all(config: &Config) -> Vec<Check> {
         Kind::Kubernetes => checks.extend(doctor_cluster::checks(config)),
     }
     checks.push(installed_apps(&config.data.dir));
+    checks.extend(service::checks(config, &places, places.database().exists(), now));
     checks
 }
 
@@ -252,13 +253,13 @@ fn network_disk(kind: i64) -> Option<&'static str> {
     }
 }
 
-fn disk(dir: &Path) -> Option<Check> {
+fn disk(dir: &Path, reserve: u64) -> Option<Check> {
     let existing = dir.ancestors().find(|path| path.exists())?;
     let StatVfs { f_bavail, f_frsize, f_favail, f_files, .. } = statvfs(existing).ok()?;
-    Some(space(f_bavail.saturating_mul(f_frsize), (f_files > 0).then_some(f_favail)))
+    Some(space(f_bavail.saturating_mul(f_frsize), reserve, (f_files > 0).then_some(f_favail)))
 }
 
-fn space(free: u64, files: Option<u64>) -> Check {
+fn space(free: u64, reserve: u64, files: Option<u64>) -> Check {
     const NAME: &str = "disk";
     let shown = format!("{} MiB free", free / MIB);
     let cure = "free some space, or move the data directory to a larger disk";
@@ -270,8 +271,10 @@ fn space(free: u64, files: Option<u64>) -> Check {
         );
     }
     match free {
-        free if free < TOO_LITTLE => Check::bad(NAME, shown, cure),
-        free if free < LITTLE => Check::warning(NAME, shown, cure),
+        free if free < reserve => {
+            Check::bad(NAME, format!("{shown}, less than the {} that data.min_free keeps: it only reads", reserve / MIB), cure)
+        }
+        free if free < reserve.saturating_mul(LITTLE) => Check::warning(NAME, shown, cure),
         _ => Check::good(NAME, shown),
     }
 }
@@ -311,10 +314,11 @@ mod tests {
 
     #[test]
     fn little_space_is_a_warning_and_too_little_a_problem() {
-        assert_eq!(space(10 * 1024 * MIB, None).verdict, Verdict::Good);
-        assert_eq!(space(300 * MIB, None).verdict, Verdict::Warning);
-        assert_eq!(space(100 * MIB, None).verdict, Verdict::Bad);
-        assert_eq!(space(10 * 1024 * MIB, Some(3)).verdict, Verdict::Bad);
+        let judged = |free, files| space(free * MIB, 128 * MIB, files).verdict;
+        assert_eq!(judged(10 * 1024, None), Verdict::Good);
+        assert_eq!(judged(300, None), Verdict::Warning);
+        assert_eq!(judged(100, None), Verdict::Bad);
+        assert_eq!(judged(10 * 1024, Some(3)), Verdict::Bad);
     }
 
     #[test]
@@ -338,7 +342,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_not_good_names_its_cure() {
-        for check in [space(0, None), space(0, Some(0)), clock(Millis(0), None), Check::warning("a", "b", "c")] {
+        for check in [space(0, MIB, None), space(0, MIB, Some(0)), clock(Millis(0), None), Check::warning("a", "b", "c")] {
             assert!(check.cure.is_some(), "{check:?}");
         }
     }

@@ -24,9 +24,13 @@ use sd_notify::NotifyState;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// How often more time is asked for while the server starts, and how much, in microseconds.
+const START_TICK: Duration = Duration::from_secs(10);
+const MORE_TIME: u32 = 60_000_000;
 /// How often the certificate's files are looked at.
 const CERTIFICATE_TICK: Duration = Duration::from_secs(10);
 
@@ -41,6 +45,7 @@ pub fn run(context: &Context) -> Outcome {
     let lock = data_dir::claim(&config)?;
     let network = bind(config.server.listen)?;
     let listen = network.local_addr()?;
+    let metrics = config.metrics_listen.map(bind).transpose()?;
     let transport = decide(&config.server, listen, &Machine::read()).map_err(Failure::usage)?;
     let certificate = load_certificate(&config, &transport)?;
     // The settings table is not open yet; what it adds is put in force before the first workspace starts.
@@ -55,7 +60,7 @@ pub fn run(context: &Context) -> Outcome {
         log: Some(log),
         lock: Some(lock),
     };
-    block_on(live(parts, network, listen, certificate))?
+    block_on(live(parts, Taken { network, listen, metrics }, certificate))?
 }
 
 /// Takes memory in small pages. The allocator asks the system for large ones, and of each of them a server that mostly
@@ -71,10 +76,19 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
+/// The addresses that were taken before anything was made.
+struct Taken {
+    network: TcpListener,
+    /// That of `network`.
+    listen: SocketAddr,
+    metrics: Option<TcpListener>,
+}
+
 /// The server's whole life.
-async fn live(parts: Parts, network: TcpListener, listen: SocketAddr, certificate: Option<Arc<Certificate>>) -> Outcome {
+async fn live(parts: Parts, taken: Taken, certificate: Option<Arc<Certificate>>) -> Outcome {
+    let Taken { network, listen, metrics } = taken;
     let config = Arc::clone(&parts.config);
-    let application = Application::build(parts)?;
+    let application = while_starting(|| Application::build(parts))?;
     let app = Arc::clone(&application.app);
     let facts = Facts {
         listen,
@@ -84,7 +98,7 @@ async fn live(parts: Parts, network: TcpListener, listen: SocketAddr, certificat
         set_up: set_up(&application).await?,
     };
     let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
-    let listeners = Listeners { network, tls, control: config.data.dir.join("control.sock") };
+    let listeners = Listeners { network, tls, metrics, control: config.data.dir.join("control.sock") };
     let ready = move || {
         announce::ready(&facts, config.log_json, to_terminal());
         tell_systemd(&[NotifyState::Ready]);
@@ -159,6 +173,22 @@ async fn watchdog(app: Arc<App>) {
             tell_systemd(&[NotifyState::Watchdog]);
         }
     }
+}
+
+/// Does what may take long (upgrading a large database) while the service manager is asked to go on waiting.
+fn while_starting<T>(work: impl FnOnce() -> T) -> T {
+    let (end, ended) = mpsc::channel::<()>();
+    let asking = std::thread::Builder::new().name("starting".into()).spawn(move || {
+        while ended.recv_timeout(START_TICK) == Err(RecvTimeoutError::Timeout) {
+            tell_systemd(&[NotifyState::ExtendTimeoutUsec(MORE_TIME)]);
+        }
+    });
+    let done = work();
+    drop(end);
+    if let Ok(asking) = asking {
+        let _ = asking.join();
+    }
+    done
 }
 
 /// Says something to the service manager, where there is one.

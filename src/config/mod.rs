@@ -114,6 +114,8 @@ pub struct Data {
     /// `synchronous = full`: an acknowledged change survives a power cut.
     pub synchronous_full: bool,
     pub readers: u32,
+    /// Bytes of its disk that are kept free.
+    pub min_free: u64,
 }
 
 /// The `limits` section.
@@ -150,6 +152,8 @@ pub struct Config {
     pub egress_proxy: Option<Upstream>,
     /// What is reached without the proxy.
     pub egress_direct: Vec<Entry>,
+    /// Where metrics are given to whoever comes.
+    pub metrics_listen: Option<SocketAddr>,
     /// `log.format = json`.
     pub log_json: bool,
     /// Where sockets of workspaces lie: short, private, empty after a reboot.
@@ -201,7 +205,12 @@ impl Config {
                 workers: get.count("server.workers"),
                 body_limit: get.count("server.body_limit"),
             },
-            data: Data { synchronous_full: get.text("data.synchronous") != "normal", readers: get.count("data.readers"), dir: dir.clone() },
+            data: Data {
+                synchronous_full: get.text("data.synchronous") != "normal",
+                readers: get.count("data.readers"),
+                min_free: get.count::<u64>("data.min_free") << 20,
+                dir: dir.clone(),
+            },
             limits: Limits { rate: get.on("limits.rate"), requests_per_second: get.count("limits.requests_per_second") },
             cluster: Cluster::read(&get),
             gateway: Gateway::read(
@@ -214,6 +223,7 @@ impl Config {
             allow_unconfined: get.on("workspaces.allow_unconfined"),
             egress_proxy: Upstream::parse(get.text("workspaces.egress_proxy")).ok(),
             egress_direct: get.targets("workspaces.egress_direct"),
+            metrics_listen: get.text("metrics.listen").parse().ok(),
             log_json: get.text("log.format") == "json",
             run_dir: run_dir(surroundings, &dir),
             file,

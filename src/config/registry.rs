@@ -115,6 +115,8 @@ pub static KEYS: &[Key] = &[
         "full: what was acknowledged survives a power cut. normal: faster, and the last second may be lost then."),
     start("data", "readers", Count { min: 1, max: 64 }, Text("4"),
         "Read connections to the database; each keeps a few megabytes of cache."),
+    start("data", "min_free", Count { min: 16, max: 1_048_576 }, Text("128"),
+        "Megabytes (MiB) of its disk that are kept free: below that the server only reads, stops and deletes, until there is more again."),
 
     start("cluster", "kind", Word(&["local", "kubernetes"]), Text("local"),
         "Where workspaces run. local: as sandboxed processes on this machine. kubernetes: as pods of a cluster; the keys below are for that."),
@@ -199,6 +201,9 @@ pub static KEYS: &[Key] = &[
         "What the network adds, as a part of the rest."),
     runtime("pricing", "stopped_disk_is_free", Bool, Text("off"),
         "Whether a stopped workspace costs nothing although its disk stays."),
+
+    example(start("metrics", "listen", Address, Unset,
+        "An address of its own for GET /metrics (Prometheus), plain and without a token: for loopback or a network of monitors only."), "127.0.0.1:9464"),
 
     runtime("log", "level", Word(&["error", "warn", "info", "debug", "trace"]), Text("info"),
         "What is written to standard error."),

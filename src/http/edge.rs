@@ -2,7 +2,7 @@
 //! the body, the handler. Independent of how the call arrived.
 
 use super::handler::{BodyStream, RawExchange, Reply, ReplyBody, Request};
-use super::route::{Access, BodyRule, Match, Route};
+use super::route::{Access, BodyRule, Match, Method, Route};
 use super::{assets, origin_check, reply};
 use crate::app::App;
 use crate::domain::id::{CallId, GroupId, UserId, WorkspaceId};
@@ -16,7 +16,10 @@ use serde_json::Value;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
+/// Stands on every answer of the API while the disk is nearly full, so that pages can say so.
+const STORAGE: &str = "x-codex-web-storage";
 /// JSON deeper than this is refused.
 const DEPTH: usize = 16;
 
@@ -68,14 +71,33 @@ pub async fn serve(app: Arc<App>, call: Call) -> Reply {
     let now = app.clock.now();
     let call_id = CallId::fresh(now, app.entropy.as_ref()).to_string();
     tracing::debug!(call_id, method = %call.method.escape_debug(), path = %call.path.escape_debug(), "a request");
-    let is_api = call.path.starts_with("/api");
-    let answered = AssertUnwindSafe(answer(Arc::clone(&app), call, call_id.clone())).catch_unwind().await;
+    let (is_api, began) = (call.path.starts_with("/api"), Instant::now());
+    let found = app.router.find(&call.method, &call.path);
+    let counted = matches!(call.channel, Channel::Network(_)).then(|| label(&call, &found));
+    let answered = AssertUnwindSafe(answer(Arc::clone(&app), call, found, call_id.clone())).catch_unwind().await;
     let outcome = answered.unwrap_or_else(|_| Err(Error::internal("a handler panicked")));
     let mut reply = outcome.unwrap_or_else(|error| reply::refusal(&error, &call_id, now));
     if is_api && !reply.headers.iter().any(|(n, _)| *n == "cache-control") {
         reply = reply.header("cache-control", "no-store");
     }
+    if let Some((method, route)) = counted {
+        app.meters.request(method, route, reply.status, began.elapsed());
+    }
+    if is_api && app.ops.db.room().is_short() {
+        reply = reply.header(STORAGE, "short");
+    }
     standard_headers(&app, reply, call_id)
+}
+
+/// What a call is counted as: words of closed lists, whatever was sent.
+fn label(call: &Call, found: &Match) -> (&'static str, &'static str) {
+    let method = Method::parse(&call.method).map_or("other", Method::as_str);
+    let route = match found {
+        Match::Found(route, _) => route.path,
+        Match::Nothing if !call.path.starts_with("/api") => "page",
+        Match::WrongMethod(_) | Match::Nothing => "none",
+    };
+    (method, route)
 }
 
 fn standard_headers(app: &App, reply: Reply, call_id: String) -> Reply {
@@ -92,7 +114,7 @@ fn standard_headers(app: &App, reply: Reply, call_id: String) -> Reply {
     if app.transport.cookies.secure() { reply.header("strict-transport-security", "max-age=31536000") } else { reply }
 }
 
-async fn answer(app: Arc<App>, mut call: Call, call_id: String) -> Result<Reply> {
+async fn answer(app: Arc<App>, mut call: Call, found: Match, call_id: String) -> Result<Reply> {
     let over_network = matches!(call.channel, Channel::Network(_));
     // Monitors ask by whatever name they know the machine; they learn one word.
     let probe = matches!(call.path.as_str(), "/metrics" | "/api/health" | "/api/health/live" | "/api/health/ready");
@@ -102,7 +124,7 @@ async fn answer(app: Arc<App>, mut call: Call, call_id: String) -> Result<Reply>
             return Err(Error::UnknownHost);
         }
     }
-    let (route, path) = match app.router.find(&call.method, &call.path) {
+    let (route, path) = match found {
         Match::Found(route, path) => (route, path),
         Match::WrongMethod(allow) => return Err(Error::MethodNotAllowed { allow }),
         Match::Nothing => return page(&app, &call),

@@ -57,7 +57,7 @@ pub struct GroupView {
     pub created_at: String,
     pub updated_at: String,
     /// In a list the names of the allowed actions, else each action with `true` or why not.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = super::openapi::allowed)]
     pub can: Value,
 }
 

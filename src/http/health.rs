@@ -32,6 +32,8 @@ pub struct DependenciesView {
     pub cluster: &'static str,
     /// The same as `cluster`, under the name that older clients ask for.
     pub kubernetes: &'static str,
+    /// `unhealthy` while the disk is nearly full and the server only reads.
+    pub storage: &'static str,
 }
 
 /// Each part, for monitors.
@@ -53,6 +55,21 @@ pub struct DetailedHealthView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct DetailedDependenciesView {
     pub database: DatabaseHealthView,
+    pub storage: StorageHealthView,
+}
+
+/// The disk of the data directory.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageHealthView {
+    pub status: &'static str,
+    /// Nothing new is written: only reading, signing in, stopping and deleting go on.
+    pub read_only: bool,
+    /// Bytes; null before the first look.
+    pub free_bytes: Option<u64>,
+    pub size_bytes: Option<u64>,
+    /// Below so many free bytes the server only reads.
+    pub reserve_bytes: u64,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -101,15 +118,33 @@ pub async fn ready(request: Request) -> Result<Reply> {
 pub async fn summary(request: Request) -> Result<Reply> {
     let database = health::database_answers(&request.app.ops, request.caller.origin.clone()).await.is_ok();
     let cluster = request.app.view.health().await.healthy;
-    let healthy = database && cluster && request.app.stage() == Stage::Serving;
+    let storage = !request.app.ops.db.room().is_short();
+    let healthy = database && cluster && storage && request.app.stage() == Stage::Serving;
     let view = HealthView {
         status: word(healthy),
         timestamp: request.app.clock.now().rfc3339(),
         version: env!("CARGO_PKG_VERSION"),
         environment: "production",
-        dependencies: DependenciesView { database: word(database), cluster: word(cluster), kubernetes: word(cluster) },
+        dependencies: DependenciesView {
+            database: word(database),
+            cluster: word(cluster),
+            kubernetes: word(cluster),
+            storage: word(storage),
+        },
     };
     Reply::json(if database { 200 } else { 503 }, &view)
+}
+
+fn storage(request: &Request) -> StorageHealthView {
+    let room = request.app.ops.db.room();
+    let space = room.space();
+    StorageHealthView {
+        status: word(!room.is_short()),
+        read_only: room.is_short(),
+        free_bytes: space.map(|space| space.free),
+        size_bytes: space.map(|space| space.size),
+        reserve_bytes: room.reserve(),
+    }
 }
 
 /// `GET /api/health/detailed`: each part, for monitors.
@@ -118,14 +153,16 @@ pub async fn detailed(request: Request) -> Result<Reply> {
     let database = health::database_answers(&request.app.ops, request.caller.origin.clone()).await;
     let took = probe.elapsed();
     let cluster = request.app.view.health().await;
+    let storage = storage(&request);
     Reply::ok(&DetailedHealthView {
-        status: word(database.is_ok() && cluster.healthy),
+        status: word(database.is_ok() && cluster.healthy && !storage.read_only),
         timestamp: request.app.clock.now().rfc3339(),
         version: env!("CARGO_PKG_VERSION"),
         uptime: request.app.monotonic_start.elapsed().as_secs(),
         live_connections: request.app.ops.bus.live_connections(),
         dependencies: DetailedDependenciesView {
             database: DatabaseHealthView { status: word(database.is_ok()), response_time: format!("{}ms", took.as_millis()) },
+            storage,
         },
         cluster: ClusterHealthView {
             kind: cluster.kind,

@@ -26,6 +26,7 @@ pub mod limiter;
 pub mod logs;
 pub mod machine;
 pub mod members;
+pub mod metrics;
 pub mod open;
 pub mod openapi;
 pub mod origin_check;

@@ -69,6 +69,11 @@ pub fn cpu_amount() -> Object {
     ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number])).build()
 }
 
+/// What the caller may do: names of actions in a list, else an object of each action with the reason against it.
+pub fn allowed() -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Object])).build()
+}
+
 fn add_schema(schemas: &mut Map<String, Value>, of: SchemaOf) -> Value {
     let (name, schema, parts) = of();
     for (part, schema) in parts {

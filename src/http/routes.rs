@@ -12,7 +12,8 @@ use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
     access, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, groups, health, jwks, logs, machine, members,
-    open, openapi, own_git, own_profile, own_sessions, pricing, search, settings, setup, templates, terminal, users, whoami, workspaces,
+    metrics, open, openapi, own_git, own_profile, own_sessions, pricing, search, settings, setup, templates, terminal, users, whoami,
+    workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -99,6 +100,9 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/health/detailed", Access::Action(A::ViewDetailedHealth), to!(health::detailed))
         .says("The health of each part.")
         .gives(200, AnswerDoc::Json(schema_of::<health::DetailedHealthView>)),
+    Route::get("/metrics", Access::Action(A::ReadMetrics), to!(metrics::read))
+        .says("What the server measures of itself, as OpenMetrics.")
+        .gives(200, AnswerDoc::Stream("application/openmetrics-text")),
     Route::get("/api/openapi.json", Access::Public("The shape of the API is no secret: the source is public."), to!(openapi::serve))
         .says("This document.")
         .gives(200, AnswerDoc::Stream("application/json")),

@@ -2,6 +2,7 @@
 
 use super::edge::{Call, Channel, body_rule, serve};
 use super::handler::{RawExchange, Reply, ReplyBody};
+use super::metrics;
 use super::route::BodyRule;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub enum ListenerKind {
     Network,
     /// The control socket: who may open it is the data directory's user; the peer's uid says who it is.
     Control,
+    /// Metrics for whoever comes, and nothing else.
+    Metrics,
 }
 
 /// Registers the one handler that serves everything.
@@ -40,6 +43,10 @@ pub fn configure(app: Arc<App>, kind: ListenerKind) -> impl Fn(&mut web::Service
 }
 
 async fn answer(app: &Arc<App>, kind: &ListenerKind, request: HttpRequest, mut payload: web::Payload) -> HttpResponse {
+    if let ListenerKind::Metrics = kind {
+        let told = metrics::on_own_listener(app, request.method().as_str(), request.uri().path()).await;
+        return respond(told.unwrap_or_else(|error| super::reply::refusal(&error, "metrics", app.clock.now())));
+    }
     // An app's own origin never meets the routes of the UI, whatever is asked for there.
     if let (ListenerKind::Network, Some(authority)) = (kind, client::authority(&request))
         && let Some(place) = app.gateway.apps.names.place(authority)
@@ -79,7 +86,9 @@ async fn answer(app: &Arc<App>, kind: &ListenerKind, request: HttpRequest, mut p
 fn channel(app: &App, kind: &ListenerKind, request: &HttpRequest) -> Result<Channel> {
     match kind {
         ListenerKind::Control => Ok(Channel::CommandLine(control_user(request))),
-        ListenerKind::Network => client::address(&app.transport, &app.config.server.trusted_proxies, request).map(Channel::Network),
+        ListenerKind::Network | ListenerKind::Metrics => {
+            client::address(&app.transport, &app.config.server.trusted_proxies, request).map(Channel::Network)
+        }
     }
 }
 

@@ -67,7 +67,7 @@ pub struct UserView {
     pub last_login_at: Option<String>,
     pub must_change_password: bool,
     /// In a list the names of the allowed actions, else each action with `true` or why not.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = super::openapi::allowed)]
     pub can: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspaces_count: Option<i64>,

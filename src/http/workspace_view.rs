@@ -92,7 +92,7 @@ pub struct WorkspaceView {
     pub run: i64,
     /// In a list the names of the actions that you may take; in the single view each action with `true`, or with the
     /// `code` and `message` of what stands in its way.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = super::openapi::allowed)]
     pub can: Value,
 }
 

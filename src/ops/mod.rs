@@ -26,6 +26,7 @@ pub mod installed_apps;
 pub mod invitation;
 pub mod machine;
 pub mod machine_tokens;
+pub mod measures;
 pub mod members;
 pub mod new_session;
 pub mod open;

@@ -32,7 +32,7 @@ actions! {
     ReadWorkspaceFiles, WriteWorkspaceFiles,
     // The platform
     ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, ViewSystemSettings, UpdateSystemSettings,
-    ViewClusterCapacity, ViewPricing, UpdatePricing, ViewCosts, ViewUserCost, ViewDetailedHealth, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,
+    ViewClusterCapacity, ViewPricing, UpdatePricing, ViewCosts, ViewUserCost, ViewDetailedHealth, ReadMetrics, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,
     InstallApp, RemoveApp,
     // What a workspace asks about itself
     ReadOwnMachine, ReportOwnUse,

@@ -54,6 +54,8 @@ pub enum Task {
     Start,
     /// What a workspace asks for on its own connection.
     Gateway,
+    /// The listener of `metrics.listen`.
+    Measure,
 }
 
 impl Task {
@@ -63,6 +65,7 @@ impl Task {
             Self::Upkeep => "upkeep",
             Self::Start => "start",
             Self::Gateway => "gateway",
+            Self::Measure => "measure",
         }
     }
 }

@@ -349,6 +349,7 @@ pub const fn row(action: Action) -> Row {
             Row { scope: "settings", step_up: true, reason: ReasonRule::Welcome, ..system("update_pricing", "change prices", SYSTEM) }
         }
         A::ViewDetailedHealth => system("view_detailed_health", "see the health of each part", MONITOR),
+        A::ReadMetrics => Row { scope: "metrics", system: true, ..system("read_metrics", "read the server's metrics", MONITOR) },
         A::RotateKeys => Row { step_up: true, system: true, ..system("rotate_keys", "rotate signing keys", SYSTEM) },
         A::CreateBackup => Row { step_up: true, system: true, ..system("create_backup", "make a backup", SYSTEM) },
         A::RestoreBackup => Row { system: true, ..system("restore_backup", "restore a backup", &[]) },

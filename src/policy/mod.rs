@@ -12,6 +12,7 @@ pub mod guidelines;
 pub mod matrix;
 pub mod permit;
 pub mod rights;
+pub mod scarcity;
 pub mod target;
 
 pub use action::Action;

@@ -23,6 +23,7 @@ use crate::cluster::{AgentTrust, ClusterControl, Observation};
 use crate::domain::id::{GroupId, WorkspaceId};
 use crate::error::Result;
 use crate::identity::signing::MachineKeys;
+use crate::metrics::{Outcome, Rounds};
 use crate::ops::Ops;
 use crate::store::due::{self, After, Ids};
 use crate::store::{Origin, Read, Tx, workspaces};
@@ -33,7 +34,7 @@ use record::Pending;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use sweep::Sweep;
 use tokens::Tokens;
 use tokio::sync::watch;
@@ -67,6 +68,7 @@ pub struct Reconciler {
     tokens: Tokens,
     /// Why the cluster does not answer, as every workspace that should run says by now.
     silence: Option<String>,
+    rounds: Rounds,
 }
 
 /// What one round works with.
@@ -92,7 +94,13 @@ impl Round<'_> {
 impl Reconciler {
     pub fn new(ops: Ops, cluster: Arc<dyn ClusterControl>, clock: Arc<dyn Clock>, keys: watch::Receiver<Option<MachineKeys>>) -> Self {
         let (pending, known, sweep) = (Pending::default(), Known::default(), Sweep::default());
-        Self { ops, cluster, clock, keys, pending, known, sweep, tokens: Tokens::default(), silence: None }
+        Self { ops, cluster, clock, keys, pending, known, sweep, tokens: Tokens::default(), silence: None, rounds: Rounds::default() }
+    }
+
+    /// Counts its rounds here.
+    #[must_use]
+    pub fn measured(self, rounds: Rounds) -> Self {
+        Self { rounds, ..self }
     }
 
     /// Runs until told to stop. A step in the middle is abandoned; the next server takes it again.
@@ -127,7 +135,12 @@ impl Reconciler {
     }
 
     async fn guarded_round(&mut self) -> Duration {
-        match AssertUnwindSafe(self.round()).catch_unwind().await {
+        let began = Instant::now();
+        let ended = AssertUnwindSafe(self.round()).catch_unwind().await;
+        // A cluster that is away is told as such, and no failure of the round.
+        let outcome = if matches!(ended, Ok(Ok(_))) { Outcome::Done } else { Outcome::Failed };
+        self.rounds.done(outcome, began.elapsed());
+        match ended {
             Ok(Ok(pause)) => pause,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "a round of the reconciler failed; it is repeated");

@@ -1,12 +1,15 @@
 //! The handle that the rest of the product holds: one writer, some readers.
 
+use super::denials::Denials;
 use super::open::{self, ReaderManager, Synchronous};
+use super::room::Room;
 use super::tx::{Origin, Read, Tx};
 use super::upgrade;
 use super::writer::{Job, Writer};
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, Result};
 use crate::events::Bus;
+use crate::metrics::StoreMeter;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +53,8 @@ struct Inner {
     audit_key: [u8; 32],
     /// Statements since it was opened.
     statements: Arc<AtomicU64>,
+    meter: StoreMeter,
+    room: Arc<Room>,
 }
 
 /// Why a read was refused, and what was attempted in it.
@@ -90,7 +95,18 @@ impl Db {
         let (queue, jobs) = sync_channel::<Job>(QUEUE);
         let statements = Arc::new(AtomicU64::new(0));
         let (clock, counted) = (Arc::clone(&options.clock), Arc::clone(&statements));
-        let writer = Writer::new(connection, clock, options.entropy, options.audit_key, options.bus, counted);
+        let (meter, room) = (StoreMeter::default(), Arc::new(Room::default()));
+        let writer = Writer {
+            connection,
+            clock,
+            entropy: options.entropy,
+            audit_key: options.audit_key,
+            bus: options.bus,
+            denials: Denials::default(),
+            statements: counted,
+            meter: meter.clone(),
+            room: Arc::clone(&room),
+        };
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run(&jobs))
@@ -103,6 +119,8 @@ impl Db {
             path: options.path,
             audit_key,
             statements,
+            meter,
+            room,
         };
         Ok((Self { inner: Arc::new(inner) }, Opened { fresh, unclean }))
     }
@@ -116,6 +134,16 @@ impl Db {
         self.inner.statements.load(Ordering::Relaxed)
     }
 
+    /// What the writer does, measured.
+    pub fn meter(&self) -> &StoreMeter {
+        &self.inner.meter
+    }
+
+    /// The room of the disk that the file lies on.
+    pub fn room(&self) -> &Room {
+        &self.inner.room
+    }
+
     /// The key of the audit chain; it stays inside the store.
     pub(super) fn audit_key(&self) -> &[u8; 32] {
         &self.inner.audit_key
@@ -126,11 +154,15 @@ impl Db {
         let Some(queue) = queue.as_ref() else {
             return Err(Error::Unavailable { message: "The server is stopping.".into(), retry_after_seconds: 5 });
         };
-        queue.try_send(job).map_err(|e| match e {
-            TrySendError::Full(_) => {
-                Error::Unavailable { message: "Too many changes wait already. Try again in a moment.".into(), retry_after_seconds: 1 }
+        self.inner.meter.queued();
+        queue.try_send(job).map_err(|e| {
+            self.inner.meter.taken();
+            match e {
+                TrySendError::Full(_) => {
+                    Error::Unavailable { message: "Too many changes wait already. Try again in a moment.".into(), retry_after_seconds: 1 }
+                }
+                TrySendError::Disconnected(_) => Error::internal("the writer thread has ended"),
             }
-            TrySendError::Disconnected(_) => Error::internal("the writer thread has ended"),
         })
     }
 

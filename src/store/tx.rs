@@ -8,7 +8,7 @@ use super::effects::Effect;
 use crate::clock::{Entropy, Millis};
 use crate::error::{Denied, Error, Result};
 use crate::events::Event;
-use crate::policy::{Action, Actor, Context, Permit, Target, authorize, refuse_at_gate};
+use crate::policy::{Action, Actor, Context, Permit, Target, authorize, refuse_at_gate, scarcity};
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
@@ -103,16 +103,23 @@ pub struct Read<'c> {
     attempt: RefCell<Option<Attempt>>,
     /// Where statements are counted.
     statements: Option<&'c AtomicU64>,
+    /// The disk is nearly full, and what is asked for here would be written.
+    sparing: bool,
 }
 
 impl<'c> Read<'c> {
     pub(super) fn new(connection: &'c Connection, now: Millis) -> Self {
-        Self { connection, now, attempt: RefCell::default(), statements: None }
+        Self { connection, now, attempt: RefCell::default(), statements: None, sparing: false }
     }
 
     /// Counts each statement here.
     pub(super) fn counted(self, statements: &'c AtomicU64) -> Self {
         Self { statements: Some(statements), ..self }
+    }
+
+    /// Refuses what would write more, if the disk is nearly full.
+    pub(super) fn sparing(self, sparing: bool) -> Self {
+        Self { sparing, ..self }
     }
 
     /// The time of the job: one moment for everything in it.
@@ -135,6 +142,9 @@ impl<'c> Read<'c> {
             Err(_) => return answer,
         };
         self.attempt.replace(Some(attempt));
+        if self.sparing && answer.is_ok() && !scarcity::goes_on(actor, action) {
+            return Err(Error::StorageShort);
+        }
         answer
     }
 

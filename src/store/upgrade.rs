@@ -9,6 +9,7 @@ use crate::domain::id::{OrganizationId, TemplateId, TemplateVersionId};
 use crate::domain::template::{BUILTIN, Builtin};
 use crate::error::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// The schema in words and SQL.
@@ -170,6 +171,14 @@ pub fn upgrade(connection: &mut Connection, path: &Path, clock: &dyn Clock, entr
 pub fn run_steps(connection: &mut Connection, path: &Path, version: i64, clock: &dyn Clock, steps: &[Step]) -> Result<()> {
     let copy = path.with_extension(format!("before-upgrade-{version}-{}.db", clock.now().0));
     let name = copy.to_string_lossy().into_owned();
+    // SQLite makes files by the umask; this one is made for its owner alone before it is filled.
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&copy)
+        .map_err(|e| Error::internal(format!("{name} cannot be made for the copy before the upgrade: {e}")))?;
+    tracing::info!(copy = name, from = version, to = VERSION, "the database is upgraded, after a copy of it");
     connection.execute("VACUUM INTO ?1", params![name])?;
     std::fs::File::open(&copy)
         .and_then(|f| f.sync_all())

@@ -4,10 +4,12 @@
 use super::audit::{self, Entry};
 use super::denials::{Denials, Due};
 use super::effects;
+use super::room::Room;
 use super::tx::{Attempt, Origin, Read, Tx};
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, Result};
 use crate::events::Bus;
+use crate::metrics::StoreMeter;
 use rusqlite::{Connection, TransactionBehavior};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,37 +26,30 @@ pub(super) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
 
 /// What the thread owns.
 pub(super) struct Writer {
-    connection: Connection,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    audit_key: [u8; 32],
-    bus: Arc<Bus>,
-    denials: Denials,
-    statements: Arc<AtomicU64>,
+    pub connection: Connection,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub audit_key: [u8; 32],
+    pub bus: Arc<Bus>,
+    pub denials: Denials,
+    pub statements: Arc<AtomicU64>,
+    pub meter: StoreMeter,
+    pub room: Arc<Room>,
 }
 
 impl Writer {
-    pub(super) fn new(
-        connection: Connection,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        audit_key: [u8; 32],
-        bus: Arc<Bus>,
-        statements: Arc<AtomicU64>,
-    ) -> Self {
-        Self { connection, clock, entropy, audit_key, bus, denials: Denials::default(), statements }
-    }
-
     /// Runs until the last sender is gone, then writes what waits and folds the WAL into the file.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         loop {
             match jobs.recv_timeout(TICK) {
                 Ok(job) => {
+                    self.meter.taken();
                     let started = Instant::now();
                     if catch_unwind(AssertUnwindSafe(|| job(&mut self))).is_err() {
                         tracing::error!("a write job panicked and was rolled back");
                     }
                     let took = started.elapsed();
+                    self.meter.wrote(took);
                     if took > SLOW {
                         tracing::warn!(milliseconds = took.as_millis(), "a slow write job");
                     }
@@ -71,9 +66,20 @@ impl Writer {
 
     /// One job in one transaction; then its effects, then the answer.
     pub(super) fn transact<T>(&mut self, origin: Origin, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        let outcome = self.attempt(origin, job);
+        if matches!(outcome, Err(Error::StorageFull | Error::Internal(_))) {
+            self.meter.failed();
+        }
+        if matches!(outcome, Err(Error::StorageFull)) {
+            self.room.found_full();
+        }
+        outcome
+    }
+
+    fn attempt<T>(&mut self, origin: Origin, job: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         let now = self.clock.now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let read = Read::new(&transaction, now).counted(&self.statements);
+        let read = Read::new(&transaction, now).counted(&self.statements).sparing(self.room.is_short());
         let tx = Tx::new(read, self.entropy.as_ref(), &self.audit_key, origin.clone());
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&tx)));
         let attempt = tx.take_attempt();

@@ -3,6 +3,7 @@
 use crate::clock::{Clock, DAY, MINUTE, Millis};
 use crate::error::Result;
 use crate::identity::signing::Keys;
+use crate::metrics::{Outcome, Work};
 use crate::ops::Ops;
 use crate::store::{Origin, checkpoints, codes, idempotency, integrity, keys, periods, sessions, throttles, timeline};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Upkeep {
     pub clock: Arc<dyn Clock>,
     /// Forgets callers that have been quiet; the edge's own business.
     pub forget_idle_callers: Arc<dyn Fn() + Send + Sync>,
+    /// Counts what was done.
+    pub work: Work,
 }
 
 /// A step: what it is called in the log, how often it runs (milliseconds), and what it does.
@@ -60,8 +63,10 @@ pub async fn run(upkeep: Upkeep, mut stopped: watch::Receiver<bool>) {
                 continue;
             }
             *last = now;
-            let upkeep = upkeep.clone();
-            match tokio::task::spawn_blocking(move || (step.run)(&upkeep)).await {
+            let (upkeep, work) = (upkeep.clone(), upkeep.work.clone());
+            let ended = tokio::task::spawn_blocking(move || (step.run)(&upkeep)).await;
+            work.done(step.name, if matches!(ended, Ok(Ok(()))) { Outcome::Done } else { Outcome::Failed });
+            match ended {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(step = step.name, %error, "upkeep failed; it is tried again"),
                 Err(_) => tracing::error!(step = step.name, "upkeep panicked; it is tried again"),

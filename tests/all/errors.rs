@@ -56,6 +56,7 @@ fn all() -> Vec<(&'static str, Error)> {
         ("cluster", Error::ClusterUnavailable("The cluster did not answer.".into())),
         ("workspace", Error::WorkspaceUnreachable("It did not answer.".into())),
         ("disk full", Error::StorageFull),
+        ("disk nearly full", Error::StorageShort),
         ("fault", Error::internal("a secret detail")),
     ];
     for why in [

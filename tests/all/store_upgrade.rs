@@ -4,6 +4,7 @@ use codex_web::clock::{SystemClock, SystemEntropy};
 use codex_web::store::open::{APPLICATION_ID, Synchronous, writer};
 use codex_web::store::upgrade::{SCHEMA, STEPS, Step, VERSION, run_steps, upgrade};
 use rusqlite::Connection;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 fn shape(connection: &Connection) -> Vec<(String, String)> {
@@ -86,9 +87,10 @@ fn steps_run_in_order_after_a_copy_was_made() {
     assert_eq!(version(&connection), VERSION + 2);
     let motto: String = connection.query_row("SELECT motto FROM installation", [], |r| r.get(0)).unwrap();
     assert_eq!(motto, "second");
-    let copies =
-        std::fs::read_dir(dir.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().contains("before-upgrade"));
-    assert_eq!(copies.count(), 1);
+    let files = std::fs::read_dir(dir.path()).unwrap().map(Result::unwrap);
+    let copies: Vec<_> = files.filter(|file| file.file_name().to_string_lossy().contains("before-upgrade")).collect();
+    assert_eq!(copies.len(), 1);
+    assert_eq!(copies[0].metadata().unwrap().permissions().mode() & 0o777, 0o600, "others may read the copy");
 }
 
 #[test]

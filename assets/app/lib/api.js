@@ -2,7 +2,11 @@
  * Talks to the server: JSON in and out, every failure an ApiError that can be shown as it is.
  * A session that ended leads to the sign-in page, a password that must be changed to its form; both come back afterwards.
  */
+import { signal } from './html.js';
 import { navigate, signInAddress } from './router.js';
+
+/** The server's disk is nearly full and it only reads: every answer of the API says so. */
+export const onlyReading = signal(false);
 
 /** What is done when an answer says that nobody is signed in any more. */
 let lost = () => navigate(signInAddress(), { replace: true });
@@ -50,7 +54,9 @@ async function reach(method, path, body, options) {
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (options.key) headers['idempotency-key'] = options.key;
   try {
-    return await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: options.signal, credentials: 'same-origin', cache: 'no-store' });
+    const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: options.signal, credentials: 'same-origin', cache: 'no-store' });
+    onlyReading.value = response.headers.get('x-codex-web-storage') === 'short';
+    return response;
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
     throw new ApiError(0, { code: 'OFFLINE', message: 'The server did not answer. Check the connection; nothing you typed is lost.' });
