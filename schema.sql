@@ -42,6 +42,8 @@ CREATE INDEX user_name ON user (name COLLATE NOCASE);
 CREATE INDEX user_listed ON user (username, id) WHERE status IN ('active', 'disabled');
 CREATE INDEX user_disabled ON user (username) WHERE status = 'disabled';
 CREATE INDEX user_manager ON user (manager_id) WHERE manager_id IS NOT NULL;
+CREATE INDEX user_service ON user (username) WHERE kind = 'service' AND status IN ('active', 'disabled');
+CREATE INDEX user_end ON user (expires_at) WHERE expires_at IS NOT NULL AND status = 'active';
 
 CREATE TABLE login_identity (
   -- Who somebody is at an identity provider; the local password is implied by the hash.
@@ -96,19 +98,30 @@ CREATE TABLE api_token (
   id            TEXT    PRIMARY KEY CHECK (id GLOB 'tok_*'),
   user_id       TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
   name          TEXT    NOT NULL,
-  secret_hash   BLOB    NOT NULL UNIQUE,
+  mark          TEXT    NOT NULL UNIQUE,            -- the readable part of its text, by which it is found
+  secret_hash   BLOB    NOT NULL,                   -- SHA-256 of the whole text
+  created_by    TEXT,                               -- who made it: the owner, or an administrator for a service account
   created_at    INTEGER NOT NULL,
   expires_at    INTEGER NOT NULL,
   revoked_at    INTEGER,
-  last_used_at  INTEGER,
-  last_address  TEXT    NOT NULL DEFAULT ''
+  last_used_at  INTEGER,                            -- written at most once an hour
+  last_address  TEXT    NOT NULL DEFAULT '',
+  warned_at     INTEGER                             -- when its maker was last told that it ends
 ) STRICT;
 CREATE INDEX api_token_user ON api_token (user_id);
+CREATE INDEX api_token_end ON api_token (expires_at) WHERE revoked_at IS NULL;
 
 CREATE TABLE api_token_scope (
   token_id TEXT NOT NULL REFERENCES api_token (id) ON DELETE CASCADE,
   scope    TEXT NOT NULL,
   PRIMARY KEY (token_id, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_token_limit (
+  -- A token with rows here works on these groups and workspaces and on nothing else.
+  token_id  TEXT NOT NULL REFERENCES api_token (id) ON DELETE CASCADE,
+  object_id TEXT NOT NULL CHECK (object_id GLOB 'grp_*' OR object_id GLOB 'ws_*'),
+  PRIMARY KEY (token_id, object_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE one_time_code (

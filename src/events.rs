@@ -4,7 +4,7 @@
 //! stream filters by their own rights. The writer thread gives the sequence number, so it is the order of commits.
 //! A leaf module: it knows ids and nothing else of the product.
 
-use crate::domain::id::{GroupId, SessionId, UserId, WorkspaceId};
+use crate::domain::id::{GroupId, SessionId, TokenId, UserId, WorkspaceId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,6 +57,10 @@ pub struct Sequenced {
 pub enum Cut {
     User(UserId),
     Session(SessionId),
+    /// What was opened with an API token.
+    Token(TokenId),
+    /// What was opened with any API token of a person.
+    TokensOf(UserId),
     Workspace(WorkspaceId),
     /// Connections of a person to the workspaces of a group.
     UserInGroup(UserId, GroupId),
@@ -81,6 +85,8 @@ pub struct Belongs {
     /// Absent for connections that the server keeps for itself.
     pub user: Option<UserId>,
     pub session: Option<SessionId>,
+    /// The API token that it was opened with.
+    pub token: Option<TokenId>,
     pub workspace: Option<WorkspaceId>,
     pub group: Option<GroupId>,
 }
@@ -90,6 +96,8 @@ impl Belongs {
         match cut {
             Cut::User(user) => self.user.as_ref() == Some(user),
             Cut::Session(session) => self.session.as_ref() == Some(session),
+            Cut::Token(token) => self.token.as_ref() == Some(token),
+            Cut::TokensOf(user) => self.token.is_some() && self.user.as_ref() == Some(user),
             Cut::Workspace(workspace) => self.workspace.as_ref() == Some(workspace),
             Cut::UserInGroup(user, group) => self.user.as_ref() == Some(user) && self.group.as_ref() == Some(group),
             Cut::UserInWorkspace(user, workspace) => self.user.as_ref() == Some(user) && self.workspace.as_ref() == Some(workspace),
@@ -249,7 +257,7 @@ mod tests {
     }
 
     fn belongs(user: &str) -> Belongs {
-        Belongs { user: Some(UserId::trusted(user.into())), session: None, workspace: None, group: None }
+        Belongs { user: Some(UserId::trusted(user.into())), session: None, token: None, workspace: None, group: None }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub mod pool;
 pub mod pricing;
 pub mod quantity;
 pub mod quota;
+pub mod roster;
+pub mod scope;
 pub mod size;
 pub mod sizing;
 pub mod spelling;

@@ -63,6 +63,20 @@ impl UserStatus {
     }
 }
 
+/// How many platform admins are advised: fewer cannot stand in for each other, and each more is one more key to all.
+pub const ADMINS_ADVISED: std::ops::RangeInclusive<i64> = 2..=4;
+
+/// What is to be said of the number of active platform admins; `None` where it is as advised.
+pub fn advice_on_admins(count: i64) -> Option<String> {
+    let what = match count {
+        few if few < *ADMINS_ADVISED.start() => "Make somebody else one, who can help when the only one is away or locked out.",
+        many if many > *ADMINS_ADVISED.end() => "Each can see and change everything: take the right from those who do not need it.",
+        _ => return None,
+    };
+    let one = if count == 1 { "There is 1 platform admin".to_owned() } else { format!("There are {count} platform admins") };
+    Some(format!("{one}; two to four are advised. {what}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +86,13 @@ mod tests {
         assert!(UserStatus::ALL.iter().all(|s| UserStatus::parse(s.as_str()) == Some(*s)));
         assert_eq!(UserKind::parse("service"), Some(UserKind::Service));
         assert_eq!(UserKind::parse("robot"), None);
+    }
+
+    #[test]
+    fn fewer_than_two_and_more_than_four_admins_are_warned_of() {
+        let warned: Vec<i64> = (0..=6).filter(|count| advice_on_admins(*count).is_some()).collect();
+        assert_eq!(warned, [0, 1, 5, 6]);
+        assert!(advice_on_admins(1).unwrap().starts_with("There is 1 platform admin; two to four are advised."));
     }
 
     #[test]

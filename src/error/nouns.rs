@@ -13,6 +13,7 @@ pub enum Missing {
     Workspace,
     Template,
     Session,
+    Token,
     Member,
     Terminal,
     File,
@@ -32,6 +33,7 @@ impl Missing {
             Self::Workspace => "No such workspace",
             Self::Template => "No such template",
             Self::Session => "No such session",
+            Self::Token => "No such API token",
             Self::Member => "No such member of this group",
             Self::Terminal => "No such terminal session",
             Self::File => "No such file or folder",
@@ -47,7 +49,7 @@ impl Missing {
             Self::Field => Some((50030, "No such custom field")),
             Self::Resource | Self::Workspace | Self::Template => Some((50040, "No such resource")),
             Self::ResourceType => Some((50050, "No such resource type")),
-            Self::Route | Self::Session | Self::Terminal | Self::File | Self::App => None,
+            Self::Route | Self::Session | Self::Token | Self::Terminal | Self::File | Self::App => None,
         }
     }
 }

@@ -228,7 +228,7 @@ impl Agents {
     ) -> std::result::Result<Connection, Unanswered> {
         let place = self.place(&workspace.id).await?;
         // Registered first, so that a cut between here and the handshake is not missed.
-        let belongs = Belongs { user: None, session: None, workspace: Some(workspace.id.clone()), group: None };
+        let belongs = Belongs { user: None, session: None, token: None, workspace: Some(workspace.id.clone()), group: None };
         let live = self.bus.register(belongs);
         let stream = tokio::time::timeout(PATIENCE, self.view.connect(workspace)).await;
         let mut stream: Box<dyn ByteStream> = stream.map_err(|_| unreachable())?.map_err(refused)?;

@@ -61,7 +61,8 @@ fn end_of_right(
     group: crate::domain::id::GroupId,
 ) -> Option<futures_util::future::BoxFuture<'static, ()>> {
     let Principal::User { id: user, credential, .. } = &caller.principal else { return None };
-    let belongs = Belongs { user: Some(user.clone()), session: credential.session().cloned(), workspace: None, group: Some(group) };
+    let (session, token) = (credential.session().cloned(), credential.token().cloned());
+    let belongs = Belongs { user: Some(user.clone()), session, token, workspace: None, group: Some(group) };
     let mut live = gateway.ops.bus.register(belongs);
     let (ops, caller) = (gateway.ops.clone(), caller.clone());
     Some(Box::pin(async move {

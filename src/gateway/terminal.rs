@@ -88,6 +88,7 @@ async fn admit(gateway: &Gateway, caller: Caller, id: WorkspaceId, reason: Optio
     let live = gateway.ops.bus.register(Belongs {
         user: Some(entrance.user.clone()),
         session: entrance.session.clone(),
+        token: entrance.token.clone(),
         workspace: Some(entrance.workspace.clone()),
         group: Some(entrance.group.clone()),
     });

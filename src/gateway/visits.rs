@@ -130,6 +130,7 @@ impl Visits {
         let mut live = ops.bus.register(Belongs {
             user: Some(found.entrance.user.clone()),
             session: found.entrance.session.clone(),
+            token: found.entrance.token.clone(),
             workspace: Some(found.entrance.workspace.clone()),
             group: Some(found.entrance.group.clone()),
         });

@@ -1,4 +1,4 @@
-//! The privilege matrix, and how `can` is written.
+//! The privilege matrix, the scopes of API tokens, and how `can` is written.
 
 use super::handler::{Reply, Request};
 use crate::error::Result;
@@ -19,6 +19,24 @@ pub struct MatrixView {
 pub async fn matrix(request: Request) -> Result<Reply> {
     let rows = access::guidelines(&request.app.ops, &request.caller).await?;
     Reply::ok(&MatrixView { roles: ["member", "groupAdmin", "platformAdmin"], rows })
+}
+
+/// A scope that an API token can be made with.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ScopeView {
+    /// For example `workspaces:read`.
+    pub scope: String,
+    /// What it is for, in one sentence.
+    pub words: &'static str,
+    /// The actions that it covers, of those that the caller could take.
+    #[schema(value_type = Vec<String>)]
+    pub actions: Vec<&'static str>,
+}
+
+pub async fn scopes(request: Request) -> Result<Reply> {
+    let offered = access::scopes(&request.app.ops, &request.caller).await?;
+    let view = |of: access::Offered| ScopeView { scope: of.scope.to_string(), words: of.scope.words(), actions: of.actions };
+    Reply::ok(&offered.into_iter().map(view).collect::<Vec<_>>())
 }
 
 /// `{action: true | {code, message}}`.

@@ -2,6 +2,7 @@
 
 use super::handler::{Reply, Request};
 use crate::domain::quota::{UsageView, percentage};
+use crate::domain::user::advice_on_admins;
 use crate::error::Result;
 use crate::ops::dashboard;
 use serde::Serialize;
@@ -31,6 +32,8 @@ pub async fn own(request: Request) -> Result<Reply> {
 pub struct PlatformView {
     pub total_users: i64,
     pub admin_users: i64,
+    /// What is to be said of the number of platform admins, where it is not as advised.
+    pub admin_advice: Option<String>,
     pub total_groups: i64,
     pub total_workspaces: i64,
     pub running_workspaces: i64,
@@ -74,6 +77,7 @@ pub async fn platform(request: Request) -> Result<Reply> {
         platform: PlatformView {
             total_users: stats.users,
             admin_users: stats.admins,
+            admin_advice: advice_on_admins(stats.admins),
             total_groups: stats.groups,
             total_workspaces: stats.workspaces,
             running_workspaces: stats.running,

@@ -30,7 +30,8 @@ struct State {
 
 pub async fn follow(request: Request) -> Result<Reply> {
     let user = request.actor.user().ok_or(Error::Unauthenticated(Unauthenticated::NoToken))?;
-    let belongs = Belongs { user: Some(user.id.clone()), session: user.credential.session().cloned(), workspace: None, group: None };
+    let (session, token) = (user.credential.session().cloned(), user.credential.token().cloned());
+    let belongs = Belongs { user: Some(user.id.clone()), session, token, workspace: None, group: None };
     let live = request.app.ops.bus.register(belongs);
     let (resume, receiver) = request.app.ops.bus.subscribe(request.header("last-event-id"));
     let mut state = State {

@@ -68,6 +68,13 @@ impl<'v> Fields<'v> {
         self.problems.push(FieldProblem::new(path, code, message));
     }
 
+    /// Notes that something must be given, unless another problem of the field is known.
+    pub fn missing(&mut self, name: &'static str, message: &'static str) {
+        if !self.problems.iter().any(|p| p.field.starts_with(&self.path(name))) {
+            self.problem(name, "required", message);
+        }
+    }
+
     /// A field that must be there.
     pub fn required<T>(&mut self, name: &'static str, parse: impl FnOnce(&Value) -> Result<T, FieldRule>) -> Option<T> {
         match self.given(name, parse) {

@@ -3,6 +3,7 @@
 //! actix types stay in this module, `gateway`, `agent` and `app.rs`; handlers are free of them but for sockets.
 
 pub mod access;
+pub mod api_tokens;
 pub mod apps;
 pub mod assets;
 pub mod audit;
@@ -42,11 +43,15 @@ pub mod routes;
 pub mod runtime;
 pub mod search;
 pub mod server;
+pub mod service_accounts;
 pub mod settings;
 pub mod setup;
 pub mod templates;
 pub mod terminal;
 pub mod turns;
+pub mod user_import;
+pub mod user_sessions;
+pub mod user_view;
 pub mod users;
 pub mod whoami;
 pub mod workspace_body;

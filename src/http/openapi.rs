@@ -56,7 +56,7 @@ pub fn document() -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "An access token from /api/auth/login."},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An access token from /api/auth/login, or an API token (cxp_...)."},
                 "machine": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The machine token of a workspace: CHE_MACHINE_TOKEN inside it."},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "codex_sid", "description": "The browser's session."},
             },

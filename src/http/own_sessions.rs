@@ -27,7 +27,7 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    fn of(own: OwnSession) -> Self {
+    pub(super) fn of(own: OwnSession) -> Self {
         let OwnSession { session, current } = own;
         Self {
             id: session.id,

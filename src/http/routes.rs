@@ -11,9 +11,9 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, groups, health, jwks, logs, machine, members,
-    metrics, open, openapi, own_git, own_profile, own_sessions, pricing, search, settings, setup, templates, terminal, users, whoami,
-    workspaces,
+    access, api_tokens, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, groups, health, jwks, logs, machine,
+    members, metrics, open, openapi, own_git, own_profile, own_sessions, pricing, search, service_accounts, settings, setup, templates,
+    terminal, user_import, user_sessions, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -160,6 +160,19 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/api/auth/sessions/{session}", Access::Action(A::EndSession), to!(own_sessions::end))
         .says("Ends one of the caller's sign-ins.")
         .gives(204, AnswerDoc::Nothing),
+    Route::get("/api/auth/tokens", Access::Action(A::ListOwnTokens), to!(api_tokens::own))
+        .says("The caller's API tokens, newest first, without their text.")
+        .gives(200, AnswerDoc::List(schema_of::<api_tokens::TokenView>)),
+    Route::post("/api/auth/tokens", Access::Action(A::CreateOwnToken), to!(api_tokens::create_own))
+        .says("Makes an API token; its text is in this answer and in no other.")
+        .takes(schema_of::<api_tokens::NewTokenBody>)
+        .gives(201, AnswerDoc::Json(schema_of::<api_tokens::TokenView>)),
+    Route::delete("/api/auth/tokens", Access::Action(A::RevokeOwnToken), to!(api_tokens::revoke_all_own))
+        .says("Revokes all of the caller's API tokens.")
+        .gives(204, AnswerDoc::Nothing),
+    Route::delete("/api/auth/tokens/{token}", Access::Action(A::RevokeOwnToken), to!(api_tokens::revoke_own))
+        .says("Revokes one of the caller's API tokens.")
+        .gives(204, AnswerDoc::Nothing),
     Route::get("/api/users/me/ssh-key", Access::Action(A::ManageOwnSshKey), to!(own_git::ssh_key))
         .says("The public part of the caller's SSH key; every field is null before one was made.")
         .gives(200, AnswerDoc::Json(schema_of::<own_git::SshKeyView>)),
@@ -194,6 +207,11 @@ pub const ROUTES: &[Route] = &[
         .gives(201, AnswerDoc::Json(schema_of::<users::UserView>))
         .with_idempotency()
         .with_etag(),
+    Route::post("/api/admin/user-imports", Access::Action(A::CreateUser), to!(user_import::import))
+        .says("Makes the accounts of a list, all or none, each with an invitation.")
+        .asks(&[asked("dryRun", ParameterKind::Flag, "Only say what each row would come to; nothing is written.")])
+        .takes(schema_of::<user_import::ImportBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<user_import::ImportView>)),
     Route::get("/api/admin/users/{user}", Access::Action(A::ViewUser), to!(users::get))
         .says("One user, with workspaces and groups.")
         .gives(200, AnswerDoc::Json(schema_of::<users::UserView>))
@@ -219,6 +237,13 @@ pub const ROUTES: &[Route] = &[
         .says("Ends every sign-in and connection of a user, who may sign in again.")
         .may_take(schema_of::<users::ReasonBody>)
         .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::get("/api/admin/users/{user}/sessions", Access::Action(A::ListUserSessions), to!(user_sessions::list))
+        .says("Where a user is signed in.")
+        .gives(200, AnswerDoc::List(schema_of::<own_sessions::SessionView>)),
+    Route::delete("/api/admin/users/{user}/sessions/{session}", Access::Action(A::EndUserSession), to!(user_sessions::end))
+        .says("Ends one sign-in of a user, with everything that is open by it.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(204, AnswerDoc::Nothing),
     Route::post("/api/admin/users/{user}/promote", Access::Action(A::PromoteUserToAdmin), to!(users::promote))
         .says("Makes a user a platform admin.")
         .may_take(schema_of::<users::ReasonBody>)
@@ -231,6 +256,14 @@ pub const ROUTES: &[Route] = &[
         .says("Sets a password for a user and ends their sign-ins.")
         .takes(schema_of::<users::ResetPasswordBody>)
         .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    Route::post("/api/admin/users/{user}/invitation", Access::Action(A::InviteUser), to!(users::invite))
+        .says("A new one-use link that sets the first password; the ones before it work no more.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(201, AnswerDoc::Json(schema_of::<users::InvitationView>)),
+    Route::delete("/api/admin/users/{user}/invitation", Access::Action(A::InviteUser), to!(users::withdraw_invitation))
+        .says("Withdraws the invitation of a user.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(204, AnswerDoc::Nothing),
     Route::post("/api/admin/users/{user}/unlock", Access::Action(A::UnlockUser), to!(users::unlock))
         .says("Forgets a user's failed sign-ins.")
         .may_take(schema_of::<users::ReasonBody>)
@@ -264,6 +297,36 @@ pub const ROUTES: &[Route] = &[
     .says("Makes a group admin an ordinary member.")
     .may_take(schema_of::<users::ReasonBody>)
     .gives(200, AnswerDoc::Json(schema_of::<users::UserView>)),
+    // Programs
+    Route::get("/api/admin/service-accounts", Access::Action(A::ListUsers), to!(service_accounts::list))
+        .says("The service accounts, by user name.")
+        .asks(&[LIMIT, CURSOR])
+        .gives(200, AnswerDoc::List(schema_of::<users::UserView>)),
+    Route::post("/api/admin/service-accounts", Access::Action(A::CreateServiceAccount), to!(service_accounts::create))
+        .says("A new service account: no password, no browser, API tokens only.")
+        .takes(schema_of::<service_accounts::NewServiceAccountBody>)
+        .gives(201, AnswerDoc::Json(schema_of::<users::UserView>))
+        .with_idempotency()
+        .with_etag(),
+    Route::get("/api/admin/tokens", Access::Action(A::ListAllTokens), to!(api_tokens::all))
+        .says("Everybody's API tokens, newest first, without their text.")
+        .asks(&[LIMIT, CURSOR])
+        .gives(200, AnswerDoc::List(schema_of::<api_tokens::TokenView>)),
+    Route::get("/api/admin/users/{user}/tokens", Access::Action(A::ListUserTokens), to!(api_tokens::of_user))
+        .says("The API tokens of an account, newest first, without their text.")
+        .gives(200, AnswerDoc::List(schema_of::<api_tokens::TokenView>)),
+    Route::post("/api/admin/users/{user}/tokens", Access::Action(A::CreateServiceToken), to!(api_tokens::create_for))
+        .says("Makes an API token for a service account; its text is in this answer and in no other.")
+        .takes(schema_of::<api_tokens::ServiceTokenBody>)
+        .gives(201, AnswerDoc::Json(schema_of::<api_tokens::TokenView>)),
+    Route::delete("/api/admin/users/{user}/tokens", Access::Action(A::RevokeUserToken), to!(api_tokens::revoke_all_of))
+        .says("Revokes all API tokens of an account.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(204, AnswerDoc::Nothing),
+    Route::delete("/api/admin/users/{user}/tokens/{token}", Access::Action(A::RevokeUserToken), to!(api_tokens::revoke_of))
+        .says("Revokes one API token of an account.")
+        .may_take(schema_of::<users::ReasonBody>)
+        .gives(204, AnswerDoc::Nothing),
     // Groups
     Route::get("/api/groups", Access::Action(A::ListOwnGroups), to!(groups::list))
         .says("The caller's groups; all of them for platform admins.")
@@ -321,6 +384,9 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/access/matrix", Access::Action(A::ViewMatrix), to!(access::matrix))
         .says("The privilege matrix.")
         .gives(200, AnswerDoc::Json(schema_of::<access::MatrixView>)),
+    Route::get("/api/access/scopes", Access::Action(A::ViewMatrix), to!(access::scopes))
+        .says("The scopes that an API token of the caller can be made with, and what each gives.")
+        .gives(200, AnswerDoc::List(schema_of::<access::ScopeView>)),
     Route::get("/api/dashboard/stats", Access::Action(A::ViewDashboard), to!(dashboard::own))
         .says("The caller's own numbers.")
         .gives(200, AnswerDoc::Json(schema_of::<dashboard::DashboardView>)),

@@ -1,134 +1,25 @@
 //! People: `/admin/users`, `/users/{id}`.
 
-use super::access::can_view;
 use super::auth::new_password;
-use super::fields::{Fields, Query, boolean, id, raw_text, text, word};
+use super::fields::{Fields, Given, Query, boolean, id, raw_text, text, word};
 use super::handler::{Reply, Request};
 use super::paging::ListShape;
+pub use super::user_view::{InvitationView, UserView};
 use crate::clock::Millis;
 use crate::domain::email::Email;
+use crate::domain::field::FieldRule;
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::names::{PersonName, Reason, Username};
 use crate::domain::user::UserStatus;
 use crate::error::{Error, Missing, Result};
 use crate::identity::password_policy::PasswordPolicy;
-use crate::ops::user_create::{self, Creation};
+use crate::ops::user_create::{self, Creation, Invitation};
+use crate::ops::user_invite;
 use crate::ops::user_state::{self, NewPassword, Outcome};
-use crate::ops::users::{self, Account, After, Filter, Single, Update, Wish};
+use crate::ops::user_term::Term;
+use crate::ops::users::{self, After, Filter, Update, Wish};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
-/// One membership in a user.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupMembershipView {
-    pub group_id: String,
-    /// `member` or `admin`.
-    pub role: &'static str,
-}
-
-/// A group of a user with its names.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupDetailView {
-    pub id: String,
-    pub name: String,
-    pub display_name: String,
-    pub role: &'static str,
-    pub joined_at: String,
-}
-
-/// A one-use link that sets the first password; it is shown once.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct InvitationView {
-    pub link: String,
-    pub expires_at: String,
-}
-
-/// A user.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UserView {
-    pub id: String,
-    pub username: String,
-    pub email: String,
-    pub name: String,
-    /// `person` or `service`.
-    pub kind: &'static str,
-    /// `active` or `disabled`.
-    pub status: &'static str,
-    pub is_admin: bool,
-    /// Ids, for clients that know no roles.
-    pub groups: Vec<String>,
-    pub group_memberships: Vec<GroupMembershipView>,
-    pub created_at: String,
-    pub last_login_at: Option<String>,
-    pub must_change_password: bool,
-    /// In a list the names of the allowed actions, else each action with `true` or why not.
-    #[schema(schema_with = super::openapi::allowed)]
-    pub can: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workspaces_count: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group_details: Option<Vec<GroupDetailView>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub invitation: Option<InvitationView>,
-    /// What was done, in one sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-}
-
-impl UserView {
-    pub fn of(account: &Account) -> Self {
-        let user = &account.user;
-        let memberships = &account.memberships;
-        Self {
-            id: user.id.to_string(),
-            username: user.username.clone(),
-            email: user.email.clone(),
-            name: user.name.clone(),
-            kind: user.kind.as_str(),
-            status: user.status.as_str(),
-            is_admin: account.rights.is_admin(),
-            groups: memberships.iter().map(|m| m.group_id.to_string()).collect(),
-            group_memberships: memberships
-                .iter()
-                .map(|m| GroupMembershipView { group_id: m.group_id.to_string(), role: m.role.as_str() })
-                .collect(),
-            created_at: user.created_at.rfc3339(),
-            last_login_at: user.last_login_at.map(Millis::rfc3339),
-            must_change_password: user.must_change_password,
-            can: json!(account.can),
-            workspaces_count: None,
-            group_details: None,
-            invitation: None,
-            message: None,
-        }
-    }
-
-    fn saying(account: &Account, message: impl Into<String>) -> Self {
-        Self { message: Some(message.into()), ..Self::of(account) }
-    }
-
-    fn single(single: &Single) -> Self {
-        let account = &single.account;
-        let details = account.memberships.iter().map(|m| GroupDetailView {
-            id: m.group_id.to_string(),
-            name: m.name.clone(),
-            display_name: m.display_name.clone(),
-            role: m.role.as_str(),
-            joined_at: m.joined_at.rfc3339(),
-        });
-        Self {
-            can: can_view(&single.can),
-            workspaces_count: Some(single.workspaces),
-            group_details: Some(details.collect()),
-            ..Self::of(account)
-        }
-    }
-}
 
 /// A page of users.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -157,6 +48,10 @@ pub struct CreateUserBody {
     pub send_invite: Option<bool>,
     pub is_admin: Option<bool>,
     pub groups: Option<Vec<String>>,
+    /// RFC 3339; nobody signs in with the account from then on.
+    pub expires_at: Option<String>,
+    /// Who answers for it.
+    pub manager_id: Option<String>,
     pub reason: Option<String>,
 }
 
@@ -170,6 +65,10 @@ pub struct UpdateUserBody {
     pub is_admin: Option<bool>,
     /// The whole list of group ids.
     pub groups: Option<Vec<String>>,
+    /// RFC 3339; nobody signs in with the account from then on. `null` takes it away.
+    pub expires_at: Option<String>,
+    /// Who answers for it; `null` for nobody.
+    pub manager_id: Option<String>,
     pub reason: Option<String>,
 }
 
@@ -196,7 +95,7 @@ const PASSWORD_BYTES: usize = 1_024;
 /// Groups in one body.
 const GROUPS_MOST: usize = 100;
 
-fn user_id(request: &Request) -> Result<UserId> {
+pub(super) fn user_id(request: &Request) -> Result<UserId> {
     request.id("user", UserId::parse, Missing::User)
 }
 
@@ -211,7 +110,7 @@ fn wish(query: &Query) -> Result<(Wish, ListShape)> {
     let search = query.text("search", 100).map(|t| t.trim().to_owned()).unwrap_or_default();
     let status = query.optional("status", |t| match UserStatus::parse(t) {
         Some(status @ (UserStatus::Active | UserStatus::Disabled)) => Ok(status),
-        _ => Err(crate::domain::field::FieldRule::new("invalid", "Allowed are active and disabled.")),
+        _ => Err(FieldRule::new("invalid", "Allowed are active and disabled.")),
     });
     let limit = query.integer("limit", 1, 100).unwrap_or(20);
     let (token, count) = (query.text("nextToken", 4_096), query.flag("count"));
@@ -261,8 +160,10 @@ fn new_user(f: &mut Fields<'_>, policy: PasswordPolicy) -> Option<(Creation, Opt
     let is_admin = f.optional("isAdmin", boolean).unwrap_or(false);
     let groups = f.list("groups", GROUPS_MOST, id(GroupId::parse)).unwrap_or_default();
     let reason = f.optional("reason", text(Reason::parse));
+    let term =
+        Term { expires_at: f.optional("expiresAt", text(moment)).map(Some), manager: f.optional("managerId", id(UserId::parse)).map(Some) };
     f.optional("sendInvite", boolean);
-    Some((Creation { email: email?, username, name, password_hash: None, is_admin, groups, reason }, password))
+    Some((Creation { email: email?, username, name, password_hash: None, is_admin, groups, term, reason }, password))
 }
 
 pub async fn create(request: Request) -> Result<Reply> {
@@ -275,35 +176,61 @@ pub async fn create(request: Request) -> Result<Reply> {
         new.password_hash = Some(hashed(&request, "temporaryPassword", &password, &about).await?);
     }
     let (account, invitation) = user_create::create(&request.app.ops, &request.caller, new).await?;
-    let link = |code: &SecretString| format!("{}/invite#{}", request.app.transport.public_url, code.expose_secret());
-    let invitation = invitation.map(|i| InvitationView { link: link(&i.code), expires_at: i.expires_at.rfc3339() });
-    let view = UserView { invitation, ..UserView::of(&account) };
+    let invited = invitation.map(|made| self::invitation(&request, &made));
+    let view = UserView { invitation: invited, ..UserView::of(&account) };
     let revision = account.user.revision;
     Ok(Reply::created(&view)?.header("location", format!("/api/admin/users/{}", account.user.id)).etag(revision))
 }
 
-pub async fn update(request: Request) -> Result<Reply> {
-    use super::fields::Given;
-    let mut f = request.fields()?;
-    let name = match f.given("name", text(PersonName::parse)) {
+/// A field of a PATCH that can be taken away.
+fn patch_field<T>(given: Given<T>) -> Option<Option<T>> {
+    match given {
         Given::Absent => None,
         Given::Null => Some(None),
-        Given::Value(name) => Some(Some(name)),
-    };
+        Given::Value(value) => Some(Some(value)),
+    }
+}
+
+pub(super) fn moment(text: &str) -> Result<Millis, FieldRule> {
+    Millis::parse(text)
+        .ok_or_else(|| FieldRule::new("invalid", "Write the time as RFC 3339, for example 2026-03-12T10:20:30Z, or as a date."))
+}
+
+pub async fn update(request: Request) -> Result<Reply> {
+    let mut f = request.fields()?;
+    let name = patch_field(f.given("name", text(PersonName::parse)));
     let email = f.optional("email", text(Email::parse));
     let is_admin = f.optional("isAdmin", boolean);
     let groups = f.list("groups", GROUPS_MOST, id(GroupId::parse));
     let reason = f.optional("reason", text(Reason::parse));
     f.refuse("username", "A user name cannot be changed.");
     f.refuse("id", "An id cannot be changed.");
-    let nothing = name.is_none() && email.is_none() && is_admin.is_none() && groups.is_none();
-    let mut update = f.build(|| Some(Update { name, email, is_admin, groups, reason, revision: None }))?;
+    let term =
+        Term { expires_at: patch_field(f.given("expiresAt", text(moment))), manager: patch_field(f.given("managerId", id(UserId::parse))) };
+    let nothing = name.is_none() && email.is_none() && is_admin.is_none() && groups.is_none() && term.is_nothing();
+    let mut update = f.build(|| Some(Update { name, email, is_admin, groups, term, reason, revision: None }))?;
     if nothing {
-        return Err(Error::field("body", "required", "Give at least one of name, email, isAdmin and groups."));
+        return Err(Error::field("body", "required", "Give at least one of name, email, isAdmin, groups, expiresAt and managerId."));
     }
     update.revision = request.if_match()?;
     let account = users::update(&request.app.ops, &request.caller, user_id(&request)?, update).await?;
     Ok(Reply::ok(&UserView::of(&account))?.etag(account.user.revision))
+}
+
+/// The page that an invitation opens.
+pub(super) fn invitation(request: &Request, made: &Invitation) -> InvitationView {
+    let link = format!("{}/invite#{}", request.app.transport.public_url, made.code.expose_secret());
+    InvitationView { link, expires_at: made.expires_at.rfc3339() }
+}
+
+pub async fn invite(request: Request) -> Result<Reply> {
+    let made = user_invite::renew(&request.app.ops, &request.caller, user_id(&request)?, reason(&request)?).await?;
+    Reply::created(&invitation(&request, &made))
+}
+
+pub async fn withdraw_invitation(request: Request) -> Result<Reply> {
+    user_invite::withdraw(&request.app.ops, &request.caller, user_id(&request)?, reason(&request)?).await?;
+    Ok(Reply::none())
 }
 
 pub async fn delete(request: Request) -> Result<Reply> {

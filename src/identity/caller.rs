@@ -4,17 +4,21 @@
 //! from the rows in the same view; the token only says who.
 
 use super::signing::Keys;
-use crate::domain::id::{SessionId, WorkspaceId};
+use crate::clock::HOUR;
+use crate::domain::id::{SessionId, TokenId, WorkspaceId};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::policy::{Action, Actor, Credential, Principal, could_ever};
-use crate::store::{Db, Origin, Read, actors, machine_tokens, sessions};
-use crate::token::access;
+use crate::store::{Db, Origin, Read, Tx, actors, api_tokens, machine_tokens, sessions};
 use crate::token::machine;
-use crate::token::opaque::{SESSION_PREFIX, TokenHash, presented};
+use crate::token::opaque::{API_TOKEN_PREFIX, SESSION_PREFIX, TokenHash, presented};
+use crate::token::{access, api};
 use std::sync::Arc;
 
 /// Name of the session cookie, before the transport's prefix or port.
 pub const SESSION_COOKIE: &str = "codex_sid";
+
+/// The use of an API token is noted at most so often, in milliseconds.
+const TOKEN_TOUCH: i64 = HOUR;
 
 /// A longer token is refused, never cut.
 const TOKEN_MAX: usize = 8 * 1024;
@@ -63,11 +67,17 @@ pub fn cookie_value(header: &str, name: &str) -> Option<String> {
     header.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(n, _)| *n == name).map(|(_, v)| v.to_owned())
 }
 
-/// A session that was used: its idle time moves.
+/// Who calls, and what of theirs is thereby used.
 struct Used {
     principal: Principal,
-    /// The cookie's session whose last use is older than a minute.
-    touch: Option<SessionId>,
+    touch: Option<Touch>,
+}
+
+/// What was not noted as used lately.
+enum Touch {
+    /// The cookie's session: its idle time moves.
+    Session(SessionId),
+    Token(TokenId),
 }
 
 /// What is asked of a caller at the door.
@@ -119,8 +129,8 @@ pub async fn identify(db: &Db, keys: &Arc<Keys>, visitor: Visitor, door: Door, o
             Ok((used, actor))
         })
         .await?;
-    if let Some(session) = used.touch {
-        note_use(db.clone(), session, origin);
+    if let Some(touch) = used.touch {
+        note_use(db.clone(), touch, origin);
     }
     Ok((used.principal, actor))
 }
@@ -137,12 +147,15 @@ fn admit(read: &Read<'_>, actor: &Actor, door: Door) -> Result<()> {
     if could_ever(actor, action) { Ok(()) } else { Err(read.refuse(actor, action, resource)) }
 }
 
-/// Moves the idle end of a session.
-fn note_use(db: Db, session: SessionId, origin: Origin) {
+fn note_use(db: Db, touch: Touch, origin: Origin) {
     tokio::spawn(async move {
-        let outcome = db.write(origin, move |tx| sessions::touch(tx, &session, tx.now().plus(super::session::IDLE))).await;
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "the last use of a session was not noted");
+        let address = origin.address.clone();
+        let job = move |tx: &Tx<'_>| match touch {
+            Touch::Session(session) => sessions::touch(tx, &session, tx.now().plus(super::session::IDLE)),
+            Touch::Token(token) => api_tokens::touch(tx, &token, &address, TOKEN_TOUCH),
+        };
+        if let Err(error) = db.write(origin, job).await {
+            tracing::debug!(%error, "the last use of a credential was not noted");
         }
     });
 }
@@ -150,6 +163,7 @@ fn note_use(db: Db, session: SessionId, origin: Origin) {
 /// Who is calling. Nothing shown is nobody; something that does not hold is an error, not nobody.
 fn principal(keys: &Keys, read: &Read<'_>, shown: &Shown) -> Result<Used> {
     match (&shown.bearer, &shown.cookie) {
+        (Some(token), _) if token.starts_with(API_TOKEN_PREFIX) => by_api_token(read, token),
         (Some(token), _) => by_access_token(keys, read, token),
         (None, Some(cookie)) => by_cookie(read, cookie),
         (None, None) => Ok(Used { principal: Principal::Anonymous, touch: None }),
@@ -164,6 +178,15 @@ fn by_access_token(keys: &Keys, read: &Read<'_>, token: &str) -> Result<Used> {
     }
     let principal = Principal::User { id: subject.user, credential: Credential::Access(session.id), signed_in_at: session.signed_in_at };
     Ok(Used { principal, touch: None })
+}
+
+fn by_api_token(read: &Read<'_>, token: &str) -> Result<Used> {
+    let (mark, hash) = api::presented(token).ok_or_else(invalid)?;
+    let held = api_tokens::find_live(read, mark)?.filter(|held| held.hash == hash).ok_or_else(invalid)?;
+    let is_due = held.last_used_at.is_none_or(|at| read.now().since(at) >= TOKEN_TOUCH);
+    let touch = is_due.then(|| Touch::Token(held.id.clone()));
+    let principal = Principal::User { id: held.user_id, credential: Credential::ApiToken(held.id), signed_in_at: held.created_at };
+    Ok(Used { principal, touch })
 }
 
 /// The workspace that shows its machine token. Over a workspace's own connection only the token of that run will do.
@@ -189,7 +212,7 @@ fn by_machine_token(keys: &Keys, read: &Read<'_>, visitor: &Visitor) -> Result<U
 fn by_cookie(read: &Read<'_>, cookie: &str) -> Result<Used> {
     let hash: TokenHash = presented(SESSION_PREFIX, cookie).ok_or_else(invalid)?;
     let session = sessions::find_by_secret(read, hash.as_bytes())?.ok_or_else(invalid)?;
-    let touch = (read.now().since(session.last_used_at) >= super::session::TOUCH).then(|| session.id.clone());
+    let touch = (read.now().since(session.last_used_at) >= super::session::TOUCH).then(|| Touch::Session(session.id.clone()));
     let principal = Principal::User { id: session.user_id, credential: Credential::Cookie(session.id), signed_in_at: session.signed_in_at };
     Ok(Used { principal, touch })
 }

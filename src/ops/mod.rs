@@ -5,6 +5,7 @@
 //! is written, and the reconciler is woken.
 
 pub mod access;
+pub mod api_tokens;
 pub mod apps;
 pub mod audit;
 pub mod audit_file;
@@ -36,6 +37,7 @@ pub mod own_sessions;
 pub mod refresh;
 pub mod running;
 pub mod search;
+pub mod service_accounts;
 pub mod settings;
 pub mod setup;
 pub mod shell;
@@ -46,7 +48,11 @@ pub mod templates;
 pub mod terminal;
 pub mod timeline;
 pub mod user_create;
+pub mod user_import;
+pub mod user_invite;
+pub mod user_sessions;
 pub mod user_state;
+pub mod user_term;
 pub mod users;
 pub mod viewer;
 pub mod weighing;

@@ -85,7 +85,7 @@ fn replace(tx: &Tx<'_>, actor: &Actor, checked: &Credentials, hash: &str) -> Res
         }
         Some(Credential::Access(session)) => (None, session.clone()),
         // A password is changed by whoever signed in with it, never by a program's token.
-        Some(Credential::ApiToken { .. }) | None => return Err(Error::Unauthenticated(Unauthenticated::StepUpRequired)),
+        Some(Credential::ApiToken(_)) | None => return Err(Error::Unauthenticated(Unauthenticated::StepUpRequired)),
     };
     users::set_password(tx, &permit, user, hash, false)?;
     let ended = sessions::revoke_all(tx, &permit, user, Some(&keep))?;

@@ -19,7 +19,6 @@ use crate::token::opaque::{self, OpaqueToken};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::collections::BTreeSet;
 
 /// How long a socket ticket may be used, in milliseconds.
 pub const TICKET_LIFE: i64 = 30 * SECOND;
@@ -38,7 +37,6 @@ struct Subject {
     session: Option<SessionId>,
     cookie: bool,
     token: Option<TokenId>,
-    scopes: BTreeSet<String>,
     signed_in_at: Millis,
     reason: Option<String>,
 }
@@ -53,6 +51,8 @@ pub struct Entrance {
     pub run: i64,
     pub user: UserId,
     pub session: Option<SessionId>,
+    /// The API token that was shown.
+    pub token: Option<TokenId>,
     /// The owner came in by themselves.
     pub own: bool,
 }
@@ -85,16 +85,11 @@ pub async fn ticket(ops: &Ops, caller: &Caller, id: WorkspaceId, reason: Option<
         let Principal::User { id: user, credential, signed_in_at } = &principal else {
             return Err(Error::Unauthenticated(Unauthenticated::NoToken));
         };
-        let (token, scopes) = match credential {
-            Credential::ApiToken { id, scopes } => (Some(id.clone()), scopes.clone()),
-            Credential::Cookie(_) | Credential::Access(_) => (None, BTreeSet::new()),
-        };
         let subject = Subject {
             workspace: id.clone(),
             session: credential.session().cloned(),
             cookie: matches!(credential, Credential::Cookie(_)),
-            token,
-            scopes,
+            token: credential.token().cloned(),
             signed_in_at: *signed_in_at,
             reason: reason.clone(),
         };
@@ -121,7 +116,7 @@ pub async fn redeem(ops: &Ops, origin: Origin, id: WorkspaceId, secret: &str) ->
     let credential = match (subject.session, subject.token) {
         (Some(session), _) if subject.cookie => Credential::Cookie(session),
         (Some(session), _) => Credential::Access(session),
-        (None, Some(id)) => Credential::ApiToken { id, scopes: subject.scopes },
+        (None, Some(id)) => Credential::ApiToken(id),
         (None, None) => return Err(refused()),
     };
     let principal = Principal::User { id: user, credential, signed_in_at: subject.signed_in_at };
@@ -168,6 +163,7 @@ pub(super) fn entrance(read: &Read<'_>, principal: &Principal, workspace: &Works
         run: row.run,
         user: user.clone(),
         session: credential.session().cloned(),
+        token: credential.token().cloned(),
         own: row.owner_id == *user,
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Passwords come in hashed: hashing takes tens of milliseconds and nobody may wait for that in a write.
 
+use super::user_term::Term;
 use super::users::{Account, account, changed};
 use super::{Caller, Ops};
 use crate::clock::{HOUR, Millis};
@@ -42,6 +43,8 @@ pub struct Creation {
     pub password_hash: Option<String>,
     pub is_admin: bool,
     pub groups: Vec<GroupId>,
+    /// When it ends, and who answers for it.
+    pub term: Term,
     pub reason: Option<Reason>,
 }
 
@@ -79,7 +82,8 @@ pub async fn create(ops: &Ops, caller: &Caller, new: Creation) -> Result<(Accoun
     ops.db.write(caller.origin.clone(), job).await
 }
 
-fn insert(tx: &Tx<'_>, permit: &Permit, new: &Creation, id: &UserId, username: &Username, groups: &[Group]) -> Result<()> {
+/// The rows of a new account, and its audit entry.
+pub(super) fn insert(tx: &Tx<'_>, permit: &Permit, new: &Creation, id: &UserId, username: &Username, groups: &[Group]) -> Result<()> {
     let name = new.name.as_ref().map_or("", PersonName::as_str);
     let row = NewUser {
         id,
@@ -96,16 +100,20 @@ fn insert(tx: &Tx<'_>, permit: &Permit, new: &Creation, id: &UserId, username: &
     for group in groups {
         memberships::insert(tx, permit, &group.id, id, GroupRole::Member)?;
     }
+    let mut details = super::user_term::begin(tx, permit, id, &new.term)?;
     let ids: Vec<&str> = groups.iter().map(|g| g.id.as_str()).collect();
+    details.insert("isAdmin".into(), json!(new.is_admin));
+    details.insert("groups".into(), json!(ids));
+    details.insert("invited".into(), json!(new.password_hash.is_none()));
     let change = Change {
-        details: json!({ "isAdmin": new.is_admin, "groups": ids, "invited": new.password_hash.is_none() }),
+        details: details.into(),
         subject: Some(id.to_string()),
         personal: json!({ "username": username, "email": new.email, "createdUser": name }),
     };
     tx.audit(permit, change)
 }
 
-fn invite(tx: &Tx<'_>, id: &UserId) -> Result<Invitation> {
+pub(super) fn invite(tx: &Tx<'_>, id: &UserId) -> Result<Invitation> {
     let code = OpaqueToken::fresh(CODE_PREFIX, tx.entropy());
     let expires_at = tx.now().plus(INVITATION_LIFE);
     codes::insert(tx, Purpose::Invite, code.hash.as_bytes(), Some(id), id.as_str(), expires_at)?;
@@ -113,7 +121,7 @@ fn invite(tx: &Tx<'_>, id: &UserId) -> Result<Invitation> {
 }
 
 /// The groups of a body, each of which must exist and take members.
-fn first_groups(tx: &Tx<'_>, actor: &Actor, ids: &[GroupId], reason: Option<&str>) -> Result<Vec<Group>> {
+pub(super) fn first_groups(tx: &Tx<'_>, actor: &Actor, ids: &[GroupId], reason: Option<&str>) -> Result<Vec<Group>> {
     let mut found: Vec<Group> = Vec::with_capacity(ids.len());
     let mut problems = Vec::new();
     for (index, id) in ids.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! What becomes of an account: enabled and disabled, signed out, platform admin or not, a new password, an unlocked
 //! sign-in.
 //!
-//! Disabling ends every sign-in and every live connection in the same commit. Asking for what is already so changes
+//! Disabling ends every sign-in, every API token and every live connection in the same commit. Asking for what is already so changes
 //! nothing and is no error, as clients of the seed expect.
 
 use super::users::{Account, account, changed, must_be_person, present};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::events::{Cut, CutReason, Operation};
 use crate::policy::{Action, Actor, Permit, Target, UserFacts};
 use crate::store::users::{self, User};
-use crate::store::{Change, Effect, Tx, actors, grants, sessions};
+use crate::store::{Change, Effect, Tx, actors, api_tokens, grants, sessions};
 use serde_json::{Value, json};
 
 /// What a change of state came to: the account, and whether anything had to be done.
@@ -55,11 +55,14 @@ fn end_sign_ins(tx: &Tx<'_>, permit: &Permit, id: &UserId) -> Result<usize> {
     Ok(ended)
 }
 
-/// Lets the account be used again. Its old sign-ins stay ended.
+/// Lets the account be used again. Its old sign-ins and API tokens stay ended.
 pub async fn enable(ops: &Ops, caller: &Caller, id: UserId, reason: Option<Reason>) -> Result<Outcome> {
     change(ops, caller, id, Action::EnableUser, reason, |tx, permit, user, _| {
         if user.status == UserStatus::Active {
             return Ok(false);
+        }
+        if user.expires_at.is_some_and(|end| end <= tx.now()) {
+            return Err(Error::WrongState(format!("The account of {} has ended. Give it a later end, or none, first.", user.username)));
         }
         users::set_status(tx, permit, &user.id, UserStatus::Active)?;
         record(tx, permit, user, json!({ "status": { "before": "disabled", "after": "active" } }), Value::Null)?;
@@ -76,7 +79,9 @@ pub async fn disable(ops: &Ops, caller: &Caller, id: UserId, reason: Option<Reas
         }
         users::set_status(tx, permit, &user.id, UserStatus::Disabled)?;
         end_sign_ins(tx, permit, &user.id)?;
-        record(tx, permit, user, json!({ "status": { "before": "active", "after": "disabled" } }), Value::Null)?;
+        let tokens = api_tokens::revoke_all(tx, permit, &user.id)?;
+        let details = json!({ "status": { "before": "active", "after": "disabled" }, "endedTokens": tokens });
+        record(tx, permit, user, details, Value::Null)?;
         Ok(true)
     })
     .await

@@ -4,7 +4,9 @@
 //! in [`super::members`].
 
 use super::access::{self, Can, Hindrance};
+use super::user_term::Term;
 use super::{Caller, Ops};
+use crate::clock::Millis;
 use crate::domain::email::Email;
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::names::{PersonName, Reason};
@@ -21,7 +23,7 @@ use crate::store::{Change, Effect, Page, Read, Tx, actors, git_access, grants, s
 use serde_json::json;
 
 /// What can be done to an account, in the order in which `can` lists it.
-pub const ACTIONS: [Action; 10] = [
+pub const ACTIONS: [Action; 16] = [
     Action::ViewUser,
     Action::UpdateUser,
     Action::DeleteUser,
@@ -29,9 +31,15 @@ pub const ACTIONS: [Action; 10] = [
     Action::DisableUser,
     Action::ResetUserPassword,
     Action::UnlockUser,
+    Action::InviteUser,
     Action::SignOutUser,
+    Action::ListUserSessions,
+    Action::EndUserSession,
     Action::PromoteUserToAdmin,
     Action::DemoteAdminUser,
+    Action::ListUserTokens,
+    Action::CreateServiceToken,
+    Action::RevokeUserToken,
 ];
 /// What can be done with its memberships; decided on the group, so the group's state may still stand in the way.
 const MEMBERSHIP_ACTIONS: [Action; 3] = [Action::AddUserToGroup, Action::RemoveUserFromGroup, Action::SetUserGroupRole];
@@ -51,6 +59,10 @@ pub struct Account {
 pub struct Single {
     pub account: Account,
     pub workspaces: i64,
+    /// Who answers for it.
+    pub manager: Option<User>,
+    /// Until when its invitation can be used, where one is open.
+    pub invited_until: Option<Millis>,
     pub can: Can,
 }
 
@@ -87,7 +99,7 @@ pub async fn list(ops: &Ops, caller: &Caller, wish: Wish) -> Result<Answer> {
 }
 
 /// Rights and memberships of a whole page, each in one statement.
-fn accounts(read: &Read<'_>, actor: &Actor, page: Vec<User>) -> Result<Vec<Account>> {
+pub(super) fn accounts(read: &Read<'_>, actor: &Actor, page: Vec<User>) -> Result<Vec<Account>> {
     let ids = || page.iter().map(|u| u.id.as_str());
     let rights = grants::of_many(read, ids())?;
     let memberships = memberships::of_users(read, ids())?;
@@ -138,11 +150,13 @@ pub async fn get(ops: &Ops, caller: &Caller, id: UserId) -> Result<Single> {
         let (user, facts) = present(read, &id)?;
         read.authorize(&actor, Action::ViewUser, Target::User(&facts), None)?;
         let (workspaces, groups) = users::owned(read, &id)?;
-        let mut can =
-            access::reasons(&actor, &ACTIONS, Target::User(&facts), |action| hindrance(action, &user, &facts, (workspaces, groups)));
+        let hindrance = |action| hindrance(action, &user, &facts, (workspaces, groups), read.now());
+        let mut can = access::reasons(&actor, &ACTIONS, Target::User(&facts), hindrance);
         can.extend(access::reasons(&actor, &MEMBERSHIP_ACTIONS, Target::User(&facts), |_| None));
         let account = account(read, &actor, &id)?;
-        Ok(Single { account: limited(&actor, account), workspaces, can })
+        let manager = user.manager_id.as_ref().map(|id| users::find(read, id)).transpose()?.flatten();
+        let invited_until = codes::open_until(read, Purpose::Invite, &id)?;
+        Ok(Single { account: limited(&actor, account), workspaces, manager, invited_until, can })
     };
     ops.db.read(caller.origin.clone(), job).await
 }
@@ -156,14 +170,25 @@ fn limited(actor: &Actor, mut account: Account) -> Account {
     account
 }
 
-fn hindrance(action: Action, user: &User, facts: &UserFacts, owned: (i64, i64)) -> Option<Hindrance> {
+fn hindrance(action: Action, user: &User, facts: &UserFacts, owned: (i64, i64), now: Millis) -> Option<Hindrance> {
     let disabled = user.status == UserStatus::Disabled;
     match action {
+        Action::EnableUser if disabled && user.expires_at.is_some_and(|end| end <= now) => {
+            Some(Hindrance::state("The account has ended. Give it a later end, or none, first."))
+        }
         Action::EnableUser if !disabled => Some(Hindrance::state("The account is active already.")),
         Action::DisableUser if disabled => Some(Hindrance::state("The account is disabled already.")),
+        Action::InviteUser if user.kind == UserKind::Service => Some(Hindrance::state("A service account has no password.")),
+        Action::InviteUser if user.has_password => Some(Hindrance::state("They have a password already.")),
+        Action::InviteUser if disabled => Some(Hindrance::state("The account is disabled. Enable it first.")),
+        Action::ResetUserPassword if user.kind == UserKind::Service => Some(Hindrance::state("A service account has no password.")),
+        Action::PromoteUserToAdmin if user.kind == UserKind::Service => {
+            Some(Hindrance::state("A service account is never a platform admin."))
+        }
         Action::PromoteUserToAdmin if facts.rights.is_admin() => Some(Hindrance::state("They are a platform admin already.")),
         Action::PromoteUserToAdmin if disabled => Some(Hindrance::state("The account is disabled. Enable it first.")),
         Action::DemoteAdminUser if !facts.rights.is_admin() => Some(Hindrance::state("They are not a platform admin.")),
+        Action::CreateServiceToken if user.kind == UserKind::Person => Some(Hindrance::state("People make their tokens themselves.")),
         Action::DeleteUser if owned != (0, 0) => Some(Hindrance { code: "STILL_USED", message: still_owns(user, owned) }),
         _ => None,
     }
@@ -188,6 +213,8 @@ pub struct Update {
     pub is_admin: Option<bool>,
     /// The whole list: who is in another group leaves it, under the rules of leaving.
     pub groups: Option<Vec<GroupId>>,
+    /// End of the account and manager.
+    pub term: Term,
     pub reason: Option<Reason>,
     /// Of `If-Match`.
     pub revision: Option<i64>,
@@ -217,6 +244,7 @@ pub async fn update(ops: &Ops, caller: &Caller, id: UserId, update: Update) -> R
                 details.insert("groups".into(), json!(changes));
             }
         }
+        details.extend(super::user_term::save(tx, &actor, &permit, (&user, &facts), &update.term)?);
         let personal = save_profile(tx, &permit, &user, &update)?;
         details.insert("fields".into(), json!(personal.keys().collect::<Vec<_>>()));
         tx.audit(&permit, Change { details: details.into(), subject: Some(id.to_string()), personal: personal.into() })?;

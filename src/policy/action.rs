@@ -17,11 +17,14 @@ actions! {
     // Signing in
     SetUp, SignIn, SignOut, ReuseRefreshToken,
     // The caller's own account
-    ViewOwnProfile, UpdateOwnProfile, ChangePassword, ListOwnSessions, EndSession, SearchEverything, ReadEvents, ViewMatrix,
+    ViewOwnProfile, UpdateOwnProfile, ChangePassword, ListOwnSessions, EndSession,
+    ListOwnTokens, CreateOwnToken, RevokeOwnToken, SearchEverything, ReadEvents, ViewMatrix,
     ManageOwnSshKey, ManageOwnGitCredentials,
     // Users
-    ListUsers, ViewUser, CreateUser, UpdateUser, DeleteUser, EnableUser, DisableUser, ResetUserPassword, UnlockUser,
-    SignOutUser, PromoteUserToAdmin, DemoteAdminUser,
+    ListUsers, ViewUser, CreateUser, UpdateUser, DeleteUser, EnableUser, DisableUser, ResetUserPassword, UnlockUser, InviteUser,
+    SignOutUser, ListUserSessions, EndUserSession, PromoteUserToAdmin, DemoteAdminUser,
+    // Programs
+    CreateServiceAccount, ListUserTokens, ListAllTokens, CreateServiceToken, RevokeUserToken,
     // Groups
     ListOwnGroups, ListAllGroups, ViewGroup, ViewGroupMembers, ViewGroupUsage, CreateGroup, UpdateGroup, SetGroupQuota,
     DeleteGroup, AddUserToGroup, RemoveUserFromGroup, SetUserGroupRole, PromoteUserToGroupAdmin, DemoteUserFromGroupAdmin,
@@ -37,7 +40,7 @@ actions! {
     // What a workspace asks about itself
     ReadOwnMachine, ReportOwnUse,
     // The server's own work
-    RecordGroupState, RecordWorkspaceState, UseSshKey, UseGitCredential, IssueMachineToken, RevokeMachineToken,
+    EndAccount, RecordGroupState, RecordWorkspaceState, UseSshKey, UseGitCredential, IssueMachineToken, RevokeMachineToken,
 }
 
 impl Action {

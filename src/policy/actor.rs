@@ -3,6 +3,7 @@
 use super::rights::Rights;
 use crate::clock::Millis;
 use crate::domain::id::{GroupId, OrganizationId, SessionId, TokenId, UserId, WorkspaceId};
+use crate::domain::scope::Scope;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::domain::group::GroupRole as Role;
@@ -14,8 +15,8 @@ pub enum Credential {
     Cookie(SessionId),
     /// A short-lived access token of a sign-in.
     Access(SessionId),
-    /// A long-lived API token with its scopes.
-    ApiToken { id: TokenId, scopes: BTreeSet<String> },
+    /// A long-lived API token. What it was made for is looked up with everything else: [`TokenGrant`].
+    ApiToken(TokenId),
 }
 
 impl Credential {
@@ -23,8 +24,38 @@ impl Credential {
     pub fn session(&self) -> Option<&SessionId> {
         match self {
             Self::Cookie(id) | Self::Access(id) => Some(id),
-            Self::ApiToken { .. } => None,
+            Self::ApiToken(_) => None,
         }
+    }
+
+    /// The API token, if it is one.
+    pub fn token(&self) -> Option<&TokenId> {
+        match self {
+            Self::ApiToken(id) => Some(id),
+            Self::Cookie(_) | Self::Access(_) => None,
+        }
+    }
+}
+
+/// What an API token was made for: it narrows what its owner may do, and never adds to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TokenGrant {
+    pub scopes: BTreeSet<Scope>,
+    /// With these, it works on these groups and what is in them ...
+    pub groups: BTreeSet<GroupId>,
+    /// ... and on these workspaces, and on nothing else. Both empty: on everything of its scopes.
+    pub workspaces: BTreeSet<WorkspaceId>,
+}
+
+impl TokenGrant {
+    /// Whether one of its scopes covers what an action needs.
+    pub fn covers(&self, needed: Option<Scope>) -> bool {
+        needed.is_some_and(|needed| self.scopes.iter().any(|scope| scope.covers(needed)))
+    }
+
+    /// It works on listed groups and workspaces only.
+    pub fn is_limited(&self) -> bool {
+        !self.groups.is_empty() || !self.workspaces.is_empty()
     }
 }
 
@@ -39,6 +70,8 @@ pub struct UserActor {
     /// Action codes that organization roles give, by organization.
     pub organizations: BTreeMap<OrganizationId, BTreeSet<String>>,
     pub credential: Credential,
+    /// What the API token was made for, where that is the credential. Such a credential without it may do nothing.
+    pub token: Option<TokenGrant>,
     /// When the sign-in behind the credential was made, or last repeated.
     pub signed_in_at: Millis,
     pub has_second_factor: bool,

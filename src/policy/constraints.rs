@@ -53,7 +53,11 @@ fn more_rights(actor: &Actor, action: Action, subject: &UserFacts) -> Option<Nev
             | Action::EnableUser
             | Action::DisableUser
             | Action::ResetUserPassword
+            | Action::InviteUser
             | Action::SignOutUser
+            | Action::EndUserSession
+            | Action::CreateServiceToken
+            | Action::RevokeUserToken
             | Action::PromoteUserToAdmin
             | Action::DemoteAdminUser
     );

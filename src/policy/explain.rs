@@ -1,7 +1,7 @@
 //! Why something is allowed or not, in words, from the same row that decides.
 
 use super::action::Action;
-use super::actor::Actor;
+use super::actor::{Actor, TokenGrant};
 use super::matrix::{Everyone, ReasonRule, Row, Share, row};
 use super::target::Target;
 use super::{Context, Source, constraints, source_of_right};
@@ -24,7 +24,7 @@ pub fn explain(actor: &Actor, action: Action, target: Target<'_>, context: Conte
     }
     match source {
         Some(source) => Explanation { allowed: true, source: Some(source), words: source_words(source).to_owned() },
-        None => Explanation { allowed: false, source: None, words: refusal_words(action) },
+        None => Explanation { allowed: false, source: None, words: refusal_words(actor, action) },
     }
 }
 
@@ -95,9 +95,33 @@ pub fn who_may(action: Action) -> String {
     words
 }
 
+/// What keeps an API token from an action that its owner might take, as a sentence; `None` where it is not the token.
+fn token_words(actor: &Actor, row: &Row) -> Option<String> {
+    let user = actor.user().filter(|user| user.credential.token().is_some())?;
+    let grant = user.token.as_ref();
+    match row.scope {
+        None => Some(format!("No API token may {}. Sign in to do it.", row.words)),
+        Some(needed) if !grant.is_some_and(|grant| grant.covers(row.scope)) => {
+            Some(format!("This API token may not {}: that needs the scope {needed}.", row.words))
+        }
+        Some(_) if grant.is_some_and(TokenGrant::is_limited) => {
+            Some(format!("This API token may not {} here: it was made for certain groups or workspaces only.", row.words))
+        }
+        Some(_) => None,
+    }
+}
+
+/// The stable word of a refusal for the audit log.
+pub fn refusal_rule(actor: &Actor, action: Action) -> &'static str {
+    if token_words(actor, &row(action)).is_some() { "token_scope" } else { "not_permitted" }
+}
+
 /// The sentence of a refusal: it names the rule, never the person's fault.
-pub fn refusal_words(action: Action) -> String {
+pub fn refusal_words(actor: &Actor, action: Action) -> String {
     let row = row(action);
+    if let Some(words) = token_words(actor, &row) {
+        return words;
+    }
     if row.everyone != Everyone::No {
         return "This credential does not cover the action. Sign in with your password to do it.".to_owned();
     }

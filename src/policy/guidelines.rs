@@ -127,6 +127,7 @@ fn person(rights: Rights, role: Option<Role>) -> Actor {
         groups,
         organizations: BTreeMap::new(),
         credential: Credential::Cookie(SessionId::trusted("ses_00000000000000000000000000000001".into())),
+        token: None,
         signed_in_at: Millis(0),
         has_second_factor: false,
         must_change_password: false,

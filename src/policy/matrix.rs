@@ -9,6 +9,7 @@
 
 use super::action::Action;
 use super::rights::Right;
+use crate::domain::scope::{Area, Scope};
 use crate::error::Missing;
 
 /// What kind of object an action is taken on.
@@ -68,8 +69,8 @@ pub struct Row {
     pub machine: bool,
     /// The tasks of the server itself that may do it.
     pub system: bool,
-    /// Scope that an API token needs.
-    pub scope: &'static str,
+    /// Scope that an API token needs; `None`: no token ever may, whatever its owner may do.
+    pub scope: Option<Scope>,
     /// Needs a second factor shown within the last 10 minutes, from people who have one.
     pub step_up: bool,
     pub reason: ReasonRule,
@@ -93,6 +94,22 @@ const SYSTEM: &[Right] = &[Right::ManageSystem];
 const MONITOR: &[Right] = &[Right::MonitorSystem, Right::ManageSystem];
 const WATCH_USERS: &[Right] = &[Right::ManageUsers, Right::MonitorSystem];
 
+const PROFILE_READ: Option<Scope> = Some(Scope::read(Area::Profile));
+const PROFILE_WRITE: Option<Scope> = Some(Scope::write(Area::Profile));
+const WORKSPACES_READ: Option<Scope> = Some(Scope::read(Area::Workspaces));
+const WORKSPACES_WRITE: Option<Scope> = Some(Scope::write(Area::Workspaces));
+/// Into workspaces: neither reading nor writing of the list of workspaces lets a program in.
+const WORKSPACES_CONNECT: Option<Scope> = Some(Scope::CONNECT);
+const GROUPS_READ: Option<Scope> = Some(Scope::read(Area::Groups));
+const GROUPS_WRITE: Option<Scope> = Some(Scope::write(Area::Groups));
+const TEMPLATES_READ: Option<Scope> = Some(Scope::read(Area::Templates));
+const AUDIT_READ: Option<Scope> = Some(Scope::read(Area::Audit));
+const USERS_READ: Option<Scope> = Some(Scope::read(Area::Users));
+const USERS_WRITE: Option<Scope> = Some(Scope::write(Area::Users));
+/// Also what the platform as a whole has, does and costs.
+const SETTINGS_READ: Option<Scope> = Some(Scope::read(Area::Settings));
+const SETTINGS_WRITE: Option<Scope> = Some(Scope::write(Area::Settings));
+
 const NOBODY: Row = Row {
     code: "",
     words: "",
@@ -107,7 +124,7 @@ const NOBODY: Row = Row {
     everyone: Everyone::No,
     machine: false,
     system: false,
-    scope: "",
+    scope: None,
     step_up: false,
     reason: ReasonRule::Never,
     break_glass: false,
@@ -118,15 +135,15 @@ const fn system(code: &'static str, words: &'static str, platform: &'static [Rig
 }
 
 const fn own_account(code: &'static str, words: &'static str) -> Row {
-    Row { code, words, object: Object::Own, everyone: Everyone::SignedIn, scope: "profile", ..NOBODY }
+    Row { code, words, object: Object::Own, everyone: Everyone::SignedIn, scope: PROFILE_READ, ..NOBODY }
 }
 
 const fn user(code: &'static str, words: &'static str) -> Row {
-    Row { code, words, object: Object::User, platform: USERS, scope: "users", step_up: true, reason: ReasonRule::Welcome, ..NOBODY }
+    Row { code, words, object: Object::User, platform: USERS, scope: USERS_WRITE, step_up: true, reason: ReasonRule::Welcome, ..NOBODY }
 }
 
 const fn group(code: &'static str, words: &'static str, platform: &'static [Right]) -> Row {
-    Row { code, words, object: Object::Group, platform, scope: "groups", reason: ReasonRule::Welcome, ..NOBODY }
+    Row { code, words, object: Object::Group, platform, scope: GROUPS_WRITE, reason: ReasonRule::Welcome, ..NOBODY }
 }
 
 /// A right of the owner, of the admins of the group and of platform admins.
@@ -140,7 +157,7 @@ const fn workspace(code: &'static str, words: &'static str, share: Share) -> Row
         group_admin: true,
         share: Some(share),
         own: true,
-        scope: "workspaces",
+        scope: WORKSPACES_WRITE,
         reason: ReasonRule::Welcome,
         ..NOBODY
     }
@@ -163,25 +180,33 @@ pub const fn row(action: Action) -> Row {
         A::ReuseRefreshToken => Row { everyone: Everyone::Anonymous, ..system("token_reuse_detected", "use a refresh token twice", &[]) },
 
         A::ViewOwnProfile => own_account("view_own_profile", "see your profile"),
-        A::UpdateOwnProfile => own_account("update_profile", "change your profile"),
-        A::ChangePassword => own_account("change_password", "change your password"),
-        A::ListOwnSessions => own_account("list_sessions", "list your sign-ins"),
-        A::EndSession => own_account("end_session", "end one of your sign-ins"),
-        // Each hit is filtered by what the caller may see.
-        A::SearchEverything => own_account("search", "search"),
-        // Each event is filtered by its audience.
-        A::ReadEvents => own_account("read_events", "follow events"),
+        A::UpdateOwnProfile => Row { scope: PROFILE_WRITE, ..own_account("update_profile", "change your profile") },
+        // What proves who somebody is, is changed by whoever signed in, never by a program: a token that leaked must not
+        // become a sign-in or another token.
+        A::ChangePassword => Row { scope: None, ..own_account("change_password", "change your password") },
+        A::ListOwnSessions => Row { scope: None, ..own_account("list_sessions", "list your sign-ins") },
+        A::EndSession => Row { scope: None, ..own_account("end_session", "end one of your sign-ins") },
+        A::ListOwnTokens => Row { scope: None, ..own_account("list_own_tokens", "list your API tokens") },
+        A::CreateOwnToken => Row { scope: None, step_up: true, ..own_account("create_api_token", "make API tokens") },
+        A::RevokeOwnToken => Row { scope: None, ..own_account("revoke_api_token", "revoke your API tokens") },
+        // Each hit is filtered by what the caller may see, which is more than one scope names.
+        A::SearchEverything => Row { scope: None, ..own_account("search", "search") },
+        // Each event is filtered by its audience, as for the search.
+        A::ReadEvents => Row { scope: None, ..own_account("read_events", "follow events") },
         A::ViewMatrix => own_account("view_access_matrix", "see the privilege matrix"),
-        A::ManageOwnSshKey => own_account("manage_own_ssh_key", "see and replace your SSH key"),
-        A::ManageOwnGitCredentials => own_account("manage_own_git_credentials", "see and change your git credentials"),
+        A::ManageOwnSshKey => Row { scope: PROFILE_WRITE, ..own_account("manage_own_ssh_key", "see and replace your SSH key") },
+        A::ManageOwnGitCredentials => {
+            Row { scope: PROFILE_WRITE, ..own_account("manage_own_git_credentials", "see and change your git credentials") }
+        }
 
-        A::ListUsers => Row { scope: "users", ..system("list_users", "list all users", WATCH_USERS) },
+        A::ListUsers => Row { scope: USERS_READ, ..system("list_users", "list all users", WATCH_USERS) },
         A::ViewUser => Row {
             own: true,
             group_admin: true,
             step_up: false,
             reason: ReasonRule::Never,
             platform: WATCH_USERS,
+            scope: USERS_READ,
             ..user("view_user", "see this user's profile")
         },
         A::CreateUser => Row { object: Object::System, ..user("create_user", "create users") },
@@ -189,23 +214,46 @@ pub const fn row(action: Action) -> Row {
         A::DeleteUser => user("delete_user", "delete this user"),
         A::EnableUser => user("enable_user", "enable this user"),
         A::DisableUser => user("disable_user", "disable this user"),
-        A::ResetUserPassword => user("reset_user_password", "reset this user's password"),
+        // Whoever sets a password can sign in with it: no token may, or its scopes would bound nothing.
+        A::ResetUserPassword => Row { scope: None, ..user("reset_user_password", "reset this user's password") },
         A::UnlockUser => Row { system: true, ..user("unlock_user", "lift the sign-in throttle of this user") },
+        // Whoever holds the link chooses the password.
+        A::InviteUser => Row { scope: None, ..user("invite_user", "invite this user anew, or withdraw the invitation") },
         A::SignOutUser => user("sign_out_user", "sign this user out everywhere"),
+        A::ListUserSessions => Row {
+            step_up: false,
+            reason: ReasonRule::Never,
+            scope: USERS_READ,
+            ..user("list_user_sessions", "see where this user is signed in")
+        },
+        A::EndUserSession => user("end_user_session", "end a sign-in of this user"),
         A::PromoteUserToAdmin => {
-            Row { platform: &[Right::SetPermissions], ..user("promote_user_to_admin", "make this user a platform admin") }
+            Row { platform: &[Right::SetPermissions], scope: None, ..user("promote_user_to_admin", "make this user a platform admin") }
         }
         A::DemoteAdminUser => {
-            Row { platform: &[Right::SetPermissions], ..user("demote_admin_user", "take the platform admin right from this user") }
+            let row = user("demote_admin_user", "take the platform admin right from this user");
+            Row { platform: &[Right::SetPermissions], scope: None, ..row }
         }
+        A::CreateServiceAccount => Row { object: Object::System, ..user("create_service_account", "create service accounts") },
+        A::ListUserTokens => Row {
+            platform: WATCH_USERS,
+            step_up: false,
+            reason: ReasonRule::Never,
+            scope: USERS_READ,
+            ..user("list_user_tokens", "list this user's API tokens")
+        },
+        A::ListAllTokens => Row { scope: USERS_READ, ..system("list_all_tokens", "list all API tokens", WATCH_USERS) },
+        A::CreateServiceToken => Row { scope: None, ..user("create_service_token", "make API tokens for this service account") },
+        A::RevokeUserToken => user("revoke_user_token", "revoke this user's API tokens"),
 
-        A::ListOwnGroups => Row { everyone: Everyone::SignedIn, scope: "groups", ..system("list_groups", "list your groups", &[]) },
-        A::ListAllGroups => Row { scope: "groups", ..system("list_all_groups", "list all groups", MONITOR) },
+        A::ListOwnGroups => Row { everyone: Everyone::SignedIn, scope: GROUPS_READ, ..system("list_groups", "list your groups", &[]) },
+        A::ListAllGroups => Row { scope: GROUPS_READ, ..system("list_all_groups", "list all groups", MONITOR) },
         A::ViewGroup => Row {
             public: true,
             group_admin: true,
             group_member: true,
             organization: true,
+            scope: GROUPS_READ,
             ..group("view_group", "see this group", MONITOR)
         },
         A::ViewGroupMembers => Row {
@@ -214,12 +262,14 @@ pub const fn row(action: Action) -> Row {
             group_member: true,
             organization: true,
             platform: &[Right::ManageUsers, Right::MonitorSystem, Right::ManageSystem],
+            scope: GROUPS_READ,
             ..group("view_group_members", "see the members of this group", MONITOR)
         },
         A::ViewGroupUsage => Row {
             group_admin: true,
             group_member: true,
             organization: true,
+            scope: GROUPS_READ,
             ..group("view_group_usage", "see what this group uses", MONITOR)
         },
         A::CreateGroup => Row { object: Object::System, ..group("create_group", "create groups", SYSTEM) },
@@ -236,27 +286,30 @@ pub const fn row(action: Action) -> Row {
             Row { step_up: true, ..group("demote_user_from_group_admin", "take the admin role in this group from members", USERS) }
         }
 
-        A::ListTemplates => Row { everyone: Everyone::SignedIn, scope: "templates", ..system("list_templates", "list templates", &[]) },
+        A::ListTemplates => Row { everyone: Everyone::SignedIn, scope: TEMPLATES_READ, ..system("list_templates", "list templates", &[]) },
         A::ListOwnWorkspaces => {
-            Row { everyone: Everyone::SignedIn, scope: "workspaces", ..system("list_workspaces", "list your workspaces", &[]) }
+            Row { everyone: Everyone::SignedIn, scope: WORKSPACES_READ, ..system("list_workspaces", "list your workspaces", &[]) }
         }
         A::ListGroupWorkspaces => Row {
             group_admin: true,
             organization: true,
-            scope: "workspaces",
+            scope: WORKSPACES_READ,
             ..group("list_group_workspaces", "list the workspaces of this group", MONITOR)
         },
-        A::ListAllWorkspaces => Row { scope: "workspaces", ..system("list_all_workspaces", "list all workspaces", MONITOR) },
+        A::ListAllWorkspaces => Row { scope: WORKSPACES_READ, ..system("list_all_workspaces", "list all workspaces", MONITOR) },
         A::CreateWorkspace => Row {
             group_admin: true,
             group_member: true,
             organization: true,
-            scope: "workspaces",
+            scope: WORKSPACES_WRITE,
             ..group("create_workspace", "create workspaces in this group", SYSTEM)
         },
-        A::ViewWorkspace => {
-            Row { platform: MONITOR, reason: ReasonRule::Never, ..workspace("view_workspace", "see this workspace", Share::Read) }
-        }
+        A::ViewWorkspace => Row {
+            platform: MONITOR,
+            reason: ReasonRule::Never,
+            scope: WORKSPACES_READ,
+            ..workspace("view_workspace", "see this workspace", Share::Read)
+        },
         A::StartWorkspace => workspace("start_workspace", "start this workspace", Share::Run),
         A::StopWorkspace => workspace("stop_workspace", "stop this workspace", Share::Run),
         A::RestartWorkspace => workspace("restart_workspace", "restart this workspace", Share::Run),
@@ -271,23 +324,29 @@ pub const fn row(action: Action) -> Row {
             step_up: true,
             ..workspace("admin_delete_workspace", "delete any workspace", Share::Delete)
         },
-        A::SyncWorkspace => {
-            Row { platform: MONITOR, reason: ReasonRule::Never, ..workspace("sync_workspace", "refresh this workspace", Share::Read) }
-        }
+        A::SyncWorkspace => Row {
+            platform: MONITOR,
+            reason: ReasonRule::Never,
+            scope: WORKSPACES_READ,
+            ..workspace("sync_workspace", "refresh this workspace", Share::Read)
+        },
         A::ViewWorkspaceLogs => Row {
             platform: MONITOR,
             reason: ReasonRule::Never,
+            scope: WORKSPACES_READ,
             ..workspace("view_workspace_logs", "read the logs of this workspace", Share::Use)
         },
         A::ViewWorkspaceMetrics => Row {
             platform: MONITOR,
             reason: ReasonRule::Never,
+            scope: WORKSPACES_READ,
             ..workspace("view_workspace_metrics", "see the metrics of this workspace", Share::Read)
         },
         // Where somebody's programs go tells as much as their log.
         A::ViewWorkspaceEgress => Row {
             platform: MONITOR,
             reason: ReasonRule::Never,
+            scope: WORKSPACES_READ,
             ..workspace("view_workspace_egress", "see what this workspace reaches", Share::Use)
         },
         // D5: looking is not entering. Group admins see and stop; only the owner and those it is shared with go in.
@@ -296,6 +355,7 @@ pub const fn row(action: Action) -> Row {
             group_admin: false,
             organization: false,
             break_glass: true,
+            scope: WORKSPACES_CONNECT,
             ..workspace("open_terminal", "enter this workspace", Share::Use)
         },
         A::OpenApp => Row {
@@ -303,6 +363,7 @@ pub const fn row(action: Action) -> Row {
             group_admin: false,
             organization: false,
             break_glass: true,
+            scope: WORKSPACES_CONNECT,
             ..workspace("open_app", "open the apps of this workspace", Share::Use)
         },
         A::ReadWorkspaceFiles => Row {
@@ -310,6 +371,7 @@ pub const fn row(action: Action) -> Row {
             group_admin: false,
             organization: false,
             break_glass: true,
+            scope: WORKSPACES_CONNECT,
             ..workspace("read_workspace_files", "read the files of this workspace", Share::Use)
         },
         A::WriteWorkspaceFiles => Row {
@@ -317,39 +379,45 @@ pub const fn row(action: Action) -> Row {
             group_admin: false,
             organization: false,
             break_glass: true,
+            scope: WORKSPACES_CONNECT,
             ..workspace("write_workspace_files", "change the files of this workspace", Share::Use)
         },
 
-        A::ViewDashboard => Row { everyone: Everyone::SignedIn, ..system("view_dashboard", "see your dashboard", &[]) },
-        A::ViewPlatformStats => system("view_platform_stats", "see platform statistics", MONITOR),
+        A::ViewDashboard => {
+            Row { everyone: Everyone::SignedIn, scope: WORKSPACES_READ, ..system("view_dashboard", "see your dashboard", &[]) }
+        }
+        A::ViewPlatformStats => Row { scope: SETTINGS_READ, ..system("view_platform_stats", "see platform statistics", MONITOR) },
         A::AccessAdminPanel => system(
             "access_admin_panel",
             "open the administration pages",
             &[Right::ManageSystem, Right::ManageUsers, Right::MonitorSystem, Right::SetPermissions],
         ),
-        A::ViewAuditLog => Row { scope: "audit", ..system("view_audit_log", "read the audit log", MONITOR) },
-        A::ViewSystemSettings => Row { scope: "settings", ..system("view_system_settings", "see system settings", MONITOR) },
+        A::ViewAuditLog => Row { scope: AUDIT_READ, ..system("view_audit_log", "read the audit log", MONITOR) },
+        A::ViewSystemSettings => Row { scope: SETTINGS_READ, ..system("view_system_settings", "see system settings", MONITOR) },
         A::UpdateSystemSettings => Row {
-            scope: "settings",
+            scope: SETTINGS_WRITE,
             step_up: true,
             reason: ReasonRule::Welcome,
             ..system("update_system_settings", "change system settings", SYSTEM)
         },
-        A::ViewClusterCapacity => system("view_cluster_capacity", "see the capacity of the cluster", MONITOR),
-        A::ViewPricing => system("view_pricing", "see prices", MONITOR),
-        A::ViewCosts => system("view_costs", "see what everybody costs", MONITOR),
+        A::ViewClusterCapacity => {
+            Row { scope: SETTINGS_READ, ..system("view_cluster_capacity", "see the capacity of the cluster", MONITOR) }
+        }
+        A::ViewPricing => Row { scope: SETTINGS_READ, ..system("view_pricing", "see prices", MONITOR) },
+        A::ViewCosts => Row { scope: SETTINGS_READ, ..system("view_costs", "see what everybody costs", MONITOR) },
         A::ViewUserCost => Row {
             own: true,
             step_up: false,
             reason: ReasonRule::Never,
             platform: MONITOR,
+            scope: USERS_READ,
             ..user("view_user_cost", "see what this user's workspaces cost")
         },
         A::UpdatePricing => {
-            Row { scope: "settings", step_up: true, reason: ReasonRule::Welcome, ..system("update_pricing", "change prices", SYSTEM) }
+            Row { scope: SETTINGS_WRITE, step_up: true, reason: ReasonRule::Welcome, ..system("update_pricing", "change prices", SYSTEM) }
         }
-        A::ViewDetailedHealth => system("view_detailed_health", "see the health of each part", MONITOR),
-        A::ReadMetrics => Row { scope: "metrics", system: true, ..system("read_metrics", "read the server's metrics", MONITOR) },
+        A::ViewDetailedHealth => Row { scope: SETTINGS_READ, ..system("view_detailed_health", "see the health of each part", MONITOR) },
+        A::ReadMetrics => Row { scope: SETTINGS_READ, system: true, ..system("read_metrics", "read the server's metrics", MONITOR) },
         A::RotateKeys => Row { step_up: true, system: true, ..system("rotate_keys", "rotate signing keys", SYSTEM) },
         A::CreateBackup => Row { step_up: true, system: true, ..system("create_backup", "make a backup", SYSTEM) },
         A::RestoreBackup => Row { system: true, ..system("restore_backup", "restore a backup", &[]) },
@@ -365,6 +433,10 @@ pub const fn row(action: Action) -> Row {
         }
         A::RevokeMachineToken => {
             Row { object: Object::Workspace, system: true, ..system("revoke_machine_token", "take a machine token back", &[]) }
+        }
+        // The end that an administrator gave the account has come.
+        A::EndAccount => {
+            Row { object: Object::User, system: true, ..system("end_account", "disable an account that is past its end", &[]) }
         }
         A::RecordGroupState => {
             Row { object: Object::Group, system: true, ..system("record_group_state", "record what became of a group", &[]) }

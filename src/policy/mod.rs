@@ -16,7 +16,7 @@ pub mod scarcity;
 pub mod target;
 
 pub use action::Action;
-pub use actor::{Actor, Credential, MachineActor, Principal, Role, Task, UserActor};
+pub use actor::{Actor, Credential, MachineActor, Principal, Role, Task, TokenGrant, UserActor};
 pub use permit::{Consequence, Permit};
 pub use rights::{Right, Rights};
 pub use target::{GroupFacts, Target, UserFacts, WorkspaceFacts};
@@ -90,7 +90,7 @@ pub fn could_ever(actor: &Actor, action: Action) -> bool {
         Actor::System(_) => row.system,
         Actor::CommandLine { .. } => command_line_may(action),
         Actor::User(user) => {
-            scope_allows(user, &row)
+            token_allows(user, &row, None)
                 && (row.everyone != Everyone::No
                     || row.own
                     || row.public
@@ -110,10 +110,26 @@ pub fn refuse_at_gate(actor: &Actor, action: Action, resource: String) -> Error 
     refusal(actor, action, &Target::System, resource)
 }
 
-fn scope_allows(user: &UserActor, row: &Row) -> bool {
-    match &user.credential {
-        Credential::Cookie(_) | Credential::Access(_) => true,
-        Credential::ApiToken { scopes, .. } => !row.scope.is_empty() && scopes.contains(row.scope),
+/// Whether the credential lets its owner's rights through: a sign-in does, an API token does as far as it was made for
+/// it. Without a target the question is whether it ever could.
+fn token_allows(user: &UserActor, row: &Row, target: Option<&Target<'_>>) -> bool {
+    match (&user.credential, &user.token) {
+        (Credential::Cookie(_) | Credential::Access(_), _) => true,
+        (Credential::ApiToken(_), Some(grant)) => grant.covers(row.scope) && within_limits(grant, row, target),
+        (Credential::ApiToken(_), None) => false,
+    }
+}
+
+/// A token for listed groups and workspaces never speaks of the platform, of people or of its owner's account.
+fn within_limits(grant: &TokenGrant, row: &Row, target: Option<&Target<'_>>) -> bool {
+    if !grant.is_limited() {
+        return true;
+    }
+    match target {
+        None => matches!(row.object, Object::Group | Object::Workspace),
+        Some(Target::Group(facts)) => grant.groups.contains(&facts.id),
+        Some(Target::Workspace(facts)) => grant.groups.contains(&facts.group_id) || grant.workspaces.contains(&facts.id),
+        Some(Target::System | Target::Own | Target::User(_)) => false,
     }
 }
 
@@ -131,7 +147,7 @@ pub(crate) fn source_of_right(actor: &Actor, action: Action, target: &Target<'_>
         Actor::Machine(machine) => (row.machine && is_itself(machine, target)).then_some(Source::Own),
         Actor::System(_) => row.system.then_some(Source::System),
         Actor::CommandLine { .. } => command_line_may(action).then_some(Source::CommandLine),
-        Actor::User(user) if scope_allows(user, &row) => user_source(user, &row, target, context),
+        Actor::User(user) if token_allows(user, &row, Some(target)) => user_source(user, &row, target, context),
         Actor::User(_) => None,
     }
 }
@@ -223,8 +239,8 @@ fn refusal(actor: &Actor, action: Action, target: &Target<'_>, resource: String)
         action: action.code(),
         resource,
         group_id: target.group_id().map(ToString::to_string),
-        rule: "not_permitted",
-        message: explain::refusal_words(action),
+        rule: explain::refusal_rule(actor, action),
+        message: explain::refusal_words(actor, action),
         shown,
     }))
 }

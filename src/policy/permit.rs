@@ -88,6 +88,7 @@ impl Permit {
             Consequence::EndSessions => matches!(
                 self.action,
                 A::DisableUser
+                    | A::EndAccount
                     | A::DeleteUser
                     | A::ResetUserPassword
                     | A::SignOutUser
@@ -96,6 +97,7 @@ impl Permit {
                     | A::ReuseRefreshToken
                     | A::SignIn
                     | A::EndSession
+                    | A::EndUserSession
             ),
             Consequence::InitialMemberships => self.action == A::CreateUser,
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::{HOUR, Millis};
 use crate::domain::id::{GroupId, OrganizationId, SessionId, TokenId, UserId, WorkspaceId};
+use crate::domain::scope::Scope;
 use crate::error::Missing;
 use matrix::Share;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ impl Person {
             groups: BTreeMap::new(),
             organizations: BTreeMap::new(),
             credential: Credential::Cookie(id(SessionId::trusted, "ses_", 1)),
+            token: None,
             signed_in_at: Millis(0),
             has_second_factor: false,
             must_change_password: false,
@@ -167,18 +169,104 @@ fn a_custom_role_gives_its_actions_inside_its_organization_only() {
     assert!(!may(&Person::new().with(|p| p.organizations = roles(2)), Action::StopWorkspace, Target::Workspace(&theirs)));
 }
 
+fn with_token(grant: TokenGrant) -> Actor {
+    Person::new().with(|p| {
+        p.rights = Rights::ALL;
+        p.groups.insert(group_id(1), Role::Admin);
+        p.credential = Credential::ApiToken(id(TokenId::trusted, "tok_", 1));
+        p.token = Some(grant);
+    })
+}
+
+fn scoped(words: &[&str]) -> TokenGrant {
+    TokenGrant { scopes: words.iter().map(|word| Scope::parse(word).unwrap()).collect(), ..TokenGrant::default() }
+}
+
 #[test]
 fn an_api_token_is_bounded_by_its_scopes() {
-    let token = |scopes: &[&str]| {
-        let scopes = scopes.iter().map(|s| (*s).to_owned()).collect();
-        Person::new().with(|p| {
-            p.rights = Rights::ALL;
-            p.credential = Credential::ApiToken { id: id(TokenId::trusted, "tok_", 1), scopes };
-        })
-    };
-    assert!(may(&token(&["groups"]), Action::CreateGroup, Target::System));
-    assert!(!may(&token(&["groups"]), Action::CreateUser, Target::System));
+    let token = |words: &[&str]| with_token(scoped(words));
+    assert!(may(&token(&["groups:write"]), Action::CreateGroup, Target::System));
+    assert!(!may(&token(&["groups:read"]), Action::CreateGroup, Target::System));
+    assert!(may(&token(&["groups:write"]), Action::ListAllGroups, Target::System), "writing includes reading");
+    assert!(!may(&token(&["groups:write"]), Action::CreateUser, Target::System));
     assert!(!may(&token(&[]), Action::ViewOwnProfile, Target::Own));
+    assert!(!may(&token(&["workspaces:write"]), Action::OpenTerminal, Target::Workspace(&workspace(1, 1))));
+    assert!(may(&token(&["workspaces:connect"]), Action::OpenTerminal, Target::Workspace(&workspace(1, 1))));
+}
+
+#[test]
+fn a_token_allows_what_one_of_its_scopes_names_and_nothing_else_for_every_action() {
+    for action in Action::ALL {
+        let needed = matrix::row(*action).scope;
+        let signed_in = could_ever(&platform_admin(), *action);
+        for scope in Scope::all() {
+            let token = with_token(TokenGrant { scopes: [scope].into(), ..TokenGrant::default() });
+            let named = needed.is_some_and(|needed| scope.covers(needed));
+            assert_eq!(could_ever(&token, *action), named && signed_in, "{action:?} with {scope}");
+        }
+    }
+}
+
+#[test]
+fn no_token_reaches_what_would_become_a_sign_in_or_another_token() {
+    let everything = with_token(TokenGrant { scopes: Scope::all().collect(), ..TokenGrant::default() });
+    for action in [
+        Action::ChangePassword,
+        Action::ListOwnSessions,
+        Action::EndSession,
+        Action::ListOwnTokens,
+        Action::CreateOwnToken,
+        Action::RevokeOwnToken,
+        Action::CreateServiceToken,
+        Action::ResetUserPassword,
+        Action::PromoteUserToAdmin,
+        Action::DemoteAdminUser,
+        Action::SignOut,
+        Action::RotateKeys,
+        Action::CreateBackup,
+    ] {
+        assert!(!could_ever(&everything, action), "{action:?}");
+    }
+}
+
+#[test]
+fn a_token_for_one_group_reaches_nothing_outside_it() {
+    let mut grant = scoped(&["groups:write", "workspaces:write", "users:read", "profile:read"]);
+    grant.groups.insert(group_id(1));
+    grant.workspaces.insert(WorkspaceId::trusted("ws_elsewhere".into()));
+    let token = with_token(grant);
+    let mut listed = workspace(2, 2);
+    assert!(!may(&token, Action::StopWorkspace, Target::Workspace(&listed)));
+    listed.id = WorkspaceId::trusted("ws_elsewhere".into());
+    assert!(may(&token, Action::StopWorkspace, Target::Workspace(&listed)));
+    assert!(may(&token, Action::StopWorkspace, Target::Workspace(&workspace(2, 1))));
+    assert!(may(&token, Action::UpdateGroup, Target::Group(&group(1))));
+    assert!(!may(&token, Action::UpdateGroup, Target::Group(&group(2))));
+    assert!(!may(&token, Action::ListAllGroups, Target::System));
+    assert!(!may(&token, Action::ViewUser, Target::User(&subject(Rights::NONE, false))));
+    assert!(!may(&token, Action::ViewOwnProfile, Target::Own));
+    assert!(!could_ever(&token, Action::ListUsers), "refused at the door");
+}
+
+#[test]
+fn a_refused_token_says_which_scope_it_lacks() {
+    let token = with_token(scoped(&["groups:read"]));
+    let refused = refusal(&token, Action::CreateGroup, Target::System);
+    assert_eq!(
+        (refused.rule, refused.message.as_str()),
+        ("token_scope", "This API token may not create groups: that needs the scope groups:write.")
+    );
+    let never = refusal(&token, Action::CreateOwnToken, Target::Own);
+    assert_eq!(never.message, "No API token may make API tokens. Sign in to do it.");
+}
+
+#[test]
+fn a_token_whose_grant_is_not_known_may_do_nothing() {
+    let lost = Person::new().with(|p| {
+        p.rights = Rights::ALL;
+        p.credential = Credential::ApiToken(id(TokenId::trusted, "tok_", 1));
+    });
+    assert!(Action::ALL.iter().all(|action| !could_ever(&lost, *action)));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Loading who asks: identity comes from the credential, everything they may do from the rows, in the same view that
 //! decides. Expired grants never count; a sweeper only tidies them up.
 
-use super::machine_tokens;
 use super::tx::Read;
+use super::{api_tokens, machine_tokens};
 use crate::clock::Millis;
 use crate::domain::id::{GroupId, OrganizationId, UserId};
 use crate::error::{Error, Result, Unauthenticated};
@@ -40,6 +40,13 @@ fn load_user(read: &Read<'_>, id: &UserId, credential: &Credential, signed_in_at
     let (username, must_change_password) = read
         .row(USER, (id.as_str(), now), |r| Ok((r.get("username")?, r.get("must_change_password")?)))?
         .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?;
+    let token = match credential {
+        // Revoked or past its end: nobody, as for the person.
+        Credential::ApiToken(token) => {
+            Some(api_tokens::grant(read, token, id)?.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?)
+        }
+        Credential::Cookie(_) | Credential::Access(_) => None,
+    };
     Ok(UserActor {
         id: id.clone(),
         username,
@@ -47,6 +54,7 @@ fn load_user(read: &Read<'_>, id: &UserId, credential: &Credential, signed_in_at
         groups: groups(read, id)?,
         organizations: organizations(read, id)?,
         credential: credential.clone(),
+        token,
         signed_in_at,
         has_second_factor: false,
         must_change_password,

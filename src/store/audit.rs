@@ -4,14 +4,13 @@ use super::audit_chain::{FORMAT, Hash, Link, commitment, genesis, hash};
 use super::tx::{Attempt, Change, Read, Tx};
 use crate::domain::id::AuditId;
 use crate::error::Result;
-use crate::policy::{Actor, Credential, Permit};
+use crate::policy::Permit;
 use rusqlite::params;
 use serde_json::{Value, json};
 
 /// What is about to be written.
 pub(super) struct Entry {
     attempt: Attempt,
-    token_id: Option<String>,
     success: bool,
     error: Option<String>,
     count: i64,
@@ -29,21 +28,14 @@ impl Entry {
     }
 
     fn of(permit: &Permit, success: bool, error: Option<String>, change: Change) -> Self {
-        let token_id = match permit.actor() {
-            Actor::Machine(machine) => Some(machine.token.to_string()),
-            actor => match actor.user().map(|u| &u.credential) {
-                Some(Credential::ApiToken { id, .. }) => Some(id.to_string()),
-                _ => None,
-            },
-        };
         let attempt =
             Attempt::of(permit.actor(), permit.action().code(), permit.resource().to_owned(), permit.group_id().map(ToString::to_string));
-        Self { attempt, token_id, success, error, count: 1, change, reason: permit.reason().map(str::to_owned) }
+        Self { attempt, success, error, count: 1, change, reason: permit.reason().map(str::to_owned) }
     }
 
     /// A refusal, or several equal ones.
     pub(super) fn refused(attempt: Attempt, error: String, count: i64) -> Self {
-        Self { attempt, token_id: None, success: false, error: Some(error), count, change: Change::of(json!({})), reason: None }
+        Self { attempt, success: false, error: Some(error), count, change: Change::of(json!({})), reason: None }
     }
 }
 
@@ -99,7 +91,7 @@ pub(super) fn append(tx: &Tx<'_>, entry: Entry) -> Result<()> {
         actor_kind: entry.attempt.actor_kind.to_owned(),
         actor_id: entry.attempt.actor_id.clone(),
         session_id: entry.attempt.session_id.clone(),
-        token_id: entry.token_id.clone(),
+        token_id: entry.attempt.token_id.clone(),
         action: entry.attempt.action.to_owned(),
         resource: entry.attempt.resource.clone(),
         group_id: entry.attempt.group_id.clone(),

@@ -39,6 +39,8 @@ const REDEEM: &str = "UPDATE one_time_code SET used_at = ?3 WHERE purpose = ?1 A
 const FIND: &str = "SELECT user_id, subject FROM one_time_code WHERE purpose = ?1 AND hash = ?2 AND used_at IS NULL AND expires_at > ?3";
 const FIND_SPENT: &str =
     "SELECT user_id, subject FROM one_time_code WHERE purpose = ?1 AND hash = ?2 AND (used_at IS NOT NULL OR expires_at <= ?3)";
+const OPEN_UNTIL: &str =
+    "SELECT max(expires_at) FROM one_time_code WHERE purpose = ?1 AND user_id = ?2 AND used_at IS NULL AND expires_at > ?3";
 const DROP: &str = "DELETE FROM one_time_code WHERE purpose = ?1";
 const DROP_OF_USER: &str = "DELETE FROM one_time_code WHERE purpose = ?1 AND user_id = ?2";
 const SWEEP: &str = "DELETE FROM one_time_code WHERE expires_at < ?1";
@@ -68,6 +70,11 @@ pub fn find_spent(read: &Read<'_>, purpose: Purpose, hash: &[u8]) -> Result<Opti
     read.row(FIND_SPENT, params![purpose.as_str(), hash, read.now().0], |r| {
         Ok(CodeRow { user_id: r.get::<_, Option<String>>(0)?.map(UserId::trusted), subject: r.get(1)? })
     })
+}
+
+/// Until when a person's open code of a purpose can be used; `None` where there is none.
+pub fn open_until(read: &Read<'_>, purpose: Purpose, user: &UserId) -> Result<Option<Millis>> {
+    read.one(OPEN_UNTIL, params![purpose.as_str(), user.as_str(), read.now().0], |r| Ok(r.get::<_, Option<i64>>(0)?.map(Millis)))
 }
 
 /// Withdraws all codes of a purpose.

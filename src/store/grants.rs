@@ -16,6 +16,8 @@ const OF_MANY: &str = "SELECT user_id, right FROM system_grant WHERE user_id IN 
 const OTHER_ADMIN: &str = "SELECT g.user_id FROM system_grant g JOIN user u ON u.id = g.user_id WHERE g.user_id <> ?1 \
      AND u.status = 'active' AND (u.expires_at IS NULL OR u.expires_at > ?2) AND (g.expires_at IS NULL OR g.expires_at > ?2) \
      GROUP BY g.user_id HAVING count(*) = 4 LIMIT 1";
+const LASTING_ADMIN: &str = "SELECT g.user_id FROM system_grant g JOIN user u ON u.id = g.user_id WHERE g.user_id <> ?1 \
+     AND u.status = 'active' AND u.expires_at IS NULL AND g.expires_at IS NULL GROUP BY g.user_id HAVING count(*) = 4 LIMIT 1";
 const COUNT_ADMINS: &str = "SELECT count(*) FROM (SELECT g.user_id FROM system_grant g JOIN user u ON u.id = g.user_id \
      WHERE u.status = 'active' AND (u.expires_at IS NULL OR u.expires_at > ?1) AND (g.expires_at IS NULL OR g.expires_at > ?1) \
      GROUP BY g.user_id HAVING count(*) = 4)";
@@ -40,6 +42,11 @@ pub fn of_many<'a>(read: &Read<'_>, ids: impl IntoIterator<Item = &'a str>) -> R
 /// Nobody else who is active holds all four rights.
 pub fn is_last_admin(read: &Read<'_>, id: &UserId) -> Result<bool> {
     Ok(read.row(OTHER_ADMIN, params![id.as_str(), read.now().0], |r| r.get::<_, String>(0))?.is_none())
+}
+
+/// Somebody else who is active holds all four rights, and neither the account nor the rights have an end.
+pub fn lasts_with_another_admin(read: &Read<'_>, id: &UserId) -> Result<bool> {
+    Ok(read.row(LASTING_ADMIN, params![id.as_str()], |r| r.get::<_, String>(0))?.is_some())
 }
 
 /// How many active people hold all four rights.

@@ -6,6 +6,7 @@
 
 pub mod activity;
 pub mod actors;
+pub mod api_tokens;
 pub mod app_ports;
 pub mod app_sessions;
 pub mod audit;
@@ -44,6 +45,7 @@ pub mod sign_in;
 mod sql;
 pub mod stats;
 pub mod templates;
+pub mod terms;
 pub mod throttles;
 pub mod timeline;
 pub mod tx;

@@ -8,7 +8,7 @@ use super::effects::Effect;
 use crate::clock::{Entropy, Millis};
 use crate::error::{Denied, Error, Result};
 use crate::events::Event;
-use crate::policy::{Action, Actor, Context, Permit, Target, authorize, refuse_at_gate, scarcity};
+use crate::policy::{Action, Actor, Context, Credential, Permit, Target, authorize, refuse_at_gate, scarcity};
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
@@ -81,14 +81,20 @@ pub(super) struct Attempt {
     pub actor_kind: &'static str,
     pub actor_id: Option<String>,
     pub session_id: Option<String>,
+    pub token_id: Option<String>,
     pub resource: String,
     pub group_id: Option<String>,
 }
 
 impl Attempt {
     pub(super) fn of(actor: &Actor, action: &'static str, resource: String, group_id: Option<String>) -> Self {
-        let session_id = actor.user().and_then(|u| u.credential.session()).map(ToString::to_string);
-        Self { action, actor_kind: actor.kind(), actor_id: actor.audit_id(), session_id, resource, group_id }
+        let credential = actor.user().map(|user| &user.credential);
+        let session_id = credential.and_then(Credential::session).map(ToString::to_string);
+        let token_id = match actor {
+            Actor::Machine(machine) => Some(machine.token.to_string()),
+            _ => credential.and_then(Credential::token).map(ToString::to_string),
+        };
+        Self { action, actor_kind: actor.kind(), actor_id: actor.audit_id(), session_id, token_id, resource, group_id }
     }
 
     fn denied(actor: &Actor, denied: &Denied) -> Self {

@@ -22,11 +22,16 @@ pub struct Step {
 }
 
 /// All steps, oldest first. Never edited once released.
-pub const STEPS: &[Step] =
-    &[Step { to: 2, sql: WHAT_IS_DUE }, Step { to: 3, sql: APPS }, Step { to: 4, sql: MACHINE_TOKENS }, Step { to: 5, sql: PERIODS }];
+pub const STEPS: &[Step] = &[
+    Step { to: 2, sql: WHAT_IS_DUE },
+    Step { to: 3, sql: APPS },
+    Step { to: 4, sql: MACHINE_TOKENS },
+    Step { to: 5, sql: PERIODS },
+    Step { to: 6, sql: API_TOKENS },
+];
 
 /// The version that `schema.sql` describes.
-pub const VERSION: i64 = 5;
+pub const VERSION: i64 = 6;
 
 /// The reconciler reads what is not settled instead of everything.
 const WHAT_IS_DUE: &str = r#"
@@ -136,6 +141,45 @@ INSERT INTO workspace_period (workspace_id, group_id, owner_id, since, cpu_milli
     CASE WHEN w.desired = 'running' OR s.phase <> 'absent' THEN max(w.memory_bytes, coalesce(s.applied_memory_bytes, 0)) ELSE 0 END,
     max(w.disk_bytes, coalesce(s.applied_disk_bytes, 0))
   FROM workspace w JOIN workspace_status s ON s.workspace_id = w.id WHERE w.desired <> 'deleted';
+";
+
+/// API tokens are found by their mark, and may be made for certain groups and workspaces only. No program before could
+/// make one, so there is none to keep.
+const API_TOKENS: &str = "\
+DROP TABLE api_token_scope;
+DROP TABLE api_token;
+CREATE TABLE api_token (
+  -- Long-lived credentials of programs, with scopes.
+  id            TEXT    PRIMARY KEY CHECK (id GLOB 'tok_*'),
+  user_id       TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  name          TEXT    NOT NULL,
+  mark          TEXT    NOT NULL UNIQUE,            -- the readable part of its text, by which it is found
+  secret_hash   BLOB    NOT NULL,                   -- SHA-256 of the whole text
+  created_by    TEXT,                               -- who made it: the owner, or an administrator for a service account
+  created_at    INTEGER NOT NULL,
+  expires_at    INTEGER NOT NULL,
+  revoked_at    INTEGER,
+  last_used_at  INTEGER,                            -- written at most once an hour
+  last_address  TEXT    NOT NULL DEFAULT '',
+  warned_at     INTEGER                             -- when its maker was last told that it ends
+) STRICT;
+CREATE INDEX api_token_user ON api_token (user_id);
+CREATE INDEX api_token_end ON api_token (expires_at) WHERE revoked_at IS NULL;
+
+CREATE TABLE api_token_scope (
+  token_id TEXT NOT NULL REFERENCES api_token (id) ON DELETE CASCADE,
+  scope    TEXT NOT NULL,
+  PRIMARY KEY (token_id, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_token_limit (
+  -- A token with rows here works on these groups and workspaces and on nothing else.
+  token_id  TEXT NOT NULL REFERENCES api_token (id) ON DELETE CASCADE,
+  object_id TEXT NOT NULL CHECK (object_id GLOB 'grp_*' OR object_id GLOB 'ws_*'),
+  PRIMARY KEY (token_id, object_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX user_service ON user (username) WHERE kind = 'service' AND status IN ('active', 'disabled');
+CREATE INDEX user_end ON user (expires_at) WHERE expires_at IS NOT NULL AND status = 'active';
 ";
 
 /// The first uid of workspaces below the local runtime.

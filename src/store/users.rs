@@ -10,7 +10,7 @@ use super::sql::{Page, fts_query, id_list, is_short, prefix_end};
 use super::tx::{Read, Tx, Unaudited};
 use crate::clock::Millis;
 use crate::domain::email::Email;
-use crate::domain::id::UserId;
+use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::names::Username;
 use crate::domain::user::{UserKind, UserStatus};
 use crate::error::Result;
@@ -29,6 +29,7 @@ pub struct User {
     pub has_password: bool,
     pub must_change_password: bool,
     pub expires_at: Option<Millis>,
+    pub manager_id: Option<UserId>,
     pub created_at: Millis,
     pub updated_at: Millis,
     pub last_login_at: Option<Millis>,
@@ -46,6 +47,15 @@ pub struct NewUser<'a> {
     /// argon2id, as PHC text; `None`: the person chooses a password with an invitation.
     pub password_hash: Option<&'a str>,
     pub must_change_password: bool,
+}
+
+/// What a new service account is made of.
+#[derive(Debug)]
+pub struct NewService<'a> {
+    pub id: &'a UserId,
+    pub username: &'a Username,
+    pub name: &'a str,
+    pub organization: &'a OrganizationId,
 }
 
 /// Which people a list shows.
@@ -69,7 +79,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT u.rowid AS row, u.id, u.kind, u.status, u.username, u.email, u.name, u.password_hash IS NOT NULL AS has_password, \
-             u.must_change_password, u.expires_at, u.created_at, u.updated_at, u.last_login_at, u.revision ",
+             u.must_change_password, u.expires_at, u.manager_id, u.created_at, u.updated_at, u.last_login_at, u.revision ",
             $rest
         )
     };
@@ -83,6 +93,10 @@ const LIST: &str = select!(
 );
 const LIST_DISABLED: &str =
     select!("FROM user u INDEXED BY user_disabled WHERE u.status = 'disabled' AND u.username > ?1 ORDER BY u.username LIMIT ?2");
+const SERVICE: &str = select!(
+    "FROM user u INDEXED BY user_service WHERE u.kind = 'service' AND u.status IN ('active', 'disabled') AND u.username > ?1 \
+     ORDER BY u.username LIMIT ?2"
+);
 const SEARCH: &str = select!(
     "FROM search s JOIN user u ON u.id = s.id WHERE s.search MATCH ?1 AND s.rowid > ?2 \
      AND u.status IN ('active', 'disabled') AND (?3 IS NULL OR u.status = ?3) AND NOT (u.username >= ?4 AND u.username < ?5) \
@@ -112,13 +126,15 @@ const COUNT_PREFIX: &str = "SELECT count(*) FROM user u WHERE u.status IN ('acti
      OR (u.email >= ?1 COLLATE NOCASE AND u.email < ?2 COLLATE NOCASE))";
 const INSERT: &str = "INSERT INTO user (id, kind, status, username, email, name, password_hash, must_change_password, password_expires_at, \
      created_at, updated_at) VALUES (?1, 'person', 'active', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)";
+// Every account has an address; that of a program is one that no mail ever reaches (RFC 2606).
+const INSERT_SERVICE: &str = "INSERT INTO user (id, kind, status, username, email, name, organization_id, created_at, updated_at) \
+     VALUES (?1, 'service', 'active', ?2, ?2 || '@service.invalid', ?3, ?4, ?5, ?5)";
 const SAVE: &str = "UPDATE user SET name = ?2, email = ?3, updated_at = ?4, revision = revision + 1 WHERE id = ?1";
 const TOUCH: &str = "UPDATE user SET updated_at = ?2, revision = revision + 1 WHERE id = ?1";
 const SET_STATUS: &str = "UPDATE user SET status = ?2, updated_at = ?3, revision = revision + 1 WHERE id = ?1";
 const SET_PASSWORD: &str = "UPDATE user SET password_hash = ?2, must_change_password = ?3, password_expires_at = ?4, updated_at = ?5, \
      revision = revision + 1 WHERE id = ?1";
 const DROP_PASSWORD: &str = "UPDATE user SET password_hash = NULL, must_change_password = 0, password_expires_at = NULL WHERE id = ?1";
-const REVOKE_API_TOKENS: &str = "UPDATE api_token SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL";
 const FORGET_FAILURES: &str = "DELETE FROM throttle WHERE key = ?1";
 const WORKSPACES_OWNED: &str = "SELECT count(*) FROM workspace WHERE owner_id = ?1";
 const GROUPS_OWNED: &str = "SELECT count(*) FROM \"group\" WHERE owner_id = ?1";
@@ -135,6 +151,7 @@ fn user(r: &Row<'_>) -> rusqlite::Result<User> {
         has_password: r.get("has_password")?,
         must_change_password: r.get("must_change_password")?,
         expires_at: r.get::<_, Option<i64>>("expires_at")?.map(Millis),
+        manager_id: r.get::<_, Option<String>>("manager_id")?.map(UserId::trusted),
         created_at: Millis(r.get("created_at")?),
         updated_at: Millis(r.get("updated_at")?),
         last_login_at: r.get::<_, Option<i64>>("last_login_at")?.map(Millis),
@@ -294,6 +311,17 @@ pub fn insert(tx: &Tx<'_>, permit: &Permit, new: &NewUser<'_>) -> Result<()> {
     Ok(())
 }
 
+/// An account without a password. Fails with `Taken` when the user name belongs to somebody else.
+pub fn insert_service(tx: &Tx<'_>, permit: &Permit, new: &NewService<'_>) -> Result<()> {
+    let values = params![new.id.as_str(), new.username.as_str(), new.name, new.organization.as_str(), tx.now().0];
+    tx.change(permit, INSERT_SERVICE, values).map(drop)
+}
+
+/// Service accounts by user name, after this one.
+pub fn service_accounts(read: &Read<'_>, after: &str, limit: usize) -> Result<Page<User>> {
+    Ok(Page::cut(read.rows(SERVICE, params![after, wanted(limit)], user)?, limit))
+}
+
 /// Name and address. Fails with `Taken` when the address belongs to somebody else.
 pub fn save(tx: &Tx<'_>, permit: &Permit, id: &UserId, name: &str, email: &str) -> Result<()> {
     tx.change(permit, SAVE, params![id.as_str(), name, email, tx.now().0])?;
@@ -320,7 +348,7 @@ pub fn set_password(tx: &Tx<'_>, permit: &Permit, id: &UserId, hash: &str, must_
 /// A deleted account keeps no secret.
 pub fn drop_secrets(tx: &Tx<'_>, permit: &Permit, id: &UserId) -> Result<()> {
     tx.change(permit, DROP_PASSWORD, [id.as_str()])?;
-    tx.change(permit, REVOKE_API_TOKENS, params![id.as_str(), tx.now().0])?;
+    super::api_tokens::revoke_all(tx, permit, id)?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! token, whatever its kind; [`opaque`] is for everything that has a row in the database.
 
 pub mod access;
+pub mod api;
 pub mod keys;
 pub mod machine;
 pub mod opaque;

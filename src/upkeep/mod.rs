@@ -4,8 +4,10 @@ use crate::clock::{Clock, DAY, MINUTE, Millis};
 use crate::error::Result;
 use crate::identity::signing::Keys;
 use crate::metrics::{Outcome, Work};
-use crate::ops::Ops;
-use crate::store::{Origin, checkpoints, codes, idempotency, integrity, keys, periods, sessions, throttles, timeline};
+use crate::ops::{Ops, api_tokens, user_term};
+use crate::store::{
+    Origin, api_tokens as tokens, checkpoints, codes, idempotency, integrity, keys, periods, sessions, throttles, timeline,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,6 +38,8 @@ struct Step {
 
 const STEPS: &[Step] = &[
     Step { name: "sweep ended sign-ins", every: 60 * MINUTE, run: sweep_credentials },
+    Step { name: "end accounts that are past their end", every: MINUTE, run: |upkeep| user_term::end_accounts(&upkeep.ops) },
+    Step { name: "tell of API tokens that end", every: 60 * MINUTE, run: |upkeep| api_tokens::tell_of_ends(&upkeep.ops) },
     Step { name: "sign the head of the audit log", every: MINUTE, run: sign_audit_head },
     Step { name: "forget old timelines", every: 60 * MINUTE, run: forget_old_timelines },
     Step { name: "forget what was held long ago", every: 60 * MINUTE, run: forget_old_periods },
@@ -80,6 +84,7 @@ fn sweep_credentials(upkeep: &Upkeep) -> Result<()> {
         let before = tx.now().plus(-KEPT);
         sessions::sweep(tx, before)?;
         codes::sweep(tx, before)?;
+        tokens::sweep(tx)?;
         idempotency::sweep(tx, tx.now().plus(-DAY))?;
         throttles::sweep(tx, tx.now().plus(-DAY))?;
         Ok(())

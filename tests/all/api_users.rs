@@ -184,6 +184,7 @@ async fn disabling_ends_every_sign_in_and_connection_at_once() {
     let mut live = harness.app.ops.bus.register(codex_web::events::Belongs {
         user: Some(victim.user_id().clone()),
         session: None,
+        token: None,
         workspace: None,
         group: None,
     });

@@ -125,7 +125,7 @@ async fn each_refused_attempt_is_one_entry_and_its_repeats_are_folded_into_one_m
         let Access::Action(action) = route.access else { continue };
         let world = template.open();
         // Somebody else's sign-in is no object of policy; asking for it is no act.
-        let Some((kind, scene)) = refused(&world, route).filter(|_| !route.path.contains("/sessions/")) else { continue };
+        let Some((kind, scene)) = refused(&world, route).filter(|_| !route.path.starts_with("/api/auth/")) else { continue };
         let before = last(&world);
         let client = world.client(kind);
         for _ in 0..4 {

@@ -80,6 +80,7 @@ fn all() -> Vec<(&'static str, Error)> {
         Missing::Workspace,
         Missing::Template,
         Missing::Session,
+        Missing::Token,
         Missing::Member,
         Missing::Terminal,
         Missing::File,

@@ -36,7 +36,7 @@ fn every_row_of_the_table_is_what_the_golden_file_says() {
         ];
         sources.extend(flags.iter().filter(|(set, _)| *set).map(|(_, word)| (*word).to_owned()));
         sources.extend(row.share.map(|share| format!("share {share:?}").to_lowercase()));
-        let scope = if row.scope.is_empty() { "no token" } else { row.scope };
+        let scope = row.scope.map_or_else(|| "no token".to_owned(), |scope| scope.to_string());
         let step_up = if row.step_up { ", step-up" } else { "" };
         writeln!(text, "{} [{:?}] {}; {scope}{step_up}", row.code, row.object, sources.join(", ")).unwrap();
     }

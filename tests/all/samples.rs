@@ -72,6 +72,11 @@ const OWNS_NOTHING: &str = "UPDATE workspace SET owner_id = (SELECT id FROM user
 const IS_GROUP_ADMIN: &str = "UPDATE membership SET role = 'admin' WHERE user_id = '{user}' AND group_id = '{group}'";
 const IS_PLATFORM_ADMIN: &str = "INSERT INTO system_grant (user_id, right, granted_at) SELECT '{user}', column1, 0 \
      FROM (VALUES ('manageSystem'), ('manageUsers'), ('monitorSystem'), ('setPermissions'))";
+const IS_SERVICE: &str = "UPDATE user SET kind = 'service', password_hash = NULL, organization_id = (SELECT id FROM organization) \
+     WHERE id = '{user}'";
+const HAS_NO_PASSWORD: &str = "UPDATE user SET password_hash = NULL WHERE id = '{user}'";
+const INVITED: &str = "UPDATE user SET password_hash = NULL WHERE id = '{user}'; \
+     INSERT INTO one_time_code (purpose, hash, user_id, created_at, expires_at) VALUES ('invite', x'00', '{user}', 0, 99999999999999)";
 const RUNS: &str = "UPDATE workspace SET desired = 'running', run = 1 WHERE id = '{workspace}'; \
      UPDATE workspace_status SET phase = 'ready', observed_run = 1 WHERE workspace_id = '{workspace}'";
 const ANOTHER_PASSWORD: &str = "copper violin harbour meadow";
@@ -102,6 +107,10 @@ pub const ALL: &[Sample] = &[
     post("/api/auth/change-password", |_| json!({"currentPassword": PASSWORD, "newPassword": ANOTHER_PASSWORD}), "change_password")
         .by(Kind::Member, Place::Own),
     delete("/api/auth/sessions/{session}", "end_session").by(Kind::Member, Place::Own),
+    post("/api/auth/tokens", |_| json!({"name": "nightly", "scopes": ["workspaces:read"], "expiresInDays": 30}), "create_api_token")
+        .by(Kind::Member, Place::Own),
+    delete("/api/auth/tokens", "revoke_api_token").by(Kind::Member, Place::Own),
+    delete("/api/auth/tokens/{token}", "revoke_api_token").by(Kind::Member, Place::Own),
     post("/api/users/me/ssh-key", nothing, "manage_own_ssh_key").by(Kind::Member, Place::Own),
     row(
         Method::Put,
@@ -119,9 +128,12 @@ pub const ALL: &[Sample] = &[
     post("/api/admin/users/{user}/enable", nothing, "enable_user").given("UPDATE user SET status = 'disabled' WHERE id = '{user}'"),
     post("/api/admin/users/{user}/disable", nothing, "disable_user"),
     post("/api/admin/users/{user}/sign-out", nothing, "sign_out_user"),
+    delete("/api/admin/users/{user}/sessions/{session}", "end_user_session"),
     post("/api/admin/users/{user}/promote", nothing, "promote_user_to_admin"),
     post("/api/admin/users/{user}/demote", nothing, "demote_admin_user").given(IS_PLATFORM_ADMIN),
     post("/api/admin/users/{user}/reset-password", |_| json!({"newPassword": ANOTHER_PASSWORD}), "reset_user_password"),
+    post("/api/admin/users/{user}/invitation", nothing, "invite_user").given(HAS_NO_PASSWORD),
+    delete("/api/admin/users/{user}/invitation", "invite_user").given(INVITED),
     post("/api/admin/users/{user}/unlock", nothing, "unlock_user"),
     post("/api/admin/users/{user}/groups", |s| json!({"groupId": s.group}), "add_user_to_group")
         .given("DELETE FROM membership WHERE user_id = '{user}' AND group_id = '{group}'"),
@@ -129,6 +141,16 @@ pub const ALL: &[Sample] = &[
     patch("/api/admin/users/{user}/groups/{group}/role", |_| json!({"role": "admin"}), "set_user_group_role"),
     post("/api/admin/users/{user}/groups/{group}/promote", nothing, "promote_user_to_group_admin"),
     post("/api/admin/users/{user}/groups/{group}/demote", nothing, "demote_user_from_group_admin").given(IS_GROUP_ADMIN),
+    post("/api/admin/user-imports", |_| json!({"csv": "email,groups\nsara@example.org,alpha\n"}), "create_user"),
+    post("/api/admin/service-accounts", |s| json!({"username": "ci", "name": "Builds", "groups": [s.group]}), "create_service_account"),
+    post(
+        "/api/admin/users/{user}/tokens",
+        |_| json!({"name": "nightly", "scopes": ["workspaces:read"], "expiresInDays": 30}),
+        "create_service_token",
+    )
+    .given(IS_SERVICE),
+    delete("/api/admin/users/{user}/tokens", "revoke_user_token"),
+    delete("/api/admin/users/{user}/tokens/{token}", "revoke_user_token"),
     post("/api/groups", |_| json!({"name": "gamma", "displayName": "Gamma"}), "create_group"),
     patch("/api/groups/{group}", |_| json!({"displayName": "Another Title"}), "update_group"),
     delete("/api/groups/{group}", "delete_group").given("DELETE FROM workspace WHERE group_id = '{group}'"),

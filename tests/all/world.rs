@@ -9,8 +9,9 @@ use super::samples;
 use codex_web::app::database_path;
 use codex_web::clock::{Clock, SystemEntropy};
 use codex_web::domain::group::GroupRole;
-use codex_web::domain::id::{GroupId, SessionId, UserId, WorkspaceId};
+use codex_web::domain::id::{GroupId, SessionId, TokenId, UserId, WorkspaceId};
 use codex_web::domain::names::{Description, WorkspaceName};
+use codex_web::domain::scope::Scope;
 use codex_web::domain::size::SizeChange;
 use codex_web::error::{Error, Missing, Unauthenticated};
 use codex_web::http::edge::Channel;
@@ -21,6 +22,7 @@ use codex_web::ops::{Caller, Origin, machine_tokens};
 use codex_web::policy::matrix::Object;
 use codex_web::policy::{Action, Actor, Context, Credential, Principal, Target, authorize, could_ever, object_of};
 use codex_web::store::{Read, actors, groups, users, workspaces};
+use codex_web::token::opaque::TokenHash;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,19 +42,27 @@ pub enum Kind {
     Member,
     /// The member as an API client, with an access token.
     MemberByToken,
+    /// The member's program, with an API token of every scope.
+    MemberApiToken,
     GroupAdmin,
     ManageSystem,
     ManageUsers,
     MonitorSystem,
     SetPermissions,
     Admin,
+    /// A program of a platform admin, with an API token of every scope.
+    AdminApiToken,
+    /// A program of a platform admin that only reads.
+    ReadingApiToken,
+    /// A program of a platform admin, with every scope and for one group.
+    LimitedApiToken,
     /// A program inside the tenant's running workspace, with its machine token.
     Machine,
     CommandLine,
 }
 
 impl Kind {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Anonymous,
         Self::GarbageToken,
         Self::GarbageCookie,
@@ -62,12 +72,16 @@ impl Kind {
         Self::Stranger,
         Self::Member,
         Self::MemberByToken,
+        Self::MemberApiToken,
         Self::GroupAdmin,
         Self::ManageSystem,
         Self::ManageUsers,
         Self::MonitorSystem,
         Self::SetPermissions,
         Self::Admin,
+        Self::AdminApiToken,
+        Self::ReadingApiToken,
+        Self::LimitedApiToken,
         Self::Machine,
         Self::CommandLine,
     ];
@@ -80,14 +94,21 @@ impl Kind {
             Self::DisabledUser => "disabled",
             Self::MustChangePassword => "newcomer",
             Self::Stranger => "stranger",
-            Self::Member | Self::MemberByToken => "member",
+            Self::Member | Self::MemberByToken | Self::MemberApiToken => "member",
             Self::GroupAdmin => "lead",
             Self::ManageSystem => "rights-manage-system",
             Self::ManageUsers => "rights-manage-users",
             Self::MonitorSystem => "rights-monitor-system",
             Self::SetPermissions => "rights-set-permissions",
-            Self::Admin => "boss",
+            Self::Admin | Self::AdminApiToken => "boss",
+            Self::ReadingApiToken => "reading-boss",
+            Self::LimitedApiToken => "limited-boss",
         })
+    }
+
+    /// It shows the API token of its person.
+    const fn by_api_token(self) -> bool {
+        matches!(self, Self::MemberApiToken | Self::AdminApiToken | Self::ReadingApiToken | Self::LimitedApiToken)
     }
 }
 
@@ -116,6 +137,7 @@ pub struct Scene {
     pub group: GroupId,
     pub workspace: WorkspaceId,
     pub session: SessionId,
+    pub token: TokenId,
     /// An active person outside the groups.
     pub outsider: UserId,
 }
@@ -132,7 +154,7 @@ struct Cast {
     people: BTreeMap<&'static str, Person>,
     alpha: GroupId,
     beta: GroupId,
-    missing: (UserId, GroupId, WorkspaceId, SessionId),
+    missing: (UserId, GroupId, WorkspaceId, SessionId, TokenId),
     machine_token: String,
 }
 
@@ -149,14 +171,23 @@ pub struct World {
 }
 
 const ORDINARY: [&str; 9] = ["gone-home", "disabled", "newcomer", "stranger", "member", "lead", "colleague", "far", "tenant"];
-const SPECIAL: [(&str, &[&str]); 6] = [
+const SPECIAL: [(&str, &[&str]); 8] = [
     ("rights-manage-system", &["manageSystem"]),
     ("rights-manage-users", &["manageUsers"]),
     ("rights-monitor-system", &["monitorSystem"]),
     ("rights-set-permissions", &["setPermissions"]),
     ("boss", &["manageSystem", "manageUsers", "monitorSystem", "setPermissions"]),
     ("boss-too", &["manageSystem", "manageUsers", "monitorSystem", "setPermissions"]),
+    ("reading-boss", &["manageSystem", "manageUsers", "monitorSystem", "setPermissions"]),
+    ("limited-boss", &["manageSystem", "manageUsers", "monitorSystem", "setPermissions"]),
 ];
+
+/// The API token of a person: everybody has one, whose id, mark and text follow from theirs.
+fn token_of(user: &UserId) -> (TokenId, String, String) {
+    let mark: String = user.hex().chars().rev().take(12).collect();
+    let text = format!("cxp_{mark}_{}", "A".repeat(43));
+    (TokenId::trusted(format!("tok_{}", user.hex())), mark, text)
+}
 
 impl Template {
     pub async fn make() -> Self {
@@ -202,9 +233,12 @@ impl Template {
             GroupId::fresh(now, &SystemEntropy),
             WorkspaceId::fresh(now, &SystemEntropy),
             SessionId::fresh(now, &SystemEntropy),
+            TokenId::fresh(now, &SystemEntropy),
         );
         let dir = harness.into_dir().await;
-        strain(&rusqlite::Connection::open(database_path(dir.path())).unwrap());
+        let file = rusqlite::Connection::open(database_path(dir.path())).unwrap();
+        strain(&file);
+        give_tokens(&file, &ids, &alpha);
         Self { dir, cast: Arc::new(Cast { people, alpha, beta, missing, machine_token }) }
     }
 
@@ -289,6 +323,23 @@ fn strain(file: &rusqlite::Connection) {
     .unwrap();
 }
 
+/// An API token for everybody, of every scope; one that only reads, and one for the group alpha.
+fn give_tokens(file: &rusqlite::Connection, people: &BTreeMap<&str, UserId>, alpha: &GroupId) {
+    for (name, user) in people {
+        let (id, mark, text) = token_of(user);
+        let hash = TokenHash::of(&text);
+        let sql =
+            "INSERT INTO api_token (id, user_id, name, mark, secret_hash, created_at, expires_at) VALUES (?1, ?2, 'all', ?3, ?4, 0, ?5)";
+        file.execute(sql, (id.as_str(), user.as_str(), mark, hash.as_bytes(), i64::MAX)).unwrap();
+        for scope in Scope::all().map(|scope| scope.to_string()).filter(|scope| *name != "reading-boss" || scope.ends_with(":read")) {
+            file.execute("INSERT INTO api_token_scope (token_id, scope) VALUES (?1, ?2)", (id.as_str(), scope)).unwrap();
+        }
+        if *name == "limited-boss" {
+            file.execute("INSERT INTO api_token_limit (token_id, object_id) VALUES (?1, ?2)", (id.as_str(), alpha.as_str())).unwrap();
+        }
+    }
+}
+
 fn copy(from: &std::path::Path, to: &std::path::Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -311,6 +362,7 @@ impl World {
             (Kind::GarbageCookie, _) => nobody.with_cookie("cxs_0000000000000000000000000000000000000000000"),
             (Kind::Machine, _) => nobody.with_bearer(&self.cast.machine_token),
             (Kind::MemberByToken, _) => self.person("member").by_token(),
+            (_, Some(name)) if kind.by_api_token() => self.person(name).with_bearer(&token_of(&self.cast.people[name].id).2),
             (_, Some(name)) => self.person(name),
             (_, None) => nobody,
         }
@@ -328,20 +380,20 @@ impl World {
         let cast = &self.cast;
         let of = |name: &str, group: &GroupId| {
             let person = &cast.people[name];
-            (person.id.clone(), group.clone(), person.workspace.clone(), person.other_session.clone())
+            (person.id.clone(), group.clone(), person.workspace.clone(), person.other_session.clone(), token_of(&person.id).0)
         };
-        let (user, group, workspace, session) = match place {
+        let (user, group, workspace, session, token) = match place {
             Place::Own => of(kind.username()?, &cast.alpha),
             Place::Near => of("colleague", &cast.alpha),
             Place::Far => of("far", &cast.beta),
             Place::Missing => {
-                let (user, group, workspace, session) = cast.missing.clone();
-                (user, group, Some(workspace), session)
+                let (user, group, workspace, session, token) = cast.missing.clone();
+                (user, group, Some(workspace), session, token)
             }
         };
         let workspace = workspace.unwrap_or_else(|| WorkspaceId::trusted(String::new()));
         let outsider = cast.people["stranger"].id.clone();
-        Some(Scene { place, user, group, workspace, session, outsider })
+        Some(Scene { place, user, group, workspace, session, token, outsider })
     }
 
     /// What the rules say to this call: refused with a status and a code, or let through.
@@ -386,7 +438,10 @@ impl World {
             return Err(Error::Unauthenticated(InvalidToken));
         }
         let client = self.person(name);
-        let principal = principal(&self.harness, client.user_id(), client.session_id());
+        let mut principal = principal(&self.harness, client.user_id(), client.session_id());
+        if let (true, Principal::User { id, credential, .. }) = (kind.by_api_token(), &mut principal) {
+            *credential = Credential::ApiToken(token_of(id).0);
+        }
         self.harness.app.ops.db.read_blocking(|read| actors::load(read, &principal))
     }
 
@@ -425,9 +480,10 @@ fn ask_gate(actor: &Actor, action: Action) -> Result<(), Error> {
     authorize(actor, action, Target::System, Context::default()).map(|_| ())
 }
 
-/// Somebody else's sign-in is no object of policy: whoever asks for it is told that it is not there.
+/// Somebody else's sign-in or token is no object of policy: whoever asks for it is told that it is not there.
 fn of_nobody(route: &Route, scene: &Scene) -> bool {
-    route.path.contains("/sessions/{") && scene.place != Place::Own
+    let of_caller = route.path.starts_with("/api/auth/sessions/{") || route.path.starts_with("/api/auth/tokens/{");
+    of_caller && scene.place != Place::Own
 }
 
 /// The path of a route with everything filled in; `None` when a parameter is of no known kind.
@@ -442,6 +498,7 @@ pub fn fill(route: &Route, scene: &Scene) -> Option<String> {
                 "groups" => scene.group.as_str(),
                 "workspaces" => scene.workspace.as_str(),
                 "sessions" => scene.session.as_str(),
+                "tokens" => scene.token.as_str(),
                 "terminals" => "main",
                 "files" => "notes.txt",
                 "apps" => "code-server",
@@ -550,7 +607,7 @@ pub fn state(harness: &Harness) -> String {
         let mut statement = file.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY 1, 2")).unwrap();
         // Moved by being used, once a minute.
         let columns: Vec<usize> = (0..statement.column_count())
-            .filter(|at| !matches!(statement.column_name(*at).unwrap(), "last_used_at" | "idle_expires"))
+            .filter(|at| !matches!(statement.column_name(*at).unwrap(), "last_used_at" | "last_address" | "idle_expires"))
             .collect();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {

@@ -36,6 +36,7 @@ export function adminPages() {
     may(user, 'list_all_groups') && { href: '/admin/groups', icon: 'boxes', text: 'All groups' },
     may(user, 'list_all_workspaces') && { href: '/admin/workspaces', icon: 'square-terminal', text: 'All workspaces' },
     may(user, 'access_admin_panel') && { href: '/admin/access', icon: 'shield-check', text: 'Access' },
+    may(user, 'list_all_tokens') && { href: '/admin/tokens', icon: 'key-round', text: 'API tokens' },
     may(user, 'view_audit_log') && { href: '/admin/audit', icon: 'scroll-text', text: 'Audit' },
     may(user, 'view_system_settings') && { href: '/admin/settings', icon: 'settings', text: 'Settings' },
   ].filter((page) => page !== false);

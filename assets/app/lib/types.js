@@ -19,7 +19,11 @@
  * @property {number} [workspacesCount]
  * @property {string} createdAt
  * @property {string | null} [lastLoginAt]
+ * @property {string | null} [expiresAt]
+ * @property {{id: string, username: string, name: string}} [manager]
+ * @property {string} [invitedUntil]
  * @property {boolean} [mustChangePassword]
+ * @property {boolean} [hasPassword]
  * @property {Can} [can]
  *
  * @typedef {{used: string | number, total: string | number, percentage: number}} Level

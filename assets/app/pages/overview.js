@@ -30,7 +30,7 @@ export default function Overview() {
     <div class="cols" style="gap:16px"><div class="stack">
       ${capacity.data ? html`<${CapacityByNode} capacity=${capacity.data} />` : html`<${Card} title="Capacity by node">${capacity.error ? html`<${Failed} what="The cluster does not say what it has" error=${capacity.error} again=${capacity.reload} />` : html`<${Skeleton} lines=${2} />`}<//>`}
       ${stats.data ? html`<${Growth} growth=${stats.data.growth} />` : stats.error && html`<${Card} title="Growth"><${Failed} what="The numbers could not be read" error=${stats.error} again=${stats.reload} /><//>`}</div>
-    <aside><${Problems} health=${health} capacity=${capacity.data} groups=${groups.data} />${capacity.data && html`<${Commitments} commitments=${capacity.data.commitments} />`}<${Near} groups=${groups} /><${Dearest} costs=${costs} /></aside></div></div></div>`;
+    <aside><${Problems} health=${health} stats=${stats.data} capacity=${capacity.data} groups=${groups.data} />${capacity.data && html`<${Commitments} commitments=${capacity.data.commitments} />`}<${Near} groups=${groups} /><${Dearest} costs=${costs} /></aside></div></div></div>`;
 }
 
 /** @param {any} capacity @param {any} health */
@@ -62,8 +62,8 @@ function Growth({ growth }) {
   return html`<${LineChart} title="Growth" labels=${growth.map(({ date }) => day.format(new Date(date)))} series=${[{ name: 'Workspaces', values: values('workspaces') }, { name: 'People', values: values('users') }, { name: 'Groups', values: values('groups') }]} />`;
 }
 
-/** What needs somebody. @param {{health: any, capacity: any, groups: any[] | undefined}} props */
-function Problems({ health, capacity, groups }) {
+/** What needs somebody. @param {{health: any, stats: any, capacity: any, groups: any[] | undefined}} props */
+function Problems({ health, stats, capacity, groups }) {
   const told = health.data;
   /** @type {{kind: 'bad' | 'warn', title: string, text: any}[]} */
   const found = [];
@@ -71,6 +71,7 @@ function Problems({ health, capacity, groups }) {
   if (told?.dependencies.database.status === 'unhealthy') found.push({ kind: 'bad', title: 'The database does not answer', text: 'Look at the server’s log.' });
   for (const check of told?.cluster.checks || []) if (!check.blocked) found.push({ kind: 'bad', title: 'The sandbox has a gap', text: check.name });
   for (const warning of told?.cluster.warnings || []) found.push({ kind: 'warn', title: 'Not isolated', text: warning });
+  if (stats?.platform.adminAdvice) found.push({ kind: 'warn', title: plural(stats.platform.adminUsers, 'platform admin'), text: stats.platform.adminAdvice });
   for (const node of capacity?.nodes || []) {
     if (node.unschedulable) found.push({ kind: 'warn', title: `${node.name} takes nothing new`, text: `It is ${node.unschedulable}.` });
     else if (node.cpuPercentage >= 90 || node.memoryPercentage >= 90) found.push({ kind: 'warn', title: `${node.name} is nearly full`, text: `${percent(Math.max(node.cpuPercentage, node.memoryPercentage))} of its ${node.cpuPercentage >= node.memoryPercentage ? 'CPU' : 'memory'} is given away.` });

@@ -10,6 +10,7 @@ import { refresh, useQuery } from '../lib/query.js';
 import { installation, me, signOut } from '../lib/session.js';
 import { Avatar, Badge, Button, Icon, Id, Time } from '../components/basics.js';
 import { confirm } from '../components/dialog.js';
+import { ApiTokens } from '../components/api-tokens.js';
 import { GitCredentials } from '../components/git-credentials.js';
 import { SshKey } from '../components/ssh-key.js';
 import { PasswordField, TextField } from '../components/fields.js';
@@ -21,7 +22,7 @@ export default function Profile() {
   const user = me.value;
   if (!user) return null;
   return html`<div class="page"><${PageHead} title=${called(user)} lead=${html`<${Avatar} of=${user} size="s40" />`} facts=${html`<span>${user.username}</span><${Id} id=${user.id} />`} beside=${user.isAdmin && html`<${Badge} kind="accent">Platform admin<//>`} />
-    <div class="cols"><div class="stack"><${Details} /><${SshKey} /><${GitCredentials} /><${Password} /><${Sessions} /></div><aside><${Card} title="Account"><div class="card-body"><${Facts} rows=${[['User name', html`<span class="mono">${user.username}</span>`], ['Role', user.isAdmin ? 'Platform admin' : 'Member'], ['Since', showDate(user.createdAt)]]} /></div><//><${MyGroups} /></aside></div></div>`;
+    <div class="cols"><div class="stack"><${Details} /><${SshKey} /><${GitCredentials} /><${ApiTokens} path="/api/auth/tokens" /><${Password} /><${Sessions} /></div><aside><${Card} title="Account"><div class="card-body"><${Facts} rows=${[['User name', html`<span class="mono">${user.username}</span>`], ['Role', user.isAdmin ? 'Platform admin' : 'Member'], ['Since', showDate(user.createdAt)]]} /></div><//><${MyGroups} /></aside></div></div>`;
 }
 
 function Details() {

@@ -13,6 +13,9 @@ import { actionWords, stateWord } from '../lib/words.js';
 import { Avatar, Badge, Button, Icon, Id, Status, Time } from '../components/basics.js';
 import { confirm, Dialog } from '../components/dialog.js';
 import { Select, TextField } from '../components/fields.js';
+import { Invited, Term } from '../components/user-term.js';
+import { UserSessions } from '../components/user-sessions.js';
+import { ApiTokens } from '../components/api-tokens.js';
 import { Late } from '../components/late.js';
 import { Menu } from '../components/menu.js';
 import { Callout, Card, Facts, FailedPage, FormProblem, Loaded, PageHead, Skeleton, usePage } from '../components/places.js';
@@ -34,10 +37,11 @@ export default function UserPage({ params }) {
   return html`<div class="page"><${PageHead} title=${called(user)} lead=${html`<${Avatar} of=${user} size="s40" />`} beside=${html`${user.isAdmin && html`<${Badge} kind="accent">Platform admin<//>`}${!active && html`<${Badge} kind="warn">${stateWord(user.status)}<//>`}`} facts=${html`<span>${user.email}</span><${Id} id=${user.id} />`}
       actions=${html`<${Button} icon="key-round" refused=${refusal(user, 'reset_user_password')} onClick=${() => actions.resetPassword(user)}>Reset password<//>${active ? html`<${Button} kind="danger" icon="user-x" refused=${refusal(user, 'disable_user')} onClick=${() => actions.disable(user)}>Disable<//>` : html`<${Button} kind="primary" icon="user-check" refused=${refusal(user, 'enable_user')} onClick=${() => actions.enable(user)}>Enable<//>`}<${Menu} label="More actions" items=${userItems(user, { page: true, removed: () => navigate('/admin/users') })} />`} />
     ${!active && html`<div style="margin-bottom:16px"><${Callout} kind="warn" lead=${`${stateWord(user.status)}.`}>This person cannot sign in. Workspaces and files are kept.<//></div>`}
+    ${active && user.kind === 'person' && user.hasPassword === false && html`<${Invited} user=${user} />`}
     ${active && user.mustChangePassword && html`<div style="margin-bottom:16px"><${Callout} lead="A new password is due.">It must be changed at the next sign-in.<//></div>`}
-    <div class="cols"><div class="stack"><${Details} key=${user.name + user.email} user=${user} /><${Groups} user=${user} /><${Workspaces} user=${user} /></div>
-    <aside><${Card} title="Account"><div class="card-body"><${Facts} rows=${[['User name', html`<span class="mono">${user.username}</span>`], ['Role', user.isAdmin ? 'Platform admin' : 'Member'], ['Status', stateWord(user.status)], ['Created', showDate(user.createdAt)], ['Last sign-in', html`<${Time} at=${user.lastLoginAt} />`]]} /></div>
-      <div class="card-foot">${user.isAdmin ? html`<${Button} size="s" icon="shield-off" refused=${refusal(user, 'demote_admin_user')} onClick=${() => actions.demote(user)}>Make a plain member<//>` : html`<${Button} size="s" icon="shield-check" refused=${refusal(user, 'promote_user_to_admin')} onClick=${() => actions.promote(user)}>Make a platform admin<//>`}<${Button} size="s" kind="danger" icon="trash-2" refused=${refusal(user, 'delete_user')} onClick=${() => removeUser(user, () => navigate('/admin/users'))}>Delete<//></div><//>${may(me.value, 'view_platform_stats') && html`<${Late} load=${cost} part="MonthCost" path=${`/api/users/${user.id}`} />`}<${History} user=${user} /></aside></div></div>`;
+    <div class="cols"><div class="stack"><${Details} key=${user.name + user.email} user=${user} /><${Groups} user=${user} /><${Workspaces} user=${user} />${user.kind !== 'service' && !refusal(user, 'list_user_sessions') && html`<${UserSessions} user=${user} />`}${!refusal(user, 'list_user_tokens') && html`<${ApiTokens} path=${`/api/admin/users/${user.id}/tokens`} whose="a" others refused=${refusal(user, 'create_service_token')} />`}</div>
+    <aside><${Card} title="Account"><div class="card-body"><${Facts} rows=${[['User name', html`<span class="mono">${user.username}</span>`], ['Role', user.kind === 'service' ? 'Service account' : user.isAdmin ? 'Platform admin' : 'Member'], ['Status', stateWord(user.status)], ['Created', showDate(user.createdAt)], ['Last sign-in', html`<${Time} at=${user.lastLoginAt} />`]]} /></div>
+      <div class="card-foot">${user.isAdmin ? html`<${Button} size="s" icon="shield-off" refused=${refusal(user, 'demote_admin_user')} onClick=${() => actions.demote(user)}>Make a plain member<//>` : html`<${Button} size="s" icon="shield-check" refused=${refusal(user, 'promote_user_to_admin')} onClick=${() => actions.promote(user)}>Make a platform admin<//>`}<${Button} size="s" kind="danger" icon="trash-2" refused=${refusal(user, 'delete_user')} onClick=${() => removeUser(user, () => navigate('/admin/users'))}>Delete<//></div><//>${may(me.value, 'view_platform_stats') && html`<${Late} load=${cost} part="MonthCost" path=${`/api/users/${user.id}`} />`}<${Term} user=${user} /><${History} user=${user} /></aside></div></div>`;
 }
 
 /** @param {{user: User}} props */

@@ -2,16 +2,16 @@
 import { html } from '../lib/html.js';
 import { post } from '../lib/api.js';
 import { each } from '../lib/bulk.js';
-import { refusal } from '../lib/can.js';
-import { called } from '../lib/format.js';
+import { may, refusal } from '../lib/can.js';
+import { called, plural } from '../lib/format.js';
 import { toast } from '../lib/overlay.js';
-import { refresh } from '../lib/query.js';
+import { refresh, useQuery } from '../lib/query.js';
 import { me } from '../lib/session.js';
 import { stateWord } from '../lib/words.js';
 import { Badge, Button, Person, Time } from '../components/basics.js';
 import { confirm } from '../components/dialog.js';
 import { Menu } from '../components/menu.js';
-import { Empty, PageHead, usePage } from '../components/places.js';
+import { Callout, Empty, PageHead, usePage } from '../components/places.js';
 import { DataTable } from '../components/table.js';
 import { userItems } from '../components/user-actions.js';
 
@@ -46,10 +46,18 @@ function Bulk({ picked, clear }) {
     <span class="fg2">${others.length < picked.length ? 'You are among them; nobody disables themselves.' : ''}</span>`;
 }
 
+/** Too few platform admins, or too many. */
+function Advice() {
+  const stats = useQuery(may(me.value, 'view_platform_stats') ? '/api/admin/stats?days=1' : null, ['user']);
+  const words = stats.data?.platform.adminAdvice;
+  return words ? html`<div style="margin-bottom:16px"><${Callout} kind="warn" lead=${`${plural(stats.data.platform.adminUsers, 'platform admin')}.`}>${words}<//></div>` : null;
+}
+
 export default function Users() {
   usePage([{ text: 'Administration' }, { text: 'Users' }]);
   const create = html`<${Button} kind="primary" icon="user-plus" href="/admin/users/new" refused=${refusal(me.value, 'create_user')}>New user<//>`;
-  return html`<div class="page"><${PageHead} title="Users" facts="Everybody who can sign in, and who could." actions=${create} bottom=${create} />
+  return html`<div class="page"><${PageHead} title="Users" facts="Everybody who can sign in, and who could." actions=${html`<${Button} icon="upload" href="/admin/users/import" refused=${refusal(me.value, 'create_user')}>Import<//>${create}`} bottom=${create} />
+    <${Advice} />
     <${DataTable} path="/api/admin/users" items kinds=${['user', 'membership']} columns=${columns} filters=${filters} label="Users" noun="user" search="Name, login or e-mail" open=${(/** @type {User} */ user) => `/admin/users/${user.id}`}
       acts=${(/** @type {User} */ user) => html`<${Menu} label=${`Actions for ${called(user)}`} size="s" items=${userItems(user)} />`} bulk=${(/** @type {User[]} */ picked, /** @type {() => void} */ clear) => html`<${Bulk} picked=${picked} clear=${clear} />`}
       empty=${html`<${Empty} icon="user-round" title="Nobody yet" text="Make an account for each person." action=${create} />`} /></div>`;

@@ -64,6 +64,7 @@ impl Pass {
         let live = gateway.ops.bus.register(Belongs {
             user: Some(entrance.user.clone()),
             session: entrance.session.clone(),
+            token: entrance.token.clone(),
             workspace: Some(entrance.workspace.clone()),
             group: Some(entrance.group.clone()),
         });

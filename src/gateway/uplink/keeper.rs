@@ -233,6 +233,7 @@ impl Holder {
         self.gateway.ops.bus.register(Belongs {
             user: Some(peer.owner.clone()),
             session: None,
+            token: None,
             workspace: Some(peer.workspace.clone()),
             group: Some(peer.group.clone()),
         })
