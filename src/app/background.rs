@@ -5,6 +5,7 @@ use crate::cluster::ClusterControl;
 use crate::config::cluster::Kind;
 use crate::gateway::egress::EgressTunnels;
 use crate::gateway::git::{GitDesk, GitService};
+use crate::gateway::looks;
 use crate::gateway::rekey;
 use crate::gateway::uplink::keeper::Keeper;
 use crate::gateway::uplink::timeline::Timeline;
@@ -45,6 +46,7 @@ pub fn start(application: &Application) -> Background {
     tasks.push(tokio::spawn(follow_disk(app.ops.db.clone(), stopped.clone())));
     let keeper = Keeper::new(app.gateway.clone(), services(&app));
     tasks.push(tokio::spawn(keeper.run(stopped.clone())));
+    tasks.push(tokio::spawn(looks::keep(app.gateway.clone(), stopped.clone())));
     tasks.push(tokio::spawn(rekey::follow(app.gateway.clone(), stopped.clone())));
     tasks.push(tokio::spawn(super::settings::follow(Arc::clone(&app), stopped.clone())));
     if let Some(cluster) = &application.cluster {

@@ -22,6 +22,8 @@ pub(super) fn rules(lasting: &Rules, runtime: &Runtime) -> Rules {
         password_min_length: runtime.password_min_length,
         break_glass: runtime.break_glass,
         pricing: runtime.pricing.clone(),
+        idle_after_hours: runtime.idle_after_hours,
+        abandoned_after_days: runtime.abandoned_after_days,
         ..lasting.clone()
     }
 }

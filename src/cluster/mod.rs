@@ -196,7 +196,7 @@ pub struct LogLine {
 /// What a workspace uses now.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Metrics {
-    /// Thousandths of a core, averaged since the last call; `None` where it cannot be known.
+    /// Thousandths of a core, averaged since an earlier call; `None` where it cannot be known.
     pub cpu_milli: Option<i64>,
     pub memory_bytes: Option<i64>,
     pub disk_bytes: Option<i64>,

@@ -136,6 +136,8 @@ pub struct Runtime {
     pub log_level: String,
     /// The `pricing` section.
     pub pricing: PriceSettings,
+    pub idle_after_hours: i64,
+    pub abandoned_after_days: i64,
 }
 
 /// The whole configuration at start.
@@ -263,6 +265,8 @@ impl Config {
             },
             log_level: get.text("log.level").to_owned(),
             pricing: pricing::read(&get),
+            idle_after_hours: get.count("workspaces.idle_after_hours"),
+            abandoned_after_days: get.count("workspaces.abandoned_after_days"),
         }
     }
 

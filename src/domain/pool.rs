@@ -94,6 +94,16 @@ fn check_one(level: &Level, resource: Resource, ask: &Ask) -> Option<Check> {
     Some(Check { ok, level: level.kind, id, level_name, resource, requested, used, total, available })
 }
 
+/// What a group's quota leaves beside its use: nothing is asked for, and what is below its use is not ok.
+pub fn left_of(id: &str, name: &str, used: &Usage, quota: &ResourceQuota) -> Vec<Check> {
+    let one = |resource: Resource| {
+        let (used, total) = (used.of(resource), quota.of(resource)?);
+        let (id, level_name, available) = (id.to_owned(), name.to_owned(), total.saturating_sub(used).max(0));
+        Some(Check { ok: used <= total, level: LevelKind::Group, id, level_name, resource, requested: 0, used, total, available })
+    };
+    Resource::ALL.into_iter().filter_map(one).collect()
+}
+
 /// `Ok` when everything fits, else the refusal by the first level that is too small.
 pub fn require(checks: &[Check]) -> Result<(), Error> {
     match checks.iter().find(|check| !check.ok) {

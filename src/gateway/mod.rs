@@ -19,6 +19,7 @@ mod headers;
 pub mod inside;
 mod knocks;
 pub mod logs;
+pub mod looks;
 pub mod metrics;
 pub mod names;
 pub mod open;

@@ -88,7 +88,7 @@ impl GroupView {
         }
     }
 
-    fn single(single: &Single) -> Self {
+    pub(super) fn single(single: &Single) -> Self {
         let view = Self::of(&single.listed);
         Self { current_usage: Some(view.usage.clone()), can: can_view(&single.can), ..view }
     }

@@ -3,6 +3,7 @@
 //! actix types stay in this module, `gateway`, `agent` and `app.rs`; handlers are free of them but for sockets.
 
 pub mod access;
+pub mod advice;
 pub mod api_tokens;
 pub mod apps;
 pub mod assets;
@@ -37,6 +38,7 @@ pub mod own_sessions;
 pub mod paging;
 pub mod percent;
 pub mod pricing;
+pub mod quota;
 pub mod reply;
 pub mod route;
 pub mod routes;
@@ -48,6 +50,7 @@ pub mod settings;
 pub mod setup;
 pub mod templates;
 pub mod terminal;
+pub mod trends;
 pub mod turns;
 pub mod user_import;
 pub mod user_sessions;

@@ -11,9 +11,9 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, api_tokens, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, groups, health, jwks, logs, machine,
-    members, metrics, open, openapi, own_git, own_profile, own_sessions, pricing, search, service_accounts, settings, setup, templates,
-    terminal, user_import, user_sessions, users, whoami, workspaces,
+    access, advice, api_tokens, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, groups, health, jwks, logs,
+    machine, members, metrics, open, openapi, own_git, own_profile, own_sessions, pricing, quota, search, service_accounts, settings,
+    setup, templates, terminal, trends, user_import, user_sessions, users, whoami, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -81,6 +81,15 @@ const CURSOR: Parameter = asked("cursor", ParameterKind::Text, "From the Link he
 const LIMIT: Parameter = asked("limit", ParameterKind::Integer, "1 to 1000.");
 const PAGE_LIMIT: Parameter = asked("limit", ParameterKind::Integer, "1 to 100, 20 when absent.");
 const NEXT_TOKEN: Parameter = asked("nextToken", ParameterKind::Text, "From the page before.");
+const RANGE: Parameter = asked("range", ParameterKind::Text, "6h by minutes, 7d by hours, 90d or 365d by days; 6h when absent.");
+const SIZING: &[Parameter] = &[
+    asked("members", ParameterKind::Integer, "How many people; those of the group when absent."),
+    asked("cpu", ParameterKind::Text, "Cores of a running workspace."),
+    asked("memory", ParameterKind::Text, "Memory of a running workspace, for example 4Gi."),
+    asked("storage", ParameterKind::Text, "Disk of a member, for example 50Gi."),
+    asked("workspaces", ParameterKind::Integer, "Workspaces of a member."),
+    asked("concurrency", ParameterKind::Integer, "How many percent of the members work at the same time."),
+];
 const FROM: Parameter = asked("startDate", ParameterKind::Time, "From this time on.");
 const TO: Parameter = asked("endDate", ParameterKind::Time, "Up to this time; a date means the whole day.");
 
@@ -355,6 +364,26 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/groups/{group}/usage", Access::Action(A::ViewGroupUsage), to!(groups::usage))
         .says("What the group uses of its quota.")
         .gives(200, AnswerDoc::Json(schema_of::<crate::domain::quota::UsageView>)),
+    Route::get("/api/groups/{group}/usage/history", Access::Action(A::ViewGroupUsage), to!(trends::of_group))
+        .says("What the group used over time, against the quota of each time.")
+        .asks(&[RANGE])
+        .gives(200, AnswerDoc::Json(schema_of::<trends::TrendView>)),
+    Route::get("/api/groups/{group}/advice", Access::Action(A::ViewGroupUsage), to!(advice::of_group))
+        .says("What stands out: alerts, what is hardly used, workspaces that nobody uses.")
+        .gives(200, AnswerDoc::Json(schema_of::<advice::AdviceView>)),
+    Route::get("/api/groups/{group}/sizing", Access::Action(A::ViewGroupUsage), to!(quota::size_group))
+        .says("How large its quota should be, by the guide's formula and its own history.")
+        .asks(SIZING)
+        .gives(200, AnswerDoc::Json(schema_of::<quota::SizingView>)),
+    Route::get("/api/groups/{group}/quota/history", Access::Action(A::ViewGroupUsage), to!(quota::history))
+        .says("What its quota was, who set it and why, the newest first.")
+        .asks(&[LIMIT, CURSOR])
+        .gives(200, AnswerDoc::List(schema_of::<quota::QuotaChangeView>)),
+    Route::post("/api/groups/{group}/quota/move", Access::Action(A::SetGroupQuota), to!(quota::shift))
+        .says("Moves a part of its quota to another group, in one step. With dryRun: what both would be left with.")
+        .takes(schema_of::<quota::MoveQuotaBody>)
+        .asks(DRY_RUN)
+        .gives(200, AnswerDoc::Json(schema_of::<quota::MovedQuotaView>)),
     Route::post("/api/groups/{group}/owner", Access::Action(A::UpdateGroup), to!(groups::transfer))
         .says("Makes another admin of the group its owner.")
         .takes(schema_of::<groups::OwnerBody>)
@@ -397,6 +426,25 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/admin/cluster/capacity", Access::Action(A::ViewClusterCapacity), to!(capacity::show))
         .says("What the cluster has, what is given away, how many workspaces still fit, and what quotas promise.")
         .gives(200, AnswerDoc::Json(schema_of::<capacity::CapacityView>)),
+    Route::get("/api/admin/usage/history", Access::Action(A::ViewClusterCapacity), to!(trends::of_platform))
+        .says("What all groups used over time, or what was measured on a node.")
+        .asks(&[RANGE, asked("node", ParameterKind::Text, "The name of a node.")])
+        .gives(200, AnswerDoc::Json(schema_of::<trends::TrendView>)),
+    Route::get("/api/admin/usage/top", Access::Action(A::ViewPlatformStats), to!(trends::top))
+        .says("Who uses most in this hour, as it was measured.")
+        .asks(&[
+            asked("by", ParameterKind::Text, "workspace, group or user; workspace when absent."),
+            asked("resource", ParameterKind::Text, "cpu, memory or storage; cpu when absent."),
+            asked("limit", ParameterKind::Integer, "1 to 100, 10 when absent."),
+        ])
+        .gives(200, AnswerDoc::Json(schema_of::<trends::ConsumersView>)),
+    Route::get("/api/admin/advice", Access::Action(A::ViewPlatformStats), to!(advice::of_platform))
+        .says("What stands out: alerts, what is hardly used, workspaces that nobody uses and what ending them frees.")
+        .gives(200, AnswerDoc::Json(schema_of::<advice::AdviceView>)),
+    Route::get("/api/admin/sizing", Access::Action(A::ViewClusterCapacity), to!(quota::size_new))
+        .says("How large the quota of a new group should be, by the guide's formula.")
+        .asks(SIZING)
+        .gives(200, AnswerDoc::Json(schema_of::<quota::SizingView>)),
     Route::get("/api/admin/pricing/config", Access::Action(A::ViewPricing), to!(pricing::show))
         .says("The prices that hold, each a month.")
         .gives(200, AnswerDoc::Json(schema_of::<pricing::PricesView>)),
@@ -534,6 +582,10 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/workspaces/{workspace}/metrics", Access::Action(A::ViewWorkspaceMetrics), to!(workspaces::usage))
         .says("What it uses now.")
         .gives(200, AnswerDoc::Json(schema_of::<InUseView>)),
+    Route::get("/api/workspaces/{workspace}/metrics/history", Access::Action(A::ViewWorkspaceMetrics), to!(trends::of_workspace))
+        .says("What it used over time, as it was measured while it ran.")
+        .asks(&[RANGE])
+        .gives(200, AnswerDoc::Json(schema_of::<trends::TrendView>)),
     Route::get("/api/workspaces/{workspace}/egress", Access::Action(A::ViewWorkspaceEgress), to!(egress::show))
         .says("What it may reach outside, what it reached, and what it was refused.")
         .gives(200, AnswerDoc::Json(schema_of::<egress::EgressView>)),

@@ -8,8 +8,8 @@ use super::{Caller, Ops};
 use crate::domain::group::{GroupRole, GroupStatus};
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::names::{Description, DisplayName, Reason};
-use crate::domain::pool::{Check, LevelKind};
-use crate::domain::quota::{QuotaChange, Resource, ResourceQuota, Usage};
+use crate::domain::pool::{Check, left_of};
+use crate::domain::quota::{QuotaChange, ResourceQuota, Usage};
 use crate::domain::user::UserStatus;
 use crate::error::{Error, Missing, Result};
 use crate::events::{Audience, Event, Operation};
@@ -265,13 +265,7 @@ pub async fn weigh(ops: &Ops, caller: &Caller, group: String, change: QuotaChang
         read.authorize_with(&actor, Action::SetGroupQuota, Target::Group(&group.facts()), Context::default())?;
         let used = pool::group_usage(read, &group.id)?;
         let quota = group.quota.merged(&change);
-        let check = |resource: Resource| {
-            let (used, total) = (used.of(resource), quota.of(resource)?);
-            let (id, level_name) = (group.id.to_string(), group.name.clone());
-            let available = total.saturating_sub(used).max(0);
-            Some(Check { ok: used <= total, level: LevelKind::Group, id, level_name, resource, requested: 0, used, total, available })
-        };
-        Ok(Weighed { checks: Resource::ALL.into_iter().filter_map(check).collect(), before: group.quota, after: quota })
+        Ok(Weighed { checks: left_of(group.id.as_str(), &group.name, &used, &quota), before: group.quota, after: quota })
     };
     ops.db.read(caller.origin.clone(), job).await
 }

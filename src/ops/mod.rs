@@ -16,6 +16,7 @@ pub mod dashboard;
 pub mod doors;
 pub mod egress;
 pub mod files;
+pub mod findings;
 pub mod git_credentials;
 pub mod git_requests;
 pub mod group_create;
@@ -34,6 +35,7 @@ pub mod open;
 pub mod own_account;
 pub mod own_password;
 pub mod own_sessions;
+pub mod quota;
 pub mod refresh;
 pub mod running;
 pub mod search;
@@ -47,6 +49,7 @@ pub mod ssh_key;
 pub mod templates;
 pub mod terminal;
 pub mod timeline;
+pub mod trends;
 pub mod user_create;
 pub mod user_import;
 pub mod user_invite;
@@ -91,6 +94,9 @@ pub struct Rules {
     pub break_glass: bool,
     /// The settings of the section `pricing`.
     pub pricing: PriceSettings,
+    /// When a running workspace that nobody uses is idle, and a stopped one abandoned.
+    pub idle_after_hours: i64,
+    pub abandoned_after_days: i64,
 }
 
 /// What use cases work with. Cheap to clone.

@@ -45,6 +45,11 @@ const GROUP_USAGES: &str = concat!(
     counted!(),
     " FROM json_each(?1) j CROSS JOIN workspace w ON w.group_id = j.value LEFT JOIN workspace_status s ON s.workspace_id = w.id GROUP BY w.group_id"
 );
+const EVERY_USAGE: &str = concat!(
+    "SELECT w.group_id AS group_id, coalesce(sum(w.desired = 'running' AND s.phase = 'ready'), 0) AS running, ",
+    counted!(),
+    " FROM workspace w INDEXED BY workspace_group LEFT JOIN workspace_status s ON s.workspace_id = w.id GROUP BY w.group_id"
+);
 const USER_USAGE: &str =
     concat!("SELECT ", counted!(), " FROM workspace w LEFT JOIN workspace_status s ON s.workspace_id = w.id WHERE w.owner_id = ?1");
 const ORGANIZATION_USAGE: &str = concat!(
@@ -107,6 +112,12 @@ pub fn group_usages(read: &Read<'_>, groups: &[GroupId]) -> Result<HashMap<Group
     let ids = serde_json::json!(groups).to_string();
     let rows = read.rows(GROUP_USAGES, [ids], |r| Ok((GroupId::trusted(r.get("group_id")?), usage(r)?)))?;
     Ok(rows.into_iter().collect())
+}
+
+/// What the workspaces of every group use, and how many of them run; groups without workspaces are left out. Reads all
+/// workspaces: for the background alone.
+pub fn every_usage(read: &Read<'_>) -> Result<Vec<(GroupId, Usage, i64)>> {
+    read.rows(EVERY_USAGE, [], |r| Ok((GroupId::trusted(r.get("group_id")?), usage(r)?, r.get("running")?)))
 }
 
 /// The limits of a user or an organization, if any is set.

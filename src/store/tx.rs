@@ -35,6 +35,8 @@ pub enum Unaudited {
     Timeline,
     /// What workspaces counted for, from when to when.
     Periods,
+    /// Use over time, and what stands out of it.
+    Samples,
     /// Failed sign-ins, counted.
     Throttle,
     /// Answers kept for repeated requests.

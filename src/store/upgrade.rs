@@ -28,6 +28,7 @@ pub const STEPS: &[Step] = &[
     Step { to: 4, sql: MACHINE_TOKENS },
     Step { to: 5, sql: PERIODS },
     Step { to: 6, sql: API_TOKENS },
+    Step { to: 7, sql: USAGE_OVER_TIME },
 ];
 
 /// The version that `schema.sql` describes.
@@ -180,6 +181,40 @@ CREATE TABLE api_token_limit (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX user_service ON user (username) WHERE kind = 'service' AND status IN ('active', 'disabled');
 CREATE INDEX user_end ON user (expires_at) WHERE expires_at IS NOT NULL AND status = 'active';
+";
+
+/// Use over time, which nothing had written before.
+const USAGE_OVER_TIME: &str = "DROP TABLE usage_sample;
+CREATE TABLE usage_sample (
+  -- Use over time. Each look adds to the row of its minute, its hour and its day, so nothing is rolled up later, and a
+  -- step without a row is one in which nobody looked. In the order of time: a look writes in one place. Unaudited.
+  period        TEXT    NOT NULL CHECK (period IN ('minute', 'hour', 'day')),
+  at            INTEGER NOT NULL,                   -- its first moment
+  subject       TEXT    NOT NULL,                   -- platform, node:NAME, or the id of a group or workspace
+  looks         INTEGER NOT NULL CHECK (looks > 0),
+  cpu_milli     INTEGER NOT NULL,                   -- sums over the looks, and beside each the largest of them
+  cpu_peak      INTEGER NOT NULL,
+  memory_bytes  INTEGER NOT NULL,
+  memory_peak   INTEGER NOT NULL,
+  disk_bytes    INTEGER,                            -- NULL: nothing measures it
+  disk_peak     INTEGER,
+  things        INTEGER NOT NULL,                   -- workspaces of a group, processes of a workspace, pods of a node
+  things_peak   INTEGER NOT NULL,
+  running       INTEGER NOT NULL,                   -- how many of the workspaces run
+  running_peak  INTEGER NOT NULL,
+  PRIMARY KEY (period, at, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE usage_finding (
+  -- What stands out of the use of things, found in the background: near a limit, hardly used, idle, abandoned. Unaudited.
+  kind     TEXT    NOT NULL CHECK (kind IN ('over', 'under', 'idle', 'abandoned')),
+  subject  TEXT    NOT NULL,                        -- node:NAME, or the id of a group or workspace
+  resource TEXT    NOT NULL CHECK (resource IN ('', 'cpu', 'memory', 'storage', 'pods')),
+  group_id TEXT,                                    -- of the group itself, or of the workspace's; NULL: a node
+  level    INTEGER NOT NULL,                        -- over: 80 or 90; under: the largest amount that was in use
+  since    INTEGER NOT NULL,                        -- idle, abandoned: when it was last used
+  PRIMARY KEY (kind, subject, resource)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_finding_group ON usage_finding (group_id, kind) WHERE group_id IS NOT NULL;
 ";
 
 /// The first uid of workspaces below the local runtime.

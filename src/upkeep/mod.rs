@@ -4,7 +4,7 @@ use crate::clock::{Clock, DAY, MINUTE, Millis};
 use crate::error::Result;
 use crate::identity::signing::Keys;
 use crate::metrics::{Outcome, Work};
-use crate::ops::{Ops, api_tokens, user_term};
+use crate::ops::{Ops, api_tokens, findings, user_term};
 use crate::store::{
     Origin, api_tokens as tokens, checkpoints, codes, idempotency, integrity, keys, periods, sessions, throttles, timeline,
 };
@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
     Step { name: "sign the head of the audit log", every: MINUTE, run: sign_audit_head },
     Step { name: "forget old timelines", every: 60 * MINUTE, run: forget_old_timelines },
     Step { name: "forget what was held long ago", every: 60 * MINUTE, run: forget_old_periods },
+    Step { name: "find what is hardly used", every: 10 * MINUTE, run: |upkeep| findings::find(&upkeep.ops) },
     Step {
         name: "forget idle callers",
         every: MINUTE,

@@ -23,6 +23,7 @@ mod api_setup;
 mod api_sign_in;
 mod api_terminal;
 mod api_tokens;
+mod api_usage;
 mod api_user_imports;
 mod api_user_sessions;
 mod api_user_terms;

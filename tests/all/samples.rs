@@ -154,6 +154,12 @@ pub const ALL: &[Sample] = &[
     post("/api/groups", |_| json!({"name": "gamma", "displayName": "Gamma"}), "create_group"),
     patch("/api/groups/{group}", |_| json!({"displayName": "Another Title"}), "update_group"),
     delete("/api/groups/{group}", "delete_group").given("DELETE FROM workspace WHERE group_id = '{group}'"),
+    row(
+        Method::Post,
+        "/api/groups/{group}/quota/move",
+        |_| json!({"to": "delta", "cpu": "1"}),
+        Audit::Two("set_group_quota", "each of the two groups has its own"),
+    ),
     post("/api/groups/{group}/owner", |s| json!({"userId": s.user}), "update_group").given(IS_GROUP_ADMIN),
     post("/api/groups/{group}/members", |s| json!({"userId": s.outsider}), "add_user_to_group"),
     patch("/api/groups/{group}/members/{user}", |_| json!({"role": "admin"}), "set_user_group_role"),

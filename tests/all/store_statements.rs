@@ -65,6 +65,11 @@ fn the_hot_lists_walk_an_index_in_their_own_order() {
         "audit_read.rs BY_ACTION",
         "audit_read.rs FAILED",
         "audit_read.rs BY_TIME",
+        "quota_changes.rs STEPS",
+        "quota_changes.rs PAGE",
+        "samples.rs FORGET",
+        "findings.rs OF_GROUP",
+        "findings.rs UNUSED_IN_GROUP",
     ];
     let mut bad = Vec::new();
     for name in lists {
@@ -91,4 +96,18 @@ fn what_a_page_of_groups_uses_is_found_by_the_groups_own_index() {
     let steps = plan(&fresh(), &statement("pool.rs GROUP_USAGES"));
     assert!(steps.iter().any(|l| l.contains("workspace_group")), "{steps:?}");
     assert!(!steps.iter().any(|l| l.starts_with("SCAN w")), "{steps:?}");
+}
+
+#[test]
+fn use_over_time_is_read_point_by_point_however_much_is_kept() {
+    let connection = fresh();
+    let steps = plan(&connection, &statement("samples.rs SERIES"));
+    let point = "SEARCH s USING PRIMARY KEY (period=? AND at=? AND subject=?)";
+    assert!(steps.iter().any(|line| line == point), "{steps:?}");
+    for name in ["samples.rs TOP_WORKSPACES", "samples.rs TOP_GROUPS", "samples.rs TOP_USERS"] {
+        let steps = plan(&connection, &statement(name));
+        // Of one hour only what was measured in it.
+        assert!(steps.iter().any(|line| line.contains("subject>? AND subject<?")), "{name}: {steps:?}");
+        assert!(!steps.iter().any(|line| line.starts_with("SCAN ")), "{name}: {steps:?}");
+    }
 }

@@ -11,6 +11,8 @@ import { Callout, Card, Empty, Facts, Loaded } from './places.js';
 
 await loadStyle('/style/table.css');
 const cost = () => import('./workspace-cost.js');
+const trend = () => import('./trend.js');
+const advice = () => import('./advice.js');
 
 /** @typedef {import('../lib/types.js').Group} Group */
 
@@ -21,9 +23,9 @@ export function GroupOverview({ group }) {
   const list = /** @type {any[] | undefined} */ (workspaces.data);
   const all = may(group, 'list_group_workspaces');
   const note = all && list ? count(list) : undefined;
-  return html`<${Advice} group=${group} /><${Tiles} usage=${group.usage} note=${note} />
-    <div class="cols"><div class="stack"><${Card} title=${all ? 'Top consumers' : 'My workspaces here'} right=${html`<a href=${`/groups/${group.id}/workspaces`}>All workspaces</a>`}>
-      <${Loaded} query=${workspaces} what="The workspaces could not be read">${() => (list?.length ? (all ? html`<${Consumers} list=${list} members=${members.data} />` : html`<${Short} list=${list} />`) : html`<${Empty} icon="square-terminal" title="No workspaces in this group yet" text="Choose a template and have one running in a few seconds." action=${may(group, 'create_workspace') && html`<${Button} icon="plus" href=${`/workspaces/new?group=${group.id}`}>New workspace<//>`} />`)}<//><//></div>
+  return html`<${Advice} group=${group} />${may(group, 'view_group_usage') && html`<${Late} load=${advice} part="GroupAdvice" group=${group} />`}<${Tiles} usage=${group.usage} note=${note} />
+    <div class="cols"><div class="stack">${may(group, 'view_group_usage') && html`<${Late} load=${trend} part="Trend" title="Use over time" path=${`/api/groups/${group.id}/usage/history`} parts=${['cpu', 'memory', 'storage', 'workspaces']} limitName="Quota" />`}<${Card} title=${all ? 'Top consumers' : 'My workspaces here'} right=${html`<a href=${`/groups/${group.id}/workspaces`}>All workspaces</a>`}>
+      <${Loaded} query=${workspaces} what="The workspaces could not be read">${() => (list?.length ? (all ? html`<${Consumers} list=${list} members=${members.data} />` : html`<${Short} list=${list} />`) : html`<${Empty} icon="square-terminal" title="No workspaces in this group yet" text="Choose a template and have one running in a few seconds." action=${may(group, 'create_workspace') && html`<${Button} icon="plus" href=${`/workspaces/new?group=${group.id}`}>New workspace<//>`} />`)}<//><//>${all && html`<${Late} load=${advice} part="GroupUnused" group=${group} />`}</div>
     <aside><${Card} title="Details"><div class="card-body"><${Facts} rows=${facts(group, members.data)} /></div><//>${may(group, 'view_group_usage') && html`<${Late} load=${cost} part="MonthCost" path=${`/api/groups/${group.id}`} />`}
       <${Card} title="Members" right=${html`<a href=${`/groups/${group.id}/members`}>All ${group.memberCount}</a>`}><${Loaded} query=${members} what="The members could not be read">${(/** @type {any[]} */ people) => html`<ul class="lines">${[...people].sort((a, b) => Number(b.role === 'admin') - Number(a.role === 'admin')).slice(0, 5).map((person) => html`<li key=${person.id}><${Person} who=${person} size="" />${person.role === 'admin' && html`<span class="at">admin</span>`}</li>`)}</ul>`}<//><//></aside></div>`;
 }

@@ -14,6 +14,7 @@ import { PRESETS, QuotaFields, quotaOf, quotaWrong } from '../components/quota-f
 
 const PREFIX = 'codex-platform-';
 const overcommit = () => import('../components/quota-overcommit.js');
+const sizing = () => import('../components/sizing.js');
 
 export default function NewGroup() {
   usePage([{ text: 'Groups', href: '/groups' }, { text: 'New group' }]);
@@ -35,6 +36,6 @@ export default function NewGroup() {
       <${TextField} form=${form} name="name" label="Name" mono maxlength="48" hint="For addresses and the API; it cannot be changed." onInput=${(/** @type {any} */ event) => { own.current = true; form.set('name', event.target.value.toLowerCase()); }} />
       <div class="field"><span class="label">Namespace</span><div class="row" style="min-height:32px"><code class="idchip" style="padding-right:8px">${PREFIX}${form.values.name || '…'}</code></div><span class="hint">Where its workspaces live; made from the name.</span></div>
       <${TextField} form=${form} name="description" label="Description" optional maxlength="500" lines=${2} /></div>
-    <section class="stack"><div><h2>Quota</h2><p class="t13 fg2">What all workspaces of the group may use together. It can be changed later.</p></div><${QuotaFields} form=${form} presets /><${Late} load=${overcommit} part="QuotaOvercommit" values=${form.values} /></section>
+    <section class="stack"><div><h2>Quota</h2><p class="t13 fg2">What all workspaces of the group may use together. It can be changed later.</p></div><${QuotaFields} form=${form} presets /><${Late} load=${overcommit} part="QuotaOvercommit" values=${form.values} /><${Late} load=${sizing} part="Sizing" form=${form} path="/api/admin/sizing" /></section>
     <div class="stack s8"><${FormProblem} form=${form} what="Not created" /><div class="row"><${Button} kind="primary" type="submit" busy=${form.busy} busyWord="Creating">Create group<//><${Button} kind="ghost" href="/groups">Cancel<//></div></div></form></div>`;
 }

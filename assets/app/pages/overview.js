@@ -12,8 +12,11 @@ import { Gauge } from '../components/gauge.js';
 import { tightest } from '../components/gauge-tiles.js';
 import { LineChart, Sparkline } from '../components/line-chart.js';
 import { Card, Failed, Loaded, PageHead, Skeleton, usePage } from '../components/places.js';
+import { Late } from '../components/late.js';
 import { Segments } from '../components/segments.js';
 
+const use = () => import('../components/platform-use.js');
+const advised = () => import('../components/advice.js');
 const PERIODS = /** @type {[string, string][]} */ ([['30', '30 days'], ['90', '90 days'], ['365', '12 months']]);
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 
@@ -25,12 +28,15 @@ export default function Overview() {
   const costs = useQuery('/api/admin/costs?by=group&limit=5', ['workspace', 'setting'], { keep: true });
   const health = useQuery('/api/health/detailed', ['setting']);
   const groups = useQuery('/api/groups?limit=1000', ['group', 'workspace']);
+  const advice = useQuery('/api/admin/advice', ['group', 'workspace']);
   return html`<div class="page"><${PageHead} title="Overview" facts=${facts(capacity.data, health.data)} actions=${html`<${Segments} label="Period" value=${days} options=${PERIODS} onPick=${(/** @type {string} */ next) => setQuery({ days: next === '30' ? null : next }, { replace: true })} />`} />
     <div class="stack"><${Figures} stats=${stats} capacity=${capacity} costs=${costs} />
     <div class="cols" style="gap:16px"><div class="stack">
       ${capacity.data ? html`<${CapacityByNode} capacity=${capacity.data} />` : html`<${Card} title="Capacity by node">${capacity.error ? html`<${Failed} what="The cluster does not say what it has" error=${capacity.error} again=${capacity.reload} />` : html`<${Skeleton} lines=${2} />`}<//>`}
-      ${stats.data ? html`<${Growth} growth=${stats.data.growth} />` : stats.error && html`<${Card} title="Growth"><${Failed} what="The numbers could not be read" error=${stats.error} again=${stats.reload} /><//>`}</div>
-    <aside><${Problems} health=${health} stats=${stats.data} capacity=${capacity.data} groups=${groups.data} />${capacity.data && html`<${Commitments} commitments=${capacity.data.commitments} />`}<${Near} groups=${groups} /><${Dearest} costs=${costs} /></aside></div></div></div>`;
+      <${Late} load=${use} part="PlatformTrend" nodes=${(capacity.data?.nodes || []).map((/** @type {any} */ node) => node.name)} />
+      ${stats.data ? html`<${Growth} growth=${stats.data.growth} />` : stats.error && html`<${Card} title="Growth"><${Failed} what="The numbers could not be read" error=${stats.error} again=${stats.reload} /><//>`}
+      <${Late} load=${use} part="TopConsumers" />${advice.data && html`<${Late} load=${advised} part="UnusedCards" advice=${advice.data} always groups />`}</div>
+    <aside><${Problems} health=${health} stats=${stats.data} capacity=${capacity.data} groups=${groups.data} />${capacity.data && html`<${Commitments} commitments=${capacity.data.commitments} />`}<${Late} load=${advised} part="Alerts" advice=${advice} /><${Near} groups=${groups} /><${Late} load=${advised} part="Underused" advice=${advice} /><${Dearest} costs=${costs} /></aside></div></div></div>`;
 }
 
 /** @param {any} capacity @param {any} health */

@@ -18,6 +18,7 @@ import { Overview } from '../components/workspace-overview.js';
 const PARTS = /** @type {Record<string, {word: string, load: () => Promise<any>}>} */ ({
   terminal: { word: 'Terminal', load: () => import('../components/terminal.js') }, files: { word: 'Files', load: () => import('../components/files.js') },
   ports: { word: 'Ports', load: () => import('../components/ports.js') }, network: { word: 'Network', load: () => import('../components/network.js') },
+  metrics: { word: 'Metrics', load: () => import('../components/workspace-metrics.js') },
   logs: { word: 'Logs', load: () => import('../components/logs.js') },
   timeline: { word: 'Timeline', load: () => import('../components/timeline.js') }, settings: { word: 'Settings', load: () => import('../components/workspace-settings.js') },
 });

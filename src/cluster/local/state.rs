@@ -50,8 +50,17 @@ pub struct Live {
     pub keeper: Pid,
     pub socket: PathBuf,
     pub groups: Arc<Groups>,
-    /// The last processor reading: when, and microseconds.
-    pub cpu: Option<(Millis, u64)>,
+    /// The last processor reading.
+    pub cpu: Option<CpuReading>,
+}
+
+/// What a workspace had spent of the processor at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct CpuReading {
+    pub at: Millis,
+    pub microseconds: u64,
+    /// Thousandths of a core since the reading before; `None` of the first.
+    pub milli: Option<i64>,
 }
 
 /// One workspace.
@@ -68,7 +77,7 @@ pub struct Entry {
     pub notes: Vec<Note>,
     pub live: Option<Live>,
     pub log: Arc<WorkspaceLog>,
-    /// When the home was measured, and bytes.
+    /// Until when the measured size of the home is good, and bytes.
     pub disk: Option<(Millis, i64)>,
     /// `None` until something is wanted of it: then there is no supervisor either.
     pub target: Option<watch::Sender<Target>>,
@@ -162,10 +171,15 @@ impl Shared {
 
     /// The host's processes, at most [`PROCESSES_GOOD_FOR`] old. Reads many files where it is older.
     pub fn processes(&self) -> Arc<Vec<Process>> {
+        self.processes_and_age().1
+    }
+
+    /// The same, with how old it is.
+    pub fn processes_and_age(&self) -> (Duration, Arc<Vec<Process>>) {
         let mut held = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         match &*held {
-            Some((at, list)) if at.elapsed() < PROCESSES_GOOD_FOR => Arc::clone(list),
-            _ => Arc::clone(&held.insert((Instant::now(), Arc::new(process_table::all()))).1),
+            Some((at, list)) if at.elapsed() < PROCESSES_GOOD_FOR => (at.elapsed(), Arc::clone(list)),
+            _ => (Duration::ZERO, Arc::clone(&held.insert((Instant::now(), Arc::new(process_table::all()))).1)),
         }
     }
 

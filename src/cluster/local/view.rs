@@ -1,10 +1,10 @@
 //! The reading half of the trait: logs, numbers, connections, and how the walls stand.
 
-use crate::clock::SECOND;
+use crate::clock::{Millis, SECOND};
 use crate::cluster::local::egress;
 use crate::cluster::local::home::used_bytes;
 use crate::cluster::local::spec::Tier;
-use crate::cluster::local::state::{Live, Shared};
+use crate::cluster::local::state::{CpuReading, Live, Shared};
 use crate::cluster::local::{LocalCluster, host, process_table, tools};
 use crate::cluster::{App, ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, WorkspaceRef};
 use futures_util::future::BoxFuture;
@@ -14,23 +14,36 @@ use tokio::net::UnixStream;
 
 /// How long a measured home stays good, in milliseconds: measuring walks the whole tree.
 const DISK_GOOD_FOR: i64 = 30 * SECOND;
+/// A home that took long to measure stays good so many times longer: measuring never takes more than a hundredth of a core.
+const DISK_REST: i64 = 100;
+/// Two readings of the processor closer than this tell more about the kernel's clock than about the workspace.
+const CPU_GOOD_FOR: i64 = SECOND;
 /// The kernel's unit of processor time in `/proc`, fixed by its interface to programs.
 const TICKS_PER_SECOND: u64 = 100;
 
 struct Usage {
+    at: Millis,
     cpu_microseconds: u64,
     memory: u64,
     processes: u64,
 }
 
 /// What a running workspace uses: the kernel's count where there is one, else the sum over its processes.
-fn usage(live: &Live) -> Usage {
-    let counted = live.groups.counted();
-    let processes = process_table::descendants(live.keeper);
+fn usage(shared: &Shared, live: &Live) -> Usage {
+    let (now, counted) = (shared.options.clock.now(), live.groups.counted());
+    let whole = counted.cpu_microseconds.is_some() && counted.memory_bytes.is_some() && counted.processes.is_some();
+    // The table of all processes is long: it is read only for what the kernel does not count, once for all workspaces.
+    let (age, processes) = if whole {
+        (0, Vec::new())
+    } else {
+        let (age, all) = shared.processes_and_age();
+        (i64::try_from(age.as_millis()).unwrap_or(0), process_table::below(live.keeper, all.iter().copied()))
+    };
     let page = rustix::param::page_size() as u64;
     let memory = || processes.iter().map(|p| process_table::proportional_bytes(p.pid).unwrap_or(p.resident_pages * page)).sum();
     let ticks = || processes.iter().map(|p| p.ticks).sum::<u64>();
     Usage {
+        at: now.plus(if counted.cpu_microseconds.is_some() { 0 } else { -age }),
         cpu_microseconds: counted.cpu_microseconds.unwrap_or_else(|| ticks() * (1_000_000 / TICKS_PER_SECOND)),
         memory: counted.memory_bytes.unwrap_or_else(memory),
         processes: counted.processes.unwrap_or(processes.len() as u64),
@@ -41,25 +54,32 @@ fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Thousandths of a core since the last reading, which this one replaces.
-fn cpu_milli(shared: &Shared, workspace: &WorkspaceRef, now_used: u64) -> Option<i64> {
-    let now = shared.options.clock.now();
-    let last = shared.state().workspaces.get_mut(&workspace.id)?.live.as_mut()?.cpu.replace((now, now_used))?;
-    let elapsed = now.since(last.0);
-    (elapsed > 0).then(|| signed(now_used.saturating_sub(last.1)) / elapsed)
+/// Thousandths of a core since the last reading, which this one replaces unless it was a moment ago.
+fn cpu_milli(shared: &Shared, workspace: &WorkspaceRef, used: &Usage) -> Option<i64> {
+    let mut state = shared.state();
+    let cpu = &mut state.workspaces.get_mut(&workspace.id)?.live.as_mut()?.cpu;
+    let milli = match cpu {
+        Some(last) if used.at.since(last.at) < CPU_GOOD_FOR => return last.milli,
+        Some(last) => Some(signed(used.cpu_microseconds.saturating_sub(last.microseconds)) / used.at.since(last.at)),
+        None => None,
+    };
+    *cpu = Some(CpuReading { at: used.at, microseconds: used.cpu_microseconds, milli });
+    milli
 }
 
 async fn disk(shared: &Arc<Shared>, workspace: &WorkspaceRef) -> Option<i64> {
     let now = shared.options.clock.now();
     let known = shared.state().workspaces.get(&workspace.id)?.disk;
-    if let Some((at, bytes)) = known
-        && now.since(at) < DISK_GOOD_FOR
+    if let Some((until, bytes)) = known
+        && now < until
     {
         return Some(bytes);
     }
     let home = shared.folders(&workspace.id).home();
     let bytes = signed(tokio::task::spawn_blocking(move || used_bytes(&home)).await.ok()?);
-    shared.state().workspaces.get_mut(&workspace.id)?.disk = Some((now, bytes));
+    let (after, took) = (shared.options.clock.now(), shared.options.clock.now().since(now));
+    let until = after.plus(DISK_GOOD_FOR.max(took.saturating_mul(DISK_REST)));
+    shared.state().workspaces.get_mut(&workspace.id)?.disk = Some((until, bytes));
     Some(bytes)
 }
 
@@ -81,9 +101,11 @@ impl ClusterView for LocalCluster {
             let live = self.shared.state().workspaces.get(&workspace.id).map(|e| e.live.clone()).ok_or(ClusterError::Gone)?;
             let disk_bytes = disk(&self.shared, workspace).await;
             let Some(live) = live else { return Ok(Metrics { disk_bytes, ..Metrics::default() }) };
-            let used = tokio::task::spawn_blocking(move || usage(&live)).await.map_err(|e| ClusterError::Transient(e.to_string()))?;
+            let shared = Arc::clone(&self.shared);
+            let used = tokio::task::spawn_blocking(move || usage(&shared, &live)).await;
+            let used = used.map_err(|e| ClusterError::Transient(e.to_string()))?;
             Ok(Metrics {
-                cpu_milli: cpu_milli(&self.shared, workspace, used.cpu_microseconds),
+                cpu_milli: cpu_milli(&self.shared, workspace, &used),
                 memory_bytes: Some(signed(used.memory)),
                 disk_bytes,
                 processes: Some(signed(used.processes)),

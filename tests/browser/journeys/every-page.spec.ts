@@ -35,6 +35,7 @@ const pages = (): [string, string][] => [
   ["files", `/workspaces/${running.id}/files`],
   ["ports", `/workspaces/${running.id}/ports`],
   ["network", `/workspaces/${running.id}/network`],
+  ["metrics", `/workspaces/${running.id}/metrics`],
   ["logs", `/workspaces/${running.id}/logs`],
   ["timeline", `/workspaces/${running.id}/timeline`],
   ["workspace settings", `/workspaces/${running.id}/settings`],
