@@ -266,6 +266,14 @@ CREATE INDEX group_owner ON "group" (owner_id);
 CREATE INDEX group_due ON "group" (id) WHERE status <> 'active' OR observed_generation < generation OR attempts > 0;
 CREATE INDEX group_display_name ON "group" (display_name COLLATE NOCASE, id);
 
+CREATE TABLE group_page (
+  -- What a group says to its members beyond its purpose; only its own page shows it.
+  group_id   TEXT    PRIMARY KEY REFERENCES "group" (id) ON DELETE CASCADE,
+  notes      TEXT    NOT NULL DEFAULT '',
+  welcome    TEXT    NOT NULL DEFAULT '',           -- told to whoever joins
+  updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE membership (
   group_id      TEXT    NOT NULL REFERENCES "group" (id) ON DELETE CASCADE,
   user_id       TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,

@@ -19,7 +19,7 @@ fonttools=4.60.1
 icons="book-open box boxes chevron-down circle-check circle-stop code coffee container cpu database ellipsis
 file-text hexagon house layers layout-grid list list-checks menu notebook-pen play plus rotate-cw
 scroll-text search shield-check square-terminal terminal user-round users wifi-off"
-more_icons="activity app-window archive arrow-big-up arrow-down arrow-down-to-line arrow-up arrow-up-from-line ban check
+more_icons="activity app-window archive arrow-big-up arrow-down arrow-down-to-line arrow-up arrow-up-from-line ban bell check
 chevron-left chevron-right chevron-up chevrons-up-down circle-alert circle-dashed circle-question-mark
 circle-x copy corner-left-up download ethernet-port external-link eye eye-off file file-archive file-code
 file-image file-plus file-symlink folder folder-input folder-plus folder-up git-branch globe history info

@@ -35,7 +35,7 @@ pub struct Audience {
 /// One hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// `user`, `group`, `membership`, `workspace`, `setting`, `audit`, `session`.
+    /// `user`, `group`, `membership`, `workspace`, `setting`, `audit`, `session`, `notice`.
     pub kind: &'static str,
     pub operation: Operation,
     pub id: String,

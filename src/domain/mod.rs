@@ -15,6 +15,8 @@ pub mod group;
 pub mod hex;
 pub mod home_path;
 pub mod id;
+pub mod log_text;
+pub mod member_list;
 pub mod month;
 pub mod names;
 pub mod pool;

@@ -64,6 +64,8 @@ names! {
     DisplayName;
     /// What something is for, 0-500 characters, lines allowed.
     Description;
+    /// Notes of people for people, 0-4000 characters, lines allowed.
+    LongText;
     /// A person's name as they write it, 1-100 characters.
     PersonName;
     /// Why something was done, 1-500 characters, for the audit and for the person it was done to.
@@ -211,6 +213,12 @@ impl Description {
     }
 }
 
+impl LongText {
+    pub fn parse(text: &str) -> Result<Self, FieldRule> {
+        clean(text, Bounds { min: 0, max: 4_000, lines: true }).map(Self)
+    }
+}
+
 impl Reason {
     pub fn parse(text: &str) -> Result<Self, FieldRule> {
         clean(text, Bounds { min: 1, max: 500, lines: true }).map(Self)
@@ -295,6 +303,8 @@ mod tests {
         assert_eq!(code(DisplayName::parse(&"é".repeat(101))), "too_long");
         assert_eq!(code(Description::parse("")), "ok");
         assert_eq!(code(Description::parse(&"x".repeat(501))), "too_long");
+        assert_eq!(code(LongText::parse(&"x\n".repeat(2_000))), "ok");
+        assert_eq!(code(LongText::parse(&"x".repeat(4_001))), "too_long");
         assert_eq!(code(Reason::parse("  ")), "required");
     }
 

@@ -3,7 +3,7 @@
 //! A size is resolved once, when a workspace is made or changed: what the body says, over the tier it names, over what
 //! the template proposes. The numbers of the tiers are those that Codex Web's server really uses.
 
-use super::quantity::{GIB, print_bytes, print_cpu};
+use super::quantity::{GIB, human_bytes, human_cpu, print_bytes, print_cpu};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,6 +36,15 @@ impl Size {
             disk_bytes: part.disk_bytes.unwrap_or(self.disk_bytes),
             extended: self.extended.clone(),
         }
+    }
+
+    /// What to tell while programs still run with `applied`; `None` when they have this size.
+    pub fn waits(&self, applied: &Self) -> Option<String> {
+        if self == applied {
+            return None;
+        }
+        let (cpu, memory) = (human_cpu(applied.cpu_milli), human_bytes(applied.memory_bytes));
+        Some(format!("It still runs with {cpu} and {memory} of memory. The new size is in force at the latest from the next start."))
     }
 
     /// As the API prints it.

@@ -11,9 +11,10 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, advice, api_tokens, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, groups, health, jwks, logs,
-    machine, members, metrics, open, openapi, own_git, own_profile, own_sessions, pricing, quota, search, service_accounts, settings,
-    setup, templates, terminal, trends, user_import, user_sessions, users, whoami, workspaces,
+    access, advice, api_tokens, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, group_page, groups, health,
+    jwks, logs, machine, member_import, members, metrics, notices, offboard, open, openapi, own_git, own_profile, own_sessions, pricing,
+    quota, search, service_accounts, settings, setup, templates, terminal, trends, user_import, user_sessions, users, whoami,
+    workspace_transfer, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -201,6 +202,14 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/events", Access::Action(A::ReadEvents), to!(events::follow))
         .says("What changed, as it changes (server-sent events).")
         .gives(200, AnswerDoc::Stream("text/event-stream")),
+    Route::get("/api/notices", Access::Action(A::ReadOwnNotices), to!(notices::list))
+        .says("What the caller was told, newest first.")
+        .asks(&[asked("unread", ParameterKind::Flag, "Only what was not read yet."), LIMIT, CURSOR])
+        .gives(200, AnswerDoc::List(schema_of::<notices::NoticeView>)),
+    Route::post("/api/notices/read", Access::Action(A::ReadOwnNotices), to!(notices::mark_read))
+        .says("Marks notices as read, up to one of them or all.")
+        .may_take(schema_of::<notices::ReadBody>)
+        .gives(204, AnswerDoc::Nothing),
     // People
     Route::get("/api/users/{user}", Access::Action(A::ViewUser), to!(users::get))
         .says("One user: oneself, somebody of a group one administers, or anybody for platform admins.")
@@ -253,6 +262,11 @@ pub const ROUTES: &[Route] = &[
         .says("Ends one sign-in of a user, with everything that is open by it.")
         .may_take(schema_of::<users::ReasonBody>)
         .gives(204, AnswerDoc::Nothing),
+    Route::post("/api/admin/users/{user}/offboard", Access::Action(A::OffboardUser), to!(offboard::offboard))
+        .says("Ends everything of a leaver: sign-in, credentials, rights, workspaces, memberships. With dryRun: every consequence first. What could not be done is named, and asked again it goes on.")
+        .takes(schema_of::<offboard::OffboardBody>)
+        .asks(DRY_RUN)
+        .gives(200, AnswerDoc::Json(schema_of::<offboard::OffboardView>)),
     Route::post("/api/admin/users/{user}/promote", Access::Action(A::PromoteUserToAdmin), to!(users::promote))
         .says("Makes a user a platform admin.")
         .may_take(schema_of::<users::ReasonBody>)
@@ -384,6 +398,13 @@ pub const ROUTES: &[Route] = &[
         .takes(schema_of::<quota::MoveQuotaBody>)
         .asks(DRY_RUN)
         .gives(200, AnswerDoc::Json(schema_of::<quota::MovedQuotaView>)),
+    Route::get("/api/groups/{group}/page", Access::Action(A::ReadGroupPage), to!(group_page::get))
+        .says("What a group says to its members: purpose, notes, welcome.")
+        .gives(200, AnswerDoc::Json(schema_of::<group_page::GroupPageView>)),
+    Route::patch("/api/groups/{group}/page", Access::Action(A::EditGroupPage), to!(group_page::update))
+        .says("Changes a group's purpose, notes and welcome; its admins may.")
+        .takes(schema_of::<group_page::GroupPageBody>)
+        .gives(200, AnswerDoc::Json(schema_of::<group_page::GroupPageView>)),
     Route::post("/api/groups/{group}/owner", Access::Action(A::UpdateGroup), to!(groups::transfer))
         .says("Makes another admin of the group its owner.")
         .takes(schema_of::<groups::OwnerBody>)
@@ -397,6 +418,11 @@ pub const ROUTES: &[Route] = &[
         .says("A new member.")
         .takes(schema_of::<members::AddMemberBody>)
         .gives(200, AnswerDoc::Json(schema_of::<members::MemberView>)),
+    Route::post("/api/groups/{group}/members/import", Access::Action(A::AddUserToGroup), to!(member_import::import))
+        .says("New members from a list or CSV. With dryRun: what becomes of each line.")
+        .takes(schema_of::<member_import::ImportBody>)
+        .asks(DRY_RUN)
+        .gives(200, AnswerDoc::List(schema_of::<member_import::ImportRowView>)),
     Route::patch("/api/groups/{group}/members/{user}", Access::Action(A::SetUserGroupRole), to!(members::set_role))
         .says("Another role for a member.")
         .takes(schema_of::<members::RoleBody>)
@@ -555,7 +581,7 @@ pub const ROUTES: &[Route] = &[
         .with_etag()
         .gives(200, AnswerDoc::Json(schema_of::<WorkspaceView>)),
     Route::patch("/api/workspaces/{workspace}", Access::Action(A::UpdateWorkspace), to!(workspaces::update))
-        .says("Changes name, description or size; a new size holds from the next start.")
+        .says("Changes name, description or size; a new size is in force at once where the runtime can, else from the next start: see resizeWaits.")
         .takes(schema_of::<WorkspacePatchBody>)
         .asks(DRY_RUN)
         .with_etag()
@@ -568,6 +594,12 @@ pub const ROUTES: &[Route] = &[
         .says("Starts, stops or restarts a workspace.")
         .takes(schema_of::<ActionBody>)
         .asks(DRY_RUN)
+        .gives(200, AnswerDoc::Json(schema_of::<WorkspaceView>)),
+    Route::post("/api/workspaces/{workspace}/transfer", Access::Action(A::TransferWorkspace), to!(workspace_transfer::transfer))
+        .says("Gives a workspace to another person, in its group or in another. With dryRun: whether it would fit, and what follows.")
+        .takes(schema_of::<workspace_transfer::TransferBody>)
+        .asks(DRY_RUN)
+        .with_etag()
         .gives(200, AnswerDoc::Json(schema_of::<WorkspaceView>)),
     Route::get("/api/workspaces/{workspace}/timeline", Access::Action(A::ViewWorkspace), to!(workspaces::events))
         .says("What happened to it, newest first.")

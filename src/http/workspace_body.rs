@@ -78,7 +78,7 @@ pub struct ActionBody {
     reason: Option<String>,
 }
 
-fn group_reference(text: &str) -> Result<String, FieldRule> {
+pub(super) fn group_reference(text: &str) -> Result<String, FieldRule> {
     if GroupId::parse(text).is_ok() || GroupName::parse(text).is_ok() {
         return Ok(text.to_owned());
     }

@@ -73,6 +73,8 @@ pub struct WorkspaceView {
     pub resources: SizeView,
     /// The size in force, while it runs.
     pub applied_resources: Option<SizeView>,
+    /// While what runs does not have its size yet: which it has, and when that ends.
+    pub resize_waits: Option<String>,
     /// What it uses now; only in the single view.
     pub usage: Option<InUseView>,
     /// 1 while it should run.
@@ -122,6 +124,7 @@ impl WorkspaceView {
             }),
             resources: row.size.view(),
             applied_resources: status.applied.as_ref().map(crate::domain::size::Size::view),
+            resize_waits: status.applied.as_ref().filter(|_| row.desired == Desired::Running).and_then(|applied| row.size.waits(applied)),
             usage: None,
             replicas: u8::from(row.desired == Desired::Running),
             url: format!("{}/workspaces/{}", app.transport.public_url, row.id),

@@ -4,7 +4,7 @@
 //! reconciler, whose findings come back through [`super::group_state`].
 
 use super::access::{self, Can, Hindrance};
-use super::{Caller, Ops};
+use super::{Caller, Ops, group_notices};
 use crate::domain::group::{GroupRole, GroupStatus};
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::names::{Description, DisplayName, Reason};
@@ -16,15 +16,18 @@ use crate::events::{Audience, Event, Operation};
 use crate::policy::{Action, Actor, Context, Permit, Role, Target, may};
 use crate::store::groups;
 pub use crate::store::groups::{After, Group, Sort};
+use crate::store::inbox::{self, Notice};
 use crate::store::{Change, Effect, Page, Read, Tx, actors, memberships, pool, users};
 use serde_json::json;
 
 /// What can be done to a group, in the order in which `can` lists it.
-pub const ACTIONS: [Action; 13] = [
+pub const ACTIONS: [Action; 15] = [
     Action::ViewGroup,
     Action::ViewGroupMembers,
     Action::ViewGroupUsage,
     Action::ListGroupWorkspaces,
+    Action::ReadGroupPage,
+    Action::EditGroupPage,
     Action::CreateWorkspace,
     Action::UpdateGroup,
     Action::SetGroupQuota,
@@ -139,7 +142,7 @@ pub(super) fn single(read: &Read<'_>, actor: &Actor, id: &GroupId) -> Result<Sin
 fn hindrance(action: Action, group: &Group, workspaces: i64) -> Option<Hindrance> {
     let going = group.status == GroupStatus::Deleting;
     match action {
-        Action::ViewGroup | Action::ViewGroupMembers | Action::ViewGroupUsage | Action::ListGroupWorkspaces => None,
+        Action::ViewGroup | Action::ViewGroupMembers | Action::ViewGroupUsage | Action::ListGroupWorkspaces | Action::ReadGroupPage => None,
         _ if going => Some(Hindrance::state("The group is being deleted.")),
         Action::CreateWorkspace | Action::AddUserToGroup if !group.status.takes_more() => {
             Some(Hindrance::state("The cluster could not make the group's place."))
@@ -208,6 +211,7 @@ pub async fn update(ops: &Ops, caller: &Caller, group: String, update: Update) -
         groups::save(tx, &permit, &group.id, display_name, description, &quota)?;
         if quota != group.quota {
             groups::insert_quota_change(tx, &permit, &group.id, &quota)?;
+            group_notices::quota_changed(tx, &permit, &group, &quota)?;
         }
         tx.audit(&permit, Change::of(differences(&group, display_name, description, &quota)))?;
         tx.after_commit(Effect::Wake);
@@ -283,6 +287,11 @@ pub async fn transfer(ops: &Ops, caller: &Caller, group: String, owner: UserId, 
         }
         groups::set_owner(tx, &permit, &group.id, &owner)?;
         tx.audit(&permit, Change::of(json!({ "ownerId": { "before": group.owner_id, "after": owner } })))?;
+        if actor.user_id() != Some(&owner) {
+            let who = actor.user().map_or("Somebody at the server's console", |user| user.username.as_str());
+            let message = format!("{who} made you the owner of {}.", group.display_name);
+            inbox::insert(tx, &Notice { to: &owner, code: "group_owner", message, link: format!("/groups/{}", group.id) })?;
+        }
         tell(tx, &group, Operation::Changed, Vec::new());
         single(tx, &actor, &group.id)
     };
@@ -305,6 +314,7 @@ pub async fn delete(ops: &Ops, caller: &Caller, group: String, reason: Option<Re
             return Ok(());
         }
         let members = memberships::users(tx, &group.id)?;
+        group_notices::deleted(tx, &permit, &group, &members)?;
         memberships::remove_of_group(tx, &permit, &group.id)?;
         groups::mark_deleting(tx, &permit, &group.id)?;
         tx.audit(&permit, Change::of(json!({ "name": group.name, "namespace": group.namespace, "members": members })))?;

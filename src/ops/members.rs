@@ -6,7 +6,7 @@
 
 use super::groups::{found, tell};
 use super::users::{Account, account, changed, present};
-use super::{Caller, Ops};
+use super::{Caller, Ops, group_notices};
 use crate::domain::group::GroupRole;
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::names::Reason;
@@ -95,10 +95,7 @@ fn action(wanted: Wanted, role: Option<GroupRole>) -> Action {
 fn apply(tx: &Tx<'_>, permit: &Permit, group: &Group, user: &User, role: Option<GroupRole>, wanted: Wanted) -> Result<()> {
     match (wanted, role) {
         (Wanted::Joins(_), Some(_)) => Err(Error::Taken(Taken::Member)),
-        (Wanted::Joins(new) | Wanted::Is(new), None) => {
-            join(tx, permit, group, user, new)?;
-            record(tx, permit, group, user, json!({ "userId": user.id, "role": new }))
-        }
+        (Wanted::Joins(new) | Wanted::Is(new), None) => admit(tx, permit, group, user, new),
         (Wanted::Is(new) | Wanted::Becomes(new), Some(old)) => set_role(tx, permit, group, user, old, new),
         (Wanted::Promoted, Some(old)) => set_role(tx, permit, group, user, old, GroupRole::Admin),
         (Wanted::Demoted, Some(old)) => set_role(tx, permit, group, user, old, GroupRole::Member),
@@ -113,6 +110,12 @@ fn apply(tx: &Tx<'_>, permit: &Permit, group: &Group, user: &User, role: Option<
     }
 }
 
+/// Somebody joins who was not in it, with an entry of their own in the audit log.
+pub(super) fn admit(tx: &Tx<'_>, permit: &Permit, group: &Group, user: &User, role: GroupRole) -> Result<()> {
+    join(tx, permit, group, user, role)?;
+    record(tx, permit, group, user, json!({ "userId": user.id, "role": role }))
+}
+
 fn set_role(tx: &Tx<'_>, permit: &Permit, group: &Group, user: &User, old: GroupRole, new: GroupRole) -> Result<()> {
     if old == new {
         return Ok(());
@@ -121,6 +124,7 @@ fn set_role(tx: &Tx<'_>, permit: &Permit, group: &Group, user: &User, old: Group
         return Err(owner_stays(group, user, "stays its admin"));
     }
     memberships::set_role(tx, permit, &group.id, &user.id, new)?;
+    group_notices::role_changed(tx, permit, group, &user.id, new)?;
     users::touch(tx, permit, &user.id)?;
     record(tx, permit, group, user, json!({ "userId": user.id, "role": { "before": old, "after": new } }))
 }
@@ -134,6 +138,7 @@ fn join(tx: &Tx<'_>, permit: &Permit, group: &Group, user: &User, role: GroupRol
         return Err(Error::WrongState(format!("{} takes no new members: it is {}.", group.display_name, group.status.as_str())));
     }
     memberships::insert(tx, permit, &group.id, &user.id, role)?;
+    group_notices::joined(tx, permit, group, &user.id, role)?;
     users::touch(tx, permit, &user.id)
 }
 
@@ -148,6 +153,7 @@ fn leave(tx: &Tx<'_>, permit: &Permit, group: &Group, user: &User) -> Result<()>
         return Err(Error::StillUsed { message, details: json!({ "workspaces": workspaces }) });
     }
     memberships::remove(tx, permit, &group.id, &user.id)?;
+    group_notices::left(tx, permit, group, &user.id)?;
     users::touch(tx, permit, &user.id)?;
     tx.after_commit(Effect::Cut(Cut::UserInGroup(user.id.clone(), group.id.clone()), CutReason::Revoked));
     Ok(())

@@ -23,7 +23,7 @@ use crate::store::{Change, Effect, Page, Read, Tx, actors, git_access, grants, s
 use serde_json::json;
 
 /// What can be done to an account, in the order in which `can` lists it.
-pub const ACTIONS: [Action; 16] = [
+pub const ACTIONS: [Action; 17] = [
     Action::ViewUser,
     Action::UpdateUser,
     Action::DeleteUser,
@@ -35,6 +35,7 @@ pub const ACTIONS: [Action; 16] = [
     Action::SignOutUser,
     Action::ListUserSessions,
     Action::EndUserSession,
+    Action::OffboardUser,
     Action::PromoteUserToAdmin,
     Action::DemoteAdminUser,
     Action::ListUserTokens,

@@ -1,7 +1,7 @@
 //! The quota question, asked the same way by everything that makes, starts or resizes a workspace, and by its dry run.
 
 use crate::domain::id::UserId;
-use crate::domain::pool::{Ask, Check, check};
+use crate::domain::pool::{Ask, Check, Level, check};
 use crate::domain::quota::Usage;
 use crate::error::{Error, Missing, Result};
 use crate::store::Read;
@@ -35,6 +35,19 @@ impl Weighed {
 pub(super) fn weigh(read: &Read<'_>, owner: &UserId, home: &Home, before: Option<&Usage>, after: &Usage) -> Result<Weighed> {
     let levels = pool::levels(read, owner, home)?;
     Ok(Weighed { checks: check(&levels, &Ask::from_change(before, after)) })
+}
+
+/// Weighs a workspace that is to be this person's in this group, and counts for `after` there. Levels that it draws on
+/// today already are asked for the difference only.
+pub(super) fn weigh_move(read: &Read<'_>, workspace: &Workspace, owner: &UserId, home: &Home, after: &Usage) -> Result<Weighed> {
+    let now = pool::find_home(read, workspace.row.group_id.as_str())?.ok_or(Error::NotFound(Missing::Group))?;
+    let drawn_on = pool::levels(read, &workspace.row.owner_id, &now)?;
+    let (known, new): (Vec<Level>, Vec<Level>) = pool::levels(read, owner, home)?
+        .into_iter()
+        .partition(|level| drawn_on.iter().any(|old| (old.kind, &old.id) == (level.kind, &level.id)));
+    let mut checks = check(&new, &Ask::from_change(None, after));
+    checks.extend(check(&known, &Ask::from_change(Some(&workspace.counted()), after)));
+    Ok(Weighed { checks })
 }
 
 /// Weighs a change of a workspace that is there.

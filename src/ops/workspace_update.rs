@@ -1,5 +1,5 @@
-//! Changing a workspace: its name, what it is for, and its size. A new size is weighed at once and takes effect when the
-//! workspace is started next, where the cluster cannot do it before.
+//! Changing a workspace: its name, what it is for, and its size. A new size is weighed at once and takes effect at once,
+//! or when the workspace is started next where the runtime cannot change what runs.
 
 use super::weighing::{Weighed, weigh_change};
 use super::workspaces::{Deed, Single, event, permitted, single, tell};

@@ -18,13 +18,14 @@ pub use crate::store::workspaces::Workspace;
 use crate::store::{Page, Read, Tx, actors, pool};
 
 /// What can be done to a workspace, in the order in which `can` lists it.
-pub const ACTIONS: [Action; 14] = [
+pub const ACTIONS: [Action; 15] = [
     Action::ViewWorkspace,
     Action::StartWorkspace,
     Action::StopWorkspace,
     Action::RestartWorkspace,
     Action::RestartApp,
     Action::UpdateWorkspace,
+    Action::TransferWorkspace,
     Action::DeleteWorkspace,
     Action::OpenTerminal,
     Action::ReadWorkspaceFiles,
@@ -230,7 +231,7 @@ fn hindrance(
         Action::RestartWorkspace => workspace::Action::Restart,
         Action::RestartApp if status != Status::Running => return Ok(Some(wrong_state(not_running(status)))),
         action if ENTERING.contains(&action) && status != Status::Running => return Ok(Some(wrong_state(not_running(status)))),
-        Action::UpdateWorkspace | Action::DeleteWorkspace if status == Status::Deleting => {
+        Action::UpdateWorkspace | Action::TransferWorkspace | Action::DeleteWorkspace if status == Status::Deleting => {
             return Ok(Some(wrong_state("It is being deleted.")));
         }
         _ => return Ok(None),

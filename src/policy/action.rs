@@ -18,19 +18,19 @@ actions! {
     SetUp, SignIn, SignOut, ReuseRefreshToken,
     // The caller's own account
     ViewOwnProfile, UpdateOwnProfile, ChangePassword, ListOwnSessions, EndSession,
-    ListOwnTokens, CreateOwnToken, RevokeOwnToken, SearchEverything, ReadEvents, ViewMatrix,
+    ListOwnTokens, CreateOwnToken, RevokeOwnToken, SearchEverything, ReadEvents, ReadOwnNotices, ViewMatrix,
     ManageOwnSshKey, ManageOwnGitCredentials,
     // Users
     ListUsers, ViewUser, CreateUser, UpdateUser, DeleteUser, EnableUser, DisableUser, ResetUserPassword, UnlockUser, InviteUser,
-    SignOutUser, ListUserSessions, EndUserSession, PromoteUserToAdmin, DemoteAdminUser,
+    SignOutUser, OffboardUser, ListUserSessions, EndUserSession, PromoteUserToAdmin, DemoteAdminUser,
     // Programs
     CreateServiceAccount, ListUserTokens, ListAllTokens, CreateServiceToken, RevokeUserToken,
     // Groups
-    ListOwnGroups, ListAllGroups, ViewGroup, ViewGroupMembers, ViewGroupUsage, CreateGroup, UpdateGroup, SetGroupQuota,
-    DeleteGroup, AddUserToGroup, RemoveUserFromGroup, SetUserGroupRole, PromoteUserToGroupAdmin, DemoteUserFromGroupAdmin,
+    ListOwnGroups, ListAllGroups, ViewGroup, ViewGroupMembers, ViewGroupUsage, ReadGroupPage, EditGroupPage, CreateGroup,
+    UpdateGroup, SetGroupQuota, DeleteGroup, AddUserToGroup, RemoveUserFromGroup, SetUserGroupRole, PromoteUserToGroupAdmin, DemoteUserFromGroupAdmin,
     // Templates and workspaces
     ListTemplates, ListOwnWorkspaces, ListGroupWorkspaces, ListAllWorkspaces, CreateWorkspace, ViewWorkspace,
-    StartWorkspace, StopWorkspace, RestartWorkspace, UpdateWorkspace, DeleteWorkspace, AdminDeleteWorkspace,
+    StartWorkspace, StopWorkspace, RestartWorkspace, UpdateWorkspace, TransferWorkspace, DeleteWorkspace, AdminDeleteWorkspace,
     SyncWorkspace, ViewWorkspaceLogs, ViewWorkspaceMetrics, ViewWorkspaceEgress, OpenTerminal, OpenApp, RestartApp,
     ReadWorkspaceFiles, WriteWorkspaceFiles,
     // The platform

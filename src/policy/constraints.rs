@@ -34,6 +34,7 @@ fn on_oneself(actor: &Actor, action: Action, subject: &UserFacts) -> Option<Neve
         }
         Action::DisableUser => ("self_disable", "You cannot disable yourself. Another platform admin can.", Shown::SelfDisable),
         Action::DeleteUser => ("self_delete", "You cannot delete yourself. Another platform admin can.", Shown::SelfDisable),
+        Action::OffboardUser => ("self_offboard", "You cannot offboard yourself. Another platform admin can.", Shown::SelfDisable),
         // A reset needs no current password, so it would turn a stolen session into a stolen account.
         Action::ResetUserPassword => {
             ("self_reset", "You cannot reset your own password here. Change it on your profile page.", Shown::Refused)
@@ -58,6 +59,7 @@ fn more_rights(actor: &Actor, action: Action, subject: &UserFacts) -> Option<Nev
             | Action::EndUserSession
             | Action::CreateServiceToken
             | Action::RevokeUserToken
+            | Action::OffboardUser
             | Action::PromoteUserToAdmin
             | Action::DemoteAdminUser
     );
@@ -75,7 +77,7 @@ fn more_rights(actor: &Actor, action: Action, subject: &UserFacts) -> Option<Nev
 /// The last active platform admin cannot be lost, also not by two requests at once: the fact is read in the
 /// transaction that decides (D10).
 fn last_admin(action: Action, subject: &UserFacts) -> Option<Never> {
-    let loses = matches!(action, Action::DemoteAdminUser | Action::DisableUser | Action::DeleteUser);
+    let loses = matches!(action, Action::DemoteAdminUser | Action::DisableUser | Action::DeleteUser | Action::OffboardUser);
     (loses && subject.last_admin).then(|| Never {
         rule: "last_admin",
         message: format!("{} is the last active platform admin. Make somebody else a platform admin first.", subject.username),

@@ -193,6 +193,7 @@ pub const fn row(action: Action) -> Row {
         A::SearchEverything => Row { scope: None, ..own_account("search", "search") },
         // Each event is filtered by its audience, as for the search.
         A::ReadEvents => Row { scope: None, ..own_account("read_events", "follow events") },
+        A::ReadOwnNotices => own_account("read_own_notices", "read what you were told"),
         A::ViewMatrix => own_account("view_access_matrix", "see the privilege matrix"),
         A::ManageOwnSshKey => Row { scope: PROFILE_WRITE, ..own_account("manage_own_ssh_key", "see and replace your SSH key") },
         A::ManageOwnGitCredentials => {
@@ -227,6 +228,8 @@ pub const fn row(action: Action) -> Row {
             ..user("list_user_sessions", "see where this user is signed in")
         },
         A::EndUserSession => user("end_user_session", "end a sign-in of this user"),
+        // It takes workspaces and tokens from somebody for good: a person does that.
+        A::OffboardUser => Row { scope: None, ..user("offboard_user", "end everything of this user") },
         A::PromoteUserToAdmin => {
             Row { platform: &[Right::SetPermissions], scope: None, ..user("promote_user_to_admin", "make this user a platform admin") }
         }
@@ -272,6 +275,14 @@ pub const fn row(action: Action) -> Row {
             scope: GROUPS_READ,
             ..group("view_group_usage", "see what this group uses", MONITOR)
         },
+        A::ReadGroupPage => Row {
+            group_admin: true,
+            group_member: true,
+            organization: true,
+            scope: GROUPS_READ,
+            ..group("read_group_page", "read the notes of this group", MONITOR)
+        },
+        A::EditGroupPage => Row { group_admin: true, ..group("edit_group_page", "write the notes of this group", SYSTEM) },
         A::CreateGroup => Row { object: Object::System, ..group("create_group", "create groups", SYSTEM) },
         A::UpdateGroup => group("update_group", "change this group", SYSTEM),
         A::SetGroupQuota => Row { step_up: true, ..group("set_group_quota", "change the quota of this group", SYSTEM) },
@@ -315,6 +326,7 @@ pub const fn row(action: Action) -> Row {
         A::RestartWorkspace => workspace("restart_workspace", "restart this workspace", Share::Run),
         A::RestartApp => workspace("restart_app", "restart apps of this workspace", Share::Run),
         A::UpdateWorkspace => workspace("update_workspace", "change this workspace", Share::Configure),
+        A::TransferWorkspace => workspace("transfer_workspace", "give this workspace to somebody else", Share::SetPermissions),
         A::DeleteWorkspace => workspace("delete_workspace", "delete this workspace", Share::Delete),
         A::AdminDeleteWorkspace => Row {
             own: false,

@@ -40,6 +40,7 @@ pub struct AppSessionRow {
 const INSERT: &str =
     "INSERT INTO app_session (hash, session_id, workspace_id, app, host, reason, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const REPLACED: &str = "DELETE FROM app_session WHERE session_id = ?1 AND workspace_id = ?2 AND app = ?3 AND host = ?4";
+const END: &str = "DELETE FROM app_session WHERE workspace_id = ?1";
 const FIND: &str = "SELECT a.session_id, s.kind, s.signed_in_at, s.user_id, a.workspace_id, a.app, a.host, a.reason \
      FROM app_session a JOIN session s ON s.id = a.session_id \
      WHERE a.hash = ?1 AND s.revoked_at IS NULL AND s.idle_expires > ?2 AND s.hard_expires > ?2";
@@ -66,4 +67,9 @@ pub fn find(read: &Read<'_>, hash: &[u8]) -> Result<Option<AppSessionRow>> {
             reason: row.get("reason")?,
         })
     })
+}
+
+/// Ends all of them for one workspace.
+pub fn end_of_workspace(tx: &Tx<'_>, workspace: &WorkspaceId) -> Result<()> {
+    tx.note(Unaudited::AppDoors, END, [workspace.as_str()]).map(drop)
 }

@@ -70,7 +70,7 @@ const SET_ROLE: &str = "UPDATE membership SET role = ?3, granted_by = ?4, grante
 const REMOVE: &str = "DELETE FROM membership WHERE group_id = ?1 AND user_id = ?2";
 const REMOVE_OF_GROUP: &str = "DELETE FROM membership WHERE group_id = ?1";
 const REMOVE_OF_USER: &str = "DELETE FROM membership WHERE user_id = ?1";
-const WORKSPACES: &str = "SELECT count(*) FROM workspace WHERE owner_id = ?1 AND group_id = ?2";
+const WORKSPACES: &str = "SELECT count(*) FROM workspace WHERE owner_id = ?1 AND group_id = ?2 AND desired <> 'deleted'";
 
 fn role(word: &str) -> GroupRole {
     GroupRole::parse(word).unwrap_or(GroupRole::Member)

@@ -29,10 +29,21 @@ pub const STEPS: &[Step] = &[
     Step { to: 5, sql: PERIODS },
     Step { to: 6, sql: API_TOKENS },
     Step { to: 7, sql: USAGE_OVER_TIME },
+    Step { to: 8, sql: GROUP_PAGE },
 ];
 
 /// The version that `schema.sql` describes.
-pub const VERSION: i64 = 6;
+pub const VERSION: i64 = 8;
+
+/// What a group says to its members.
+const GROUP_PAGE: &str = "CREATE TABLE group_page (
+  -- What a group says to its members beyond its purpose; only its own page shows it.
+  group_id   TEXT    PRIMARY KEY REFERENCES \"group\" (id) ON DELETE CASCADE,
+  notes      TEXT    NOT NULL DEFAULT '',
+  welcome    TEXT    NOT NULL DEFAULT '',           -- told to whoever joins
+  updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
 
 /// The reconciler reads what is not settled instead of everything.
 const WHAT_IS_DUE: &str = r#"

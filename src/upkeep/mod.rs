@@ -6,7 +6,7 @@ use crate::identity::signing::Keys;
 use crate::metrics::{Outcome, Work};
 use crate::ops::{Ops, api_tokens, findings, user_term};
 use crate::store::{
-    Origin, api_tokens as tokens, checkpoints, codes, idempotency, integrity, keys, periods, sessions, throttles, timeline,
+    Origin, api_tokens as tokens, checkpoints, codes, idempotency, inbox, integrity, keys, periods, sessions, throttles, timeline,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,7 @@ const STEPS: &[Step] = &[
     Step { name: "tell of API tokens that end", every: 60 * MINUTE, run: |upkeep| api_tokens::tell_of_ends(&upkeep.ops) },
     Step { name: "sign the head of the audit log", every: MINUTE, run: sign_audit_head },
     Step { name: "forget old timelines", every: 60 * MINUTE, run: forget_old_timelines },
+    Step { name: "forget old notices", every: 60 * MINUTE, run: forget_old_notices },
     Step { name: "forget what was held long ago", every: 60 * MINUTE, run: forget_old_periods },
     Step { name: "find what is hardly used", every: 10 * MINUTE, run: |upkeep| findings::find(&upkeep.ops) },
     Step {
@@ -109,6 +110,10 @@ pub fn sign_audit_head_now(ops: &Ops, keys: &Keys) -> Result<()> {
 
 fn forget_old_timelines(upkeep: &Upkeep) -> Result<()> {
     upkeep.ops.db.write_blocking(Origin::default(), timeline::sweep).map(|_| ())
+}
+
+fn forget_old_notices(upkeep: &Upkeep) -> Result<()> {
+    upkeep.ops.db.write_blocking(Origin::default(), inbox::sweep).map(drop)
 }
 
 fn forget_old_periods(upkeep: &Upkeep) -> Result<()> {

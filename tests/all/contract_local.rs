@@ -6,7 +6,9 @@
 use crate::contract::{Terminal, observed, options, passable_folder, reference, spec, start, tested, ticket, ticket_for, trust, until};
 use codex_web::cluster::agent_client::{self, Opening, Unreached, reach_app};
 use codex_web::cluster::local::{LocalCluster, LocalOptions, Tier};
-use codex_web::cluster::{Cluster, ClusterControl, ClusterError, ClusterView, Desired, LogOptions, Phase, Recipe, WorkspaceSpec};
+use codex_web::cluster::{
+    Cluster, ClusterControl, ClusterError, ClusterView, Desired, LogOptions, ObservedWorkspace, Phase, Recipe, WorkspaceSpec,
+};
 use codex_web::token::ticket::Scope;
 use futures_util::StreamExt;
 use std::fs;
@@ -118,6 +120,7 @@ in_both_tiers! {
     the_agents_status_needs_its_own_scope
     logs_can_be_followed
     usage_is_measured
+    another_size_is_in_force_at_once_or_said_to_wait
     a_uid_of_the_host_is_refused
     a_server_on_a_port_of_the_workspace_is_reached_through_its_agent
 }
@@ -527,6 +530,20 @@ async fn usage_is_measured(host: Host) {
     let capacity = host.cluster.capacity().await.unwrap();
     assert!(capacity.nodes[0].memory_bytes > capacity.nodes[0].used_memory_bytes && capacity.nodes[0].cpu_milli >= 1_000);
     host.cluster.shut_down().await;
+}
+
+/// At once where the kernel counts the workspace as a whole, else at the next start; either way it is said.
+async fn another_size_is_in_force_at_once_or_said_to_wait(host: Host) {
+    let mut spec = spec(&["sh"]);
+    let before = start(host.cluster(), &spec).await.applied.unwrap();
+    (spec.generation, spec.size.memory_bytes) = (2, spec.size.memory_bytes * 2);
+    host.cluster().apply_workspace(&spec, &trust()).await.unwrap();
+    let told = |seen: &ObservedWorkspace| seen.notes.iter().map(|note| note.code.clone()).find(|code| code.starts_with("resize"));
+    let seen = observed(host.cluster(), &spec, |seen| seen.is_some_and(|seen| told(seen).is_some())).await.unwrap();
+    let said = told(&seen);
+    assert_eq!((seen.phase, seen.run, seen.generation), (Phase::Ready, 1, 2), "nothing was restarted");
+    let now = if said.as_deref() == Some("resized") { spec.size.clone() } else { before };
+    assert_eq!(seen.applied, Some(now), "{said:?}");
 }
 
 async fn a_uid_of_the_host_is_refused(host: Host) {

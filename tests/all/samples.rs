@@ -111,6 +111,8 @@ pub const ALL: &[Sample] = &[
         .by(Kind::Member, Place::Own),
     delete("/api/auth/tokens", "revoke_api_token").by(Kind::Member, Place::Own),
     delete("/api/auth/tokens/{token}", "revoke_api_token").by(Kind::Member, Place::Own),
+    row(Method::Post, "/api/notices/read", nothing, Audit::None("that somebody has read a notice is nothing they could be asked about"))
+        .by(Kind::Member, Place::Own),
     post("/api/users/me/ssh-key", nothing, "manage_own_ssh_key").by(Kind::Member, Place::Own),
     row(
         Method::Put,
@@ -129,6 +131,12 @@ pub const ALL: &[Sample] = &[
     post("/api/admin/users/{user}/disable", nothing, "disable_user"),
     post("/api/admin/users/{user}/sign-out", nothing, "sign_out_user"),
     delete("/api/admin/users/{user}/sessions/{session}", "end_user_session"),
+    row(
+        Method::Post,
+        "/api/admin/users/{user}/offboard",
+        |_| json!({}),
+        Audit::Elsewhere("it is many steps, each with an entry of its own: api_offboard.rs"),
+    ),
     post("/api/admin/users/{user}/promote", nothing, "promote_user_to_admin"),
     post("/api/admin/users/{user}/demote", nothing, "demote_admin_user").given(IS_PLATFORM_ADMIN),
     post("/api/admin/users/{user}/reset-password", |_| json!({"newPassword": ANOTHER_PASSWORD}), "reset_user_password"),
@@ -153,6 +161,7 @@ pub const ALL: &[Sample] = &[
     delete("/api/admin/users/{user}/tokens/{token}", "revoke_user_token"),
     post("/api/groups", |_| json!({"name": "gamma", "displayName": "Gamma"}), "create_group"),
     patch("/api/groups/{group}", |_| json!({"displayName": "Another Title"}), "update_group"),
+    patch("/api/groups/{group}/page", |_| json!({"notes": "Ask before you stop the big one."}), "edit_group_page"),
     delete("/api/groups/{group}", "delete_group").given("DELETE FROM workspace WHERE group_id = '{group}'"),
     row(
         Method::Post,
@@ -162,12 +171,15 @@ pub const ALL: &[Sample] = &[
     ),
     post("/api/groups/{group}/owner", |s| json!({"userId": s.user}), "update_group").given(IS_GROUP_ADMIN),
     post("/api/groups/{group}/members", |s| json!({"userId": s.outsider}), "add_user_to_group"),
+    post("/api/groups/{group}/members/import", |_| json!({"list": "stranger"}), "add_user_to_group"),
     patch("/api/groups/{group}/members/{user}", |_| json!({"role": "admin"}), "set_user_group_role"),
     delete("/api/groups/{group}/members/{user}", "remove_user_from_group").given(OWNS_NOTHING),
     patch("/api/admin/pricing/config", |_| json!({"cpuCorePerMonth": 12.5}), "update_pricing"),
     patch("/api/admin/settings", |_| json!({"items": {"auth.password_min_length": 14}}), "update_system_settings"),
     post("/api/workspaces", |s| json!({"name": "a new one", "groupId": s.group}), "create_workspace"),
     patch("/api/workspaces/{workspace}", |_| json!({"description": "Changed."}), "update_workspace"),
+    post("/api/workspaces/{workspace}/transfer", |s| json!({"userId": s.outsider}), "transfer_workspace")
+        .given("INSERT INTO membership (group_id, user_id, role, joined_at, granted_at) SELECT '{group}', id, 'member', 0, 0 FROM user WHERE username = 'stranger'"),
     delete("/api/workspaces/{workspace}", "delete_workspace"),
     post("/api/workspaces/{workspace}/actions", |_| json!({"type": "start"}), "start_workspace"),
     row(Method::Post, "/api/workspaces/{workspace}/sync", nothing, Audit::None("it only makes the server look sooner")),

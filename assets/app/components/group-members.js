@@ -58,7 +58,8 @@ async function remove(group, members, clear) {
 /** @param {{group: Group}} props */
 export function GroupMembers({ group }) {
   const no = { add: refusal(group, 'add_user_to_group'), remove: refusal(group, 'remove_user_from_group'), role: refusal(group, 'set_user_group_role') };
-  const add = html`<${Button} icon="user-plus" kind="primary" refused=${no.add && 'Only platform admins add members.'} onClick=${() => openDialog(AddMember, { group })}>Add member<//>`;
+  const several = async () => { openDialog((await import('./import-members.js')).ImportMembers, { group }); };
+  const add = html`${!no.add && html`<${Button} icon="upload" onClick=${several}>Add several<//>`}<${Button} icon="user-plus" kind="primary" refused=${no.add && 'Only platform admins add members.'} onClick=${() => openDialog(AddMember, { group })}>Add member<//>`;
   const acts = (/** @type {Member} */ member) => html`<${Menu} label=${`Actions for ${called(member)}`} size="s" items=${[
     member.role === 'admin' ? { text: 'Make a plain member', icon: 'user-round', refused: no.role, run: () => { setRole(group, member, 'member'); } } : { text: 'Make an admin', icon: 'shield-user', refused: no.role, run: () => { setRole(group, member, 'admin'); } },
     { text: 'Remove', icon: 'user-minus', danger: true, line: true, refused: no.remove, run: () => { remove(group, [member]); } }]} />`;

@@ -13,6 +13,7 @@ await loadStyle('/style/table.css');
 const cost = () => import('./workspace-cost.js');
 const trend = () => import('./trend.js');
 const advice = () => import('./advice.js');
+const words = () => import('./group-words.js');
 
 /** @typedef {import('../lib/types.js').Group} Group */
 
@@ -26,7 +27,7 @@ export function GroupOverview({ group }) {
   return html`<${Advice} group=${group} />${may(group, 'view_group_usage') && html`<${Late} load=${advice} part="GroupAdvice" group=${group} />`}<${Tiles} usage=${group.usage} note=${note} />
     <div class="cols"><div class="stack">${may(group, 'view_group_usage') && html`<${Late} load=${trend} part="Trend" title="Use over time" path=${`/api/groups/${group.id}/usage/history`} parts=${['cpu', 'memory', 'storage', 'workspaces']} limitName="Quota" />`}<${Card} title=${all ? 'Top consumers' : 'My workspaces here'} right=${html`<a href=${`/groups/${group.id}/workspaces`}>All workspaces</a>`}>
       <${Loaded} query=${workspaces} what="The workspaces could not be read">${() => (list?.length ? (all ? html`<${Consumers} list=${list} members=${members.data} />` : html`<${Short} list=${list} />`) : html`<${Empty} icon="square-terminal" title="No workspaces in this group yet" text="Choose a template and have one running in a few seconds." action=${may(group, 'create_workspace') && html`<${Button} icon="plus" href=${`/workspaces/new?group=${group.id}`}>New workspace<//>`} />`)}<//><//>${all && html`<${Late} load=${advice} part="GroupUnused" group=${group} />`}</div>
-    <aside><${Card} title="Details"><div class="card-body"><${Facts} rows=${facts(group, members.data)} /></div><//>${may(group, 'view_group_usage') && html`<${Late} load=${cost} part="MonthCost" path=${`/api/groups/${group.id}`} />`}
+    <aside>${may(group, 'read_group_page') && html`<${Late} load=${words} part="GroupWords" group=${group} />`}<${Card} title="Details"><div class="card-body"><${Facts} rows=${facts(group, members.data)} /></div><//>${may(group, 'view_group_usage') && html`<${Late} load=${cost} part="MonthCost" path=${`/api/groups/${group.id}`} />`}
       <${Card} title="Members" right=${html`<a href=${`/groups/${group.id}/members`}>All ${group.memberCount}</a>`}><${Loaded} query=${members} what="The members could not be read">${(/** @type {any[]} */ people) => html`<ul class="lines">${[...people].sort((a, b) => Number(b.role === 'admin') - Number(a.role === 'admin')).slice(0, 5).map((person) => html`<li key=${person.id}><${Person} who=${person} size="" />${person.role === 'admin' && html`<span class="at">admin</span>`}</li>`)}</ul>`}<//><//></aside></div>`;
 }
 

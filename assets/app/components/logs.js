@@ -12,6 +12,7 @@ import { Empty, Failed } from './places.js';
 
 await Promise.all([loadStyle('/style/table.css'), loadStyle('/style/terminal.css')]);
 
+const BEFORE = '~before'; // no app is called so: a slug has no such character
 const KEEP = 5000; // lines on screen; the oldest go first
 
 /** @typedef {{key: number, at: string, text: string}} Line */
@@ -43,7 +44,10 @@ async function read(path, signal, add) {
 export default function Logs({ workspace }) {
   const no = refusal(workspace, 'view_workspace_logs');
   const app = workspace.apps?.find(({ slug }) => slug === query.value.get('app'));
-  const source = app ? `apps/${app.slug}/logs?lines=1000` : 'logs?lines=1000&follow=true';
+  // A container's log goes with it; the one before is kept apart. Programs of the host write on in one log.
+  const apart = Boolean(workspace.image && !workspace.image.startsWith('local:'));
+  const before = apart && query.value.get('app') === BEFORE;
+  const source = app ? `apps/${app.slug}/logs?lines=1000` : before ? 'logs?lines=1000&previous=true' : 'logs?lines=1000&follow=true';
   const [lines, setLines] = useState(/** @type {Line[]} */ ([]));
   const [error, setError] = useState(/** @type {ApiError | null} */ (null));
   const [ended, setEnded] = useState(false);
@@ -72,11 +76,11 @@ export default function Logs({ workspace }) {
 
   if (no) return html`<div class="card"><${Empty} icon="ban" title="These logs are not yours to read" text=${no} /></div>`;
   if (error && lines.length === 0) return html`<div class="card"><${Failed} what="The logs could not be read" error=${error} again=${() => setTurn(turn + 1)} /></div>`;
-  return html`<div class="toolbar" role="search" aria-label="Find in the logs"><${SearchBox} value=${text} label="Find in the logs" onText=${setText} />${workspace.apps && workspace.apps.length > 0 && html`<div class="log-source"><${Select} aria-label="Log of" value=${app?.slug || ''} options=${[['', 'The workspace'], ...workspace.apps.map(({ slug, name }) => [slug, name])]} onPick=${(/** @type {string} */ slug) => setQuery({ app: slug })} /></div>`}<span class="t12 fg2" role="status">${text ? `${plural(shown.length, 'line')} of ${lines.length}` : plural(lines.length, 'line')}</span>
+  return html`<div class="toolbar" role="search" aria-label="Find in the logs"><${SearchBox} value=${text} label="Find in the logs" onText=${setText} />${(apart || (workspace.apps && workspace.apps.length > 0)) && html`<div class="log-source"><${Select} aria-label="Log of" value=${app?.slug || (before ? BEFORE : '')} options=${[['', 'The workspace'], ...(apart ? [[BEFORE, 'Before its last restart']] : []), ...(workspace.apps || []).map(({ slug, name }) => [slug, name])]} onPick=${(/** @type {string} */ slug) => setQuery({ app: slug })} /></div>`}<span class="t12 fg2" role="status">${text ? `${plural(shown.length, 'line')} of ${lines.length}` : plural(lines.length, 'line')}</span>
     <span class="right"><${Button} kind="ghost" icon="text-wrap" aria-pressed=${wrap ? 'true' : 'false'} onClick=${() => setWrap(!wrap)}>${wrap ? 'Do not wrap' : 'Wrap'}<//><${Button} kind="ghost" icon="download" onClick=${save}>Save<//></span></div>
     <div class="logs" role="log" aria-label=${`Logs of ${workspace.name}`} aria-live="off" tabindex="0" ref=${box} onScroll=${scrolled}><div class=${wrap ? 'wrapped' : ''}>${shown.map((line) => html`<${Row} key=${line.key} line=${line} part=${text} />`)}
       ${lines.length === 0 && html`<div class="logs-none">${ended ? 'Nothing was written yet.' : 'Waiting for the first line.'}</div>`}</div></div>
-    <div class="logs-foot">${error ? html`<${Icon} name="wifi-off" class="warn" /><span>${error.message}</span><${Button} size="s" onClick=${() => setTurn(turn + 1)}>Read again<//>` : ended ? html`<span class="dot stopped" aria-hidden="true" /><span>${app && workspace.status === 'running' ? `What ${app.name} has written so far.` : html`The end: ${workspace.status === 'running' ? 'the stream was closed.' : 'it does not run.'}`}</span><${Button} size="s" kind="ghost" onClick=${() => setTurn(turn + 1)}>Read again<//>` : html`<span class="dot running" aria-hidden="true" /><span>${follow ? 'Following' : 'Still being written'}</span>`}
+    <div class="logs-foot">${error ? html`<${Icon} name="wifi-off" class="warn" /><span>${error.message}</span><${Button} size="s" onClick=${() => setTurn(turn + 1)}>Read again<//>` : ended ? html`<span class="dot stopped" aria-hidden="true" /><span>${before ? 'What ended before the container that runs now.' : app && workspace.status === 'running' ? `What ${app.name} has written so far.` : html`The end: ${workspace.status === 'running' ? 'the stream was closed.' : 'it does not run.'}`}</span><${Button} size="s" kind="ghost" onClick=${() => setTurn(turn + 1)}>Read again<//>` : html`<span class="dot running" aria-hidden="true" /><span>${follow ? 'Following' : 'Still being written'}</span>`}
       ${!follow && html`<span class="right"><${Button} size="s" icon="arrow-down" onClick=${() => setFollow(true)}>To the end<//></span>`}</div>`;
 }
 

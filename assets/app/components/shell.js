@@ -11,6 +11,7 @@ import { installation, me, signOut } from '../lib/session.js';
 import { stateOf } from '../lib/words.js';
 import { setTheme, theme } from '../theme.js';
 import { Avatar, Icon, Mark } from './basics.js';
+import { Late } from './late.js';
 import { Menu } from './menu.js';
 import { crumbs } from './places.js';
 
@@ -26,6 +27,8 @@ function Connection() {
   const words = { live: 'Live', connecting: 'Connecting', offline: `Offline since ${showClock(since)}` }[state];
   return html`<div class="side-foot" role="status" data-tip=${words}><span class=${`dot ${{ live: 'running', connecting: 'starting', offline: 'offline' }[state]}`} aria-hidden="true" /><span class="cut">${words}</span><span class="right">${installation.value.version}</span></div>`;
 }
+
+const bell = () => import('./bell.js');
 
 /** What the caller may administer, in the order of the side bar. */
 export function adminPages() {
@@ -103,6 +106,6 @@ const openDrawer = async () => { openDialog((await import('./shell-dialogs.js'))
 export function Shell({ children }) {
   return html`<a class="skip" href="#main">To the content</a><div class="shell"><${Side} /><div>
     <header class="top"><button type="button" class="iconbtn menu-button" aria-label="Open the menu" onClick=${openDrawer}><${Icon} name="menu" /></button><${Crumbs} />
-      <button type="button" class="search-open" aria-keyshortcuts="Control+K Meta+K" onClick=${openPalette}><${Icon} name="search" /><span>Search or jump to </span><kbd>${/Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K'}</kbd></button><a class="iconbtn l" href=${helpFor(match(here.value.path))} aria-label="Help for this page" data-tip="Help for this page"><${Icon} name="circle-question-mark" /></a><${Account} /></header>
+      <button type="button" class="search-open" aria-keyshortcuts="Control+K Meta+K" onClick=${openPalette}><${Icon} name="search" /><span>Search or jump to </span><kbd>${/Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K'}</kbd></button><a class="iconbtn l" href=${helpFor(match(here.value.path))} aria-label="Help for this page" data-tip="Help for this page"><${Icon} name="circle-question-mark" /></a><${Late} load=${bell} part="Bell" /><${Account} /></header>
     <main id="main" tabindex="-1">${children}</main></div></div>`;
 }

@@ -89,6 +89,7 @@ export function userItems(user, { removed, page } = {}) {
     { text: 'Sign out everywhere', icon: 'log-out', refused: refusal(user, 'sign_out_user'), run: () => { signOutEverywhere(user); } },
     user.isAdmin ? { text: 'Make a plain member', icon: 'shield-off', refused: refusal(user, 'demote_admin_user'), run: () => { demote(user); } } : { text: 'Make a platform admin', icon: 'shield-check', refused: refusal(user, 'promote_user_to_admin'), run: () => { promote(user); } },
     active ? { text: 'Disable', icon: 'user-x', danger: true, line: true, refused: refusal(user, 'disable_user'), run: () => { disable(user); } } : { text: 'Enable', icon: 'user-check', line: true, refused: refusal(user, 'enable_user'), run: () => { enable(user); } },
+    { text: 'Offboard', icon: 'log-out', danger: true, href: `/admin/users/${user.id}/offboard`, refused: refusal(user, 'offboard_user') },
     { text: 'Delete', icon: 'trash-2', danger: true, refused: refusal(user, 'delete_user'), run: () => { removeUser(user, removed); } },
   ];
 }

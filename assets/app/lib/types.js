@@ -79,6 +79,7 @@
  * @property {Reason | null} [reason]
  * @property {Size} resources
  * @property {Size | null} [appliedResources]
+ * @property {string | null} [resizeWaits] while what runs does not have its size yet
  * @property {Partial<Usage> | null} [usage]
  * @property {string} createdAt
  * @property {string} updatedAt

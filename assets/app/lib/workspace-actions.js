@@ -22,9 +22,9 @@ const send = (workspace, type, reason) => post(`/api/workspaces/${workspace.id}/
 
 /** @param {Workspace} workspace @param {'start' | 'stop' | 'restart'} type */
 export async function act(workspace, type) {
-  if (!isMine(workspace) && type !== 'start') {
-    const verb = type === 'stop' ? 'Stop' : 'Restart';
-    await ask({ title: `${verb} ${workspace.name}?`, lead: `It belongs to ${workspace.userDisplayName || 'somebody else'}, who is told and sees the reason. Running programs end; its files are kept.`, word: verb, keep: 'Leave it', reason: 'its owner sees it', failed: WORDS[type][0], run: async (/** @type {string} */ why) => { await send(workspace, type, why); refresh('workspace'); } });
+  if (!isMine(workspace)) {
+    const verb = { start: 'Start', stop: 'Stop', restart: 'Restart' }[type];
+    await ask({ title: `${verb} ${workspace.name}?`, lead: `It belongs to ${workspace.userDisplayName || 'somebody else'}, who is told and sees the reason.${type === 'start' ? '' : ' Running programs end; its files are kept.'}`, word: verb, keep: 'Leave it', reason: 'its owner sees it', failed: WORDS[type][0], run: async (/** @type {string} */ why) => { await send(workspace, type, why); refresh('workspace'); } });
     return;
   }
   try {

@@ -1,6 +1,7 @@
 //! The end of what an app printed, line by line: bounded, and without what would move somebody's cursor.
 
 use crate::clock::{Clock, Millis};
+use crate::domain::log_text::log_line;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,7 +58,7 @@ impl Output {
 
     /// Keeps one line, and passes it on to the workspace's log under the app's name.
     pub fn push(&self, line: &str) {
-        let (now, text) = (self.clock.now(), plain(line));
+        let (now, text) = (self.clock.now(), log_line(line));
         let mut kept = self.kept();
         for line in kept.passed_on(now, &text) {
             // The agent's standard error is the workspace's log; the server adds the time.
@@ -113,23 +114,6 @@ fn next_line(pending: &mut Vec<u8>) -> Option<String> {
     Some(line)
 }
 
-/// The text without colours and control characters.
-fn plain(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut characters = line.chars();
-    while let Some(c) = characters.next() {
-        if c == '\u{1b}' {
-            // A control sequence ends at its first letter.
-            if characters.next() == Some('[') {
-                characters.by_ref().find(|c| ('@'..='~').contains(c));
-            }
-        } else if c == '\t' || !c.is_control() {
-            text.push(c);
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -144,7 +128,7 @@ mod tests {
     async fn lines_are_kept_whole_and_a_last_one_without_an_end_too() {
         let output = output();
         output.follow(&b"one\ntwo \x1b[31mred\x1b[0m\r\nthree"[..]).await;
-        assert_eq!(output.tail(2), "1970-01-01T00:00:01.000Z two red\n1970-01-01T00:00:01.000Z three\n");
+        assert_eq!(output.tail(2), "1970-01-01T00:00:01.000Z two \u{1b}[31mred\u{1b}[0m\n1970-01-01T00:00:01.000Z three\n");
     }
 
     #[tokio::test]

@@ -61,6 +61,7 @@ impl LocalCluster {
         let is_known =
             entry.generation == spec.generation && entry.run == spec.run && !matches!(entry.phase, Phase::Failed | Phase::Absent);
         entry.namespace.clone_from(&spec.namespace);
+        entry.group.clone_from(&spec.group);
         entry.wanted_size.clone_from(&spec.size);
         (entry.run, entry.generation) = (spec.run, spec.generation);
         match (spec.desired, &spec.recipe) {

@@ -134,6 +134,11 @@ impl Groups {
         self.dirs.iter().find(|(name, _)| *name == controller || *name == "all").map(|(_, dir)| dir.as_path())
     }
 
+    /// Whether cores and memory of the workspace as a whole are limited here.
+    pub fn govern(&self) -> bool {
+        self.dir("cpu").is_some() && self.dir("memory").is_some()
+    }
+
     /// Sets the limits to another size, also while the workspace runs.
     pub fn set(&self, size: &Size) -> std::io::Result<()> {
         let quota = size.cpu_milli.saturating_mul(PERIOD_MICROSECONDS) / 1_000;

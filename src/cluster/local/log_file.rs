@@ -1,10 +1,12 @@
 //! The log of one workspace: written by the server alone, bounded, readable while it is written.
 //!
-//! Two files of at most [`LARGEST`] bytes each; the older is replaced when the newer is full. A line is its time in
-//! milliseconds and its text, without control characters: what a program prints must not move somebody's cursor later.
+//! Two files of at most [`LARGEST`] bytes each; the older is replaced when the newer is full. They outlive every run of
+//! the workspace and every start of the server. A line is its time in milliseconds and its text, in its colours but
+//! without control characters: what a program prints must not move somebody's cursor later.
 
 use crate::clock::{Clock, Millis};
 use crate::cluster::{LogLine, LogOptions};
+use crate::domain::log_text::log_line;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::fs::{self, File};
 use std::io::Write;
@@ -46,7 +48,7 @@ impl WorkspaceLog {
 
     /// Writes one line. A full disk loses the line, not the workspace.
     pub fn write(&self, text: &str) {
-        let line = LogLine { at: self.clock.now(), text: printable(text) };
+        let line = LogLine { at: self.clock.now(), text: log_line(text) };
         let bytes = format!("{} {}\n", line.at.0, line.text);
         let mut file = self.file();
         if file.as_ref().is_some_and(|(_, size)| *size + bytes.len() as u64 > LARGEST) {
@@ -99,10 +101,6 @@ fn follow(follower: broadcast::Receiver<LogLine>, since: Option<Millis>) -> impl
             }
         }
     })
-}
-
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn parse(line: &str) -> Option<LogLine> {
@@ -162,9 +160,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn control_characters_are_taken_out() {
+    async fn control_characters_are_taken_out_and_colours_stay() {
         let (_keep, _, log) = log();
-        log.write("a\x1b[2Jb\tc");
-        assert_eq!(texts(&log, 1, None).await, ["a\u{fffd}[2Jb\tc"]);
+        log.write("a\x1b[2Jb\tc \x1b[31mred\x1b[0m");
+        assert_eq!(texts(&log, 1, None).await, ["ab\tc \x1b[31mred\x1b[0m"]);
+    }
+
+    #[tokio::test]
+    async fn a_log_is_read_on_after_a_restart_of_the_server() {
+        let (keep, clock, log) = log();
+        log.write("before");
+        log.close();
+        drop(log);
+        let again = WorkspaceLog::new(keep.path().to_owned(), clock);
+        again.write("after");
+        assert_eq!(texts(&again, 9, None).await, ["before", "after"]);
     }
 }

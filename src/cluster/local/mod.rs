@@ -23,6 +23,7 @@ mod log_file;
 mod order;
 mod probe;
 mod process_table;
+mod resize;
 mod root;
 mod self_test;
 mod spawn;

@@ -5,6 +5,7 @@ use crate::cluster::local::agent_notes::AgentNotes;
 use crate::cluster::local::egress;
 use crate::cluster::local::order;
 use crate::cluster::local::process_table;
+use crate::cluster::local::resize::resize;
 use crate::cluster::local::self_test::Verdict;
 use crate::cluster::local::spawn::{Launched, Voices, launch, sweep};
 use crate::cluster::local::spec::Tier;
@@ -273,9 +274,8 @@ fn update(run: &Run<'_>, progress: &mut Progress, target: &Target) -> bool {
         return false;
     }
     let size = &start.spec.size;
-    if run.live.groups.set(size).is_ok() {
+    if resize(run.shared, &run.live, &start.spec) {
         progress.memory = progress.memory.and(u64::try_from(size.memory_bytes).ok());
-        run.shared.change(&start.spec.id, |entry| entry.applied = Some(size.clone()));
     }
     if progress.is_ready {
         run.shared.reach(&start.spec.id, start.spec.run, Phase::Ready, None);
