@@ -157,8 +157,8 @@ async fn a_token_for_one_group_works_there_and_nowhere_else() {
     program.patch(&format!("/api/groups/{there}"), json!({"displayName": "Mine"})).await.expect(404);
     program.get("/api/groups").await.expect(403);
     program.post("/api/groups", json!({"name": "gamma", "displayName": "Gamma"})).await.expect(403);
-    let hidden =
-        harness.stranger().post("/api/auth/tokens", json!({"name": "x", "scopes": ["groups:read"], "expiresInDays": 1, "groups": [here]}));
+    let stranger = harness.stranger();
+    let hidden = stranger.post("/api/auth/tokens", json!({"name": "x", "scopes": ["groups:read"], "expiresInDays": 1, "groups": [here]}));
     assert_eq!(hidden.await.expect(400).fields(), ["groups[0]:unknown_group"]);
 }
 
