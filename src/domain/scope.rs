@@ -19,10 +19,12 @@ pub enum Area {
     Audit,
     Users,
     Settings,
+    /// The server's own figures, for monitors; there is nothing to write.
+    Metrics,
 }
 
 impl Area {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Profile,
         Self::Workspaces,
         Self::Groups,
@@ -32,6 +34,7 @@ impl Area {
         Self::Audit,
         Self::Users,
         Self::Settings,
+        Self::Metrics,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Area {
             Self::Audit => "audit",
             Self::Users => "users",
             Self::Settings => "settings",
+            Self::Metrics => "metrics",
         }
     }
 }
@@ -91,8 +95,9 @@ impl Scope {
     /// The whole list, in the order in which it is offered.
     pub fn all() -> impl Iterator<Item = Self> {
         Area::ALL.into_iter().flat_map(|area| {
+            let write = (area != Area::Metrics).then_some(Self::write(area));
             let connect = (area == Area::Workspaces).then_some(Self::CONNECT);
-            [Self::read(area), Self::write(area)].into_iter().chain(connect)
+            std::iter::once(Self::read(area)).chain(write).chain(connect)
         })
     }
 
@@ -122,6 +127,7 @@ impl Scope {
             (Area::Users, _) => "Create, change, disable and delete users, and end their sign-ins and API tokens.",
             (Area::Settings, Reach::Read) => "See settings, prices, capacity, statistics and health.",
             (Area::Settings, _) => "Change settings and prices.",
+            (Area::Metrics, _) => "Read the server's metrics.",
         }
     }
 
@@ -156,9 +162,9 @@ mod tests {
     #[test]
     fn every_word_is_read_back_and_there_is_none_for_everything() {
         let words: BTreeSet<String> = Scope::all().map(|scope| scope.to_string()).collect();
-        assert_eq!(words.len(), 19);
+        assert_eq!(words.len(), 20);
         assert!(Scope::all().all(|scope| Scope::parse(&scope.to_string()) == Some(scope)));
-        for nonsense in ["", "*", "groups", "groups:", "groups:connect", "Groups:read", "groups:read ", "all:write"] {
+        for nonsense in ["", "*", "groups", "groups:", "groups:connect", "Groups:read", "groups:read ", "metrics:write", "all:write"] {
             assert_eq!(Scope::parse(nonsense), None, "{nonsense}");
         }
     }
@@ -168,7 +174,7 @@ mod tests {
         let pairs = Scope::all().flat_map(|given| Scope::all().map(move |needed| (given, needed)));
         let covering: Vec<String> =
             pairs.filter(|(given, needed)| given != needed && given.covers(*needed)).map(|(g, n)| format!("{g} {n}")).collect();
-        let wanted: Vec<String> = Area::ALL.map(|area| format!("{} {}", Scope::write(area), Scope::read(area))).into();
+        let wanted: Vec<String> = Area::ALL[..9].iter().map(|area| format!("{} {}", Scope::write(*area), Scope::read(*area))).collect();
         assert_eq!(covering, wanted);
     }
 }

@@ -141,7 +141,8 @@ fn parameters(route: &Route) -> Vec<Value> {
             ParameterKind::Text => json!({"type": "string"}),
             ParameterKind::Integer => json!({"type": "integer"}),
             ParameterKind::Flag => json!({"type": "boolean"}),
-            ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
+            // A day is a time too, so no one format holds.
+            ParameterKind::Time => json!({"type": "string", "examples": ["2026-03-12", "2026-03-12T10:20:30Z"]}),
         };
         list.push(json!({"name": parameter.name, "in": "query", "required": false, "description": parameter.words, "schema": schema}));
     }

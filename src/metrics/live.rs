@@ -105,7 +105,12 @@ pub struct Rounds {
 
 impl Default for Rounds {
     fn default() -> Self {
-        Self { ended: Family::default(), time: Histogram::new(WORK) }
+        let ended = Family::<Ended, Counter>::default();
+        // A series that begins at its first failure has no zero to rise from.
+        for outcome in [Outcome::Done, Outcome::Failed] {
+            ended.get_or_create(&Ended { outcome }).inc_by(0);
+        }
+        Self { ended, time: Histogram::new(WORK) }
     }
 }
 
@@ -123,6 +128,13 @@ pub struct Work {
 }
 
 impl Work {
+    /// Says that there is such a step, so that its counts begin at zero.
+    pub fn expect(&self, step: &'static str) {
+        for outcome in [Outcome::Done, Outcome::Failed] {
+            self.ended.get_or_create(&StepEnded { step, outcome }).inc_by(0);
+        }
+    }
+
     /// `step` is one of the server's own table.
     pub fn done(&self, step: &'static str, outcome: Outcome) {
         self.ended.get_or_create(&StepEnded { step, outcome }).inc();

@@ -29,7 +29,7 @@ pub struct Rows {
     pub workspaces: Tally,
     /// Sign-ins that are open.
     pub sign_ins: i64,
-    /// What workspaces count for now.
+    /// What workspaces count for at the moment.
     pub held: Amounts,
     /// The sum of the quotas of all groups.
     pub promised: Amounts,
@@ -148,7 +148,7 @@ impl Snapshot {
         book.add("open", "Sign-ins that are good now", of("sign_ins"), ConstGauge::new(*sign_ins));
         let live = ConstGauge::new(float(self.live_connections));
         book.add("live", "Open event streams, terminals and other sockets", of("connections"), live);
-        book.amounts("held", "that workspaces count for now", *held);
+        book.amounts("held", "that workspaces count for at the moment", *held);
         book.amounts("promised", "that the quotas of all groups promise together", *promised);
     }
 

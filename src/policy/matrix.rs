@@ -109,6 +109,7 @@ const USERS_WRITE: Option<Scope> = Some(Scope::write(Area::Users));
 /// Also what the platform as a whole has, does and costs.
 const SETTINGS_READ: Option<Scope> = Some(Scope::read(Area::Settings));
 const SETTINGS_WRITE: Option<Scope> = Some(Scope::write(Area::Settings));
+const METRICS_READ: Option<Scope> = Some(Scope::read(Area::Metrics));
 
 const NOBODY: Row = Row {
     code: "",
@@ -429,7 +430,7 @@ pub const fn row(action: Action) -> Row {
             Row { scope: SETTINGS_WRITE, step_up: true, reason: ReasonRule::Welcome, ..system("update_pricing", "change prices", SYSTEM) }
         }
         A::ViewDetailedHealth => Row { scope: SETTINGS_READ, ..system("view_detailed_health", "see the health of each part", MONITOR) },
-        A::ReadMetrics => Row { scope: SETTINGS_READ, system: true, ..system("read_metrics", "read the server's metrics", MONITOR) },
+        A::ReadMetrics => Row { scope: METRICS_READ, system: true, ..system("read_metrics", "read the server's metrics", MONITOR) },
         A::RotateKeys => Row { step_up: true, system: true, ..system("rotate_keys", "rotate signing keys", SYSTEM) },
         A::CreateBackup => Row { step_up: true, system: true, ..system("create_backup", "make a backup", SYSTEM) },
         A::RestoreBackup => Row { system: true, ..system("restore_backup", "restore a backup", &[]) },

@@ -15,9 +15,11 @@ const fn is_spared(action: Action) -> bool {
     use Action as A;
     match action {
         // Getting in, and out.
-        A::SignIn | A::SignOut | A::EndSession | A::ReuseRefreshToken | A::SignOutUser => true,
+        A::SignIn | A::SignOut | A::EndSession | A::ReuseRefreshToken | A::SignOutUser | A::EndUserSession => true,
         // Keeping somebody out.
+        A::RevokeOwnToken | A::RevokeUserToken | A::OffboardUser => true,
         A::DisableUser | A::DeleteUser | A::RemoveUserFromGroup | A::DemoteAdminUser | A::DemoteUserFromGroupAdmin => true,
+        A::RevokeOwnToken | A::RevokeUserToken => true,
         // Ending and freeing.
         A::StopWorkspace | A::DeleteWorkspace | A::AdminDeleteWorkspace | A::DeleteGroup | A::RemoveApp => true,
         // Going where the files are that somebody may delete.
@@ -36,7 +38,7 @@ mod tests {
     #[test]
     fn ending_and_signing_in_go_on_and_making_does_not() {
         let shell = Actor::CommandLine { system_user: "root".into() };
-        for action in [Action::SignIn, Action::StopWorkspace, Action::DeleteWorkspace, Action::DisableUser] {
+        for action in [Action::SignIn, Action::StopWorkspace, Action::DeleteWorkspace, Action::DisableUser, Action::RevokeUserToken] {
             assert!(goes_on(&shell, action), "{action:?}");
         }
         for action in [Action::CreateWorkspace, Action::StartWorkspace, Action::CreateUser, Action::CreateBackup, Action::UpdateOwnProfile]

@@ -13,7 +13,7 @@ const GROUPS: &str = "SELECT status, count(*) FROM \"group\" GROUP BY status";
 const WORKSPACES: &str =
     concat!("SELECT ", status_sql!(), ", count(*) FROM workspace w JOIN workspace_status s ON s.workspace_id = w.id GROUP BY 1");
 const SIGN_INS: &str = "SELECT count(*) FROM session WHERE revoked_at IS NULL AND hard_expires > ?1 AND idle_expires > ?1";
-// The open periods are what the workspaces count for now.
+// The open periods are what the workspaces count for at the moment.
 const HELD: &str = "SELECT CAST(total(cpu_milli) AS INTEGER), CAST(total(memory_bytes) AS INTEGER), CAST(total(disk_bytes) AS INTEGER) \
      FROM workspace_period WHERE until IS NULL";
 const NEWEST_ENTRY: &str = "SELECT coalesce(max(seq), 0) FROM audit_event";

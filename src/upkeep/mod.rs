@@ -57,6 +57,7 @@ const STEPS: &[Step] = &[
 
 /// Runs the steps until the server stops.
 pub async fn run(upkeep: Upkeep, mut stopped: watch::Receiver<bool>) {
+    STEPS.iter().for_each(|step| upkeep.work.expect(step.name));
     let mut last: Vec<Millis> = vec![upkeep.clock.now(); STEPS.len()];
     loop {
         tokio::select! {

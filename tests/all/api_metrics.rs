@@ -123,6 +123,9 @@ fn named(text: &str) -> BTreeSet<String> {
 async fn the_shipped_alerts_and_dashboard_ask_for_what_exists() {
     let harness = Harness::new();
     harness.shell().post("/control/backups", json!({"withKeys": false})).await.expect(201);
+    harness.app.meters.work.expect("a step");
+    // What was not asked yet has no series.
+    page(&harness).await;
     let page = page(&harness).await;
     let families: Vec<(&str, &str)> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     let exists = |name: &str| {

@@ -81,6 +81,7 @@ async fn what_cannot_be_done_is_named_and_the_rest_is_taken_up_later() {
     let site = Site::new();
     let (admin, leaver, heir) = (site.harness.admin(), site.harness.member("team"), site.harness.member("team"));
     let first = site.make(&leaver, "team", "engine", json!({})).await["id"].clone();
+    site.harness.clock.advance(1);
     let second = site.make(&leaver, "team", "notes", json!({})).await["id"].clone();
     site.make(&heir, "team", "engine", json!({})).await;
     let body = json!({ "workspaces": [

@@ -63,7 +63,11 @@ fn scripts() -> String {
     fn collect(dir: &Path, text: &mut String) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { collect(&path, text) } else { text.push_str(&fs::read_to_string(&path).unwrap()) }
+            if path.is_dir() {
+                collect(&path, text);
+            } else {
+                text.push_str(&fs::read_to_string(&path).unwrap());
+            }
         }
     }
     let mut text = String::new();

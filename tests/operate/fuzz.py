@@ -22,6 +22,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 LEFT_OUT = [
     "/api/events", "/api/workspaces/{workspace}/terminal", "/api/auth/logout", "/api/auth/change-password",
     "/api/auth/sessions/{session}", "/api/admin/users/{user}/sign-out", "/api/admin/users/{user}/reset-password",
+    "/api/admin/users/{user}/sessions/{session}", "/api/admin/users/{user}/offboard", "/api/admin/users/{user}/disable",
 ]
 # The document does not say every rule of a value (that a group exists, how a name is spelt): what it allows may be refused.
 # That what it refuses is refused, and that every answer looks as it says, is checked.

@@ -21,7 +21,7 @@ export const BOOKS = [
   { slug: 'operator', title: 'Operator’s guide', about: 'Installing, configuring, securing, backing up and repairing the server.', icon: 'database', parts: [
     { title: 'Set up', chapters: [chapter('install', 'Install and first start'), chapter('configuration', 'Configuration'), chapter('addresses', 'Addresses and TLS'), chapter('apps-origins', 'Where apps are shown'), chapter('editors', 'Installing editors')] },
     { title: 'Where workspaces run', chapters: [chapter('local', 'On this machine'), chapter('network', 'What workspaces may reach'), chapter('kubernetes', 'On Kubernetes')] },
-    { title: 'Keep it running', chapters: [chapter('backup', 'Backup, restore, upgrade'), chapter('troubleshooting', 'Doctor and troubleshooting'), chapter('security', 'Security model')] },
+    { title: 'Keep it running', chapters: [chapter('backup', 'Backup, restore, upgrade'), chapter('monitoring', 'Metrics and alerts'), chapter('troubleshooting', 'Doctor and troubleshooting'), chapter('security', 'Security model')] },
     { title: 'Look up', chapters: [chapter('settings', 'Every setting'), chapter('commands', 'Every command')] },
   ] },
 ];
@@ -48,12 +48,20 @@ export function textOf(book, slug) {
   return asked;
 }
 
-/** @typedef {{book: Book, chapter: Chapter, heading: string, href: string, text: string}} Section a heading with what stands below it */
+/** @typedef {{book: {title: string}, chapter: {title: string}, heading: string, href: string, text: string}} Section a heading with what stands below it */
 
-/** Every section of every guide, for the search. @returns {Promise<Section[]>} */
+/** The calls of the API as sections; without its description the guides are searched alone. @returns {Promise<Section[]>} */
+async function calls() {
+  const { theApi } = await import('./openapi.js');
+  const { nouns } = await theApi();
+  return nouns.flatMap((noun) => noun.operations.map((one) => ({ book: { title: 'API reference' }, chapter: { title: noun.name }, heading: `${one.method} ${one.path}`, href: `/help/api/${noun.slug}#${one.id}`, text: one.summary })));
+}
+
+/** Every section of every guide, and every call of the API, for the search. @returns {Promise<Section[]>} */
 export async function sections() {
   const all = BOOKS.flatMap((book) => chaptersOf(book).map(async (one) => ({ book, chapter: one, blocks: (await textOf(book.slug, one.slug)).blocks })));
-  return (await Promise.all(all)).flatMap(({ book, chapter: one, blocks }) => {
+  const api = calls().catch(() => []);
+  const guides = (await Promise.all(all)).flatMap(({ book, chapter: one, blocks }) => {
     const address = `/help/${book.slug}/${one.slug}`;
     /** @type {Section[]} */
     const found = [{ book, chapter: one, heading: one.title, href: address, text: '' }];
@@ -63,6 +71,7 @@ export async function sections() {
     }
     return found;
   });
+  return [...guides, ...(await api)];
 }
 
 /** @param {import('./markdown.js').Block} block @returns {string} */
