@@ -669,6 +669,14 @@ CREATE TABLE audit_person (
 ) STRICT;
 CREATE INDEX audit_person_subject ON audit_person (subject);
 
+CREATE TABLE audit_concern (
+  -- Whose account or workspace an entry is about where somebody else did it, as it was then: what each person is shown.
+  user_id TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  seq     INTEGER NOT NULL,
+  PRIMARY KEY (user_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_concern_seq ON audit_concern (seq);
+
 CREATE TABLE audit_checkpoint (
   -- A signed head of the chain: without it a cut tail looks like a quiet day.
   seq       INTEGER PRIMARY KEY,

@@ -15,7 +15,7 @@ use crate::reconcile::Reconciler;
 use crate::store::Db;
 use crate::upkeep;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -39,6 +39,8 @@ pub fn start(application: &Application) -> Background {
         ops: app.ops.clone(),
         keys: Arc::clone(&app.keys),
         clock: Arc::clone(&app.clock),
+        audit_dir: app.config.audit_export_dir.clone(),
+        started: (app.clock.now(), Instant::now()),
         forget_idle_callers: Arc::new(move || limited.limiter.tidy()),
         work: app.meters.work.clone(),
     };

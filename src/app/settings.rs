@@ -24,6 +24,7 @@ pub(super) fn rules(lasting: &Rules, runtime: &Runtime) -> Rules {
         pricing: runtime.pricing.clone(),
         idle_after_hours: runtime.idle_after_hours,
         abandoned_after_days: runtime.abandoned_after_days,
+        audit: runtime.audit,
         ..lasting.clone()
     }
 }

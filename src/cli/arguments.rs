@@ -209,12 +209,10 @@ pub struct WhoAndWhy {
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     /// Recompute the chain and compare. Works while the server runs.
-    #[command(after_help = "Examples:\n  codex-web audit verify\n  codex-web audit verify --export audit.jsonl")]
-    Verify {
-        /// Check an export instead of the database.
-        #[arg(long, value_name = "FILE")]
-        export: Option<PathBuf>,
-    },
+    #[command(
+        after_help = "Examples:\n  codex-web audit verify\n  codex-web audit verify --export audit.jsonl\n  codex-web audit verify --with-exports /var/backups/codex-web/audit\n  codex-web audit verify --anchor 4711:9f3a..."
+    )]
+    Verify(VerifyArguments),
     /// Write entries to standard output, oldest first.
     #[command(after_help = "Examples:\n  codex-web audit export > audit.jsonl\n  codex-web audit export --format csv --from 2026-01-01")]
     Export {
@@ -227,7 +225,24 @@ pub enum AuditCommand {
         /// End, not included, RFC 3339.
         #[arg(long, value_name = "TIME")]
         to: Option<String>,
+        /// Go on after the entry with this number, where an earlier file ends.
+        #[arg(long, value_name = "ENTRY")]
+        after: Option<u32>,
     },
+}
+
+/// What is checked, and against what.
+#[derive(Debug, Default, Args)]
+pub struct VerifyArguments {
+    /// Check an export (jsonl or csv): by itself, and against the entries that the database still holds.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["with_exports", "anchor"])]
+    pub export: Option<PathBuf>,
+    /// Check the whole history: the files in this folder, one after the other, and the database where they end.
+    #[arg(long, value_name = "DIR")]
+    pub with_exports: Option<PathBuf>,
+    /// A checkpoint that was written down: the chain must still go through it.
+    #[arg(long, value_name = "ENTRY:HASH")]
+    pub anchor: Option<String>,
 }
 
 /// How an export is written.

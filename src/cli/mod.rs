@@ -107,13 +107,14 @@ fn dispatch(parsed: Arguments, surroundings: Surroundings, output: &mut Output<'
 
 fn run_audit(command: &AuditCommand, context: &Context, output: &mut Output<'_>) -> Outcome {
     match command {
-        AuditCommand::Verify { export } => {
+        AuditCommand::Verify(what) => {
             let config = context.config()?;
             data_dir::must_exist(&config)?;
-            audit::verify(&config.data.dir, export.as_deref(), output)
+            audit::verify(&config.data.dir, what, output)
         }
-        AuditCommand::Export { format, from, to } => {
-            audit::export(*format, from.as_deref(), to.as_deref(), &context.application(Presence::MustExist)?, output)
+        AuditCommand::Export { format, from, to, after } => {
+            let range = audit::Range { from: from.as_deref(), to: to.as_deref(), after: *after };
+            audit::export(*format, &range, &context.application(Presence::MustExist)?, output)
         }
     }
 }

@@ -21,6 +21,7 @@ pub use gateway::Gateway;
 pub use layers::{Problem, Source};
 pub use network::Network;
 
+use crate::domain::audit::AuditSettings;
 use crate::domain::egress::{Entry, Mode, Policy, Upstream};
 use crate::domain::pricing::PriceSettings;
 use crate::transport::Origin;
@@ -138,6 +139,8 @@ pub struct Runtime {
     pub pricing: PriceSettings,
     pub idle_after_hours: i64,
     pub abandoned_after_days: i64,
+    /// The `audit` section.
+    pub audit: AuditSettings,
 }
 
 /// The whole configuration at start.
@@ -156,6 +159,8 @@ pub struct Config {
     pub egress_direct: Vec<Entry>,
     /// Where metrics are given to whoever comes.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where the audit log is written out before it is purged.
+    pub audit_export_dir: PathBuf,
     /// `log.format = json`.
     pub log_json: bool,
     /// Where sockets of workspaces lie: short, private, empty after a reboot.
@@ -226,6 +231,9 @@ impl Config {
             egress_proxy: Upstream::parse(get.text("workspaces.egress_proxy")).ok(),
             egress_direct: get.targets("workspaces.egress_direct"),
             metrics_listen: get.text("metrics.listen").parse().ok(),
+            audit_export_dir: Some(get.text("audit.export_dir"))
+                .filter(|text| !text.is_empty())
+                .map_or_else(|| dir.join("audit"), PathBuf::from),
             log_json: get.text("log.format") == "json",
             run_dir: run_dir(surroundings, &dir),
             file,
@@ -267,6 +275,7 @@ impl Config {
             pricing: pricing::read(&get),
             idle_after_hours: get.count("workspaces.idle_after_hours"),
             abandoned_after_days: get.count("workspaces.abandoned_after_days"),
+            audit: AuditSettings { retention_days: get.count("audit.retention_days"), hold: get.on("audit.hold") },
         }
     }
 

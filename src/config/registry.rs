@@ -6,6 +6,7 @@
 //! setting that is accepted and ignored is a lie.
 
 use super::value::Kind;
+use crate::domain::audit::DAYS_MIN;
 use crate::domain::egress::Mode as EgressMode;
 use crate::domain::spelling::distance;
 
@@ -208,6 +209,12 @@ pub static KEYS: &[Key] = &[
 
     example(start("metrics", "listen", Address, Unset,
         "An address of its own for GET /metrics (Prometheus), plain and without a token: for loopback or a network of monitors only."), "127.0.0.1:9464"),
+    runtime("audit", "retention_days", Count { min: DAYS_MIN, max: 36_500 }, Text("365"),
+        "Days that the audit log stays in the database. What is older is written out, read back, and only then removed."),
+    runtime("audit", "hold", Bool, Text("off"),
+        "Keep every entry of the audit log whatever its age, for as long as this is on."),
+    example(start("audit", "export_dir", Path, Unset,
+        "Where entries are written out before they are removed; without it audit in the data directory. Back it up: it is the past of the log."), "/var/backups/codex-web/audit"),
 
     runtime("log", "level", Word(&["error", "warn", "info", "debug", "trace"]), Text("info"),
         "What is written to standard error."),

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod app;
 pub mod app_target;
+pub mod audit;
 pub mod capacity;
 pub mod container;
 pub mod egress;
@@ -32,4 +33,5 @@ pub mod template;
 pub mod text;
 pub mod trend;
 pub mod user;
+pub mod week;
 pub mod workspace;

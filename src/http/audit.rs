@@ -1,20 +1,14 @@
-//! `/admin/audit-logs`: reading, exporting, checking.
+//! `/admin/audit-logs`: reading, where it stands, checking. [`super::audit_export`] sends it as a file.
 
 use super::handler::{Reply, Request};
 use super::paging::ListShape;
 use crate::clock::Millis;
 use crate::domain::field::FieldRule;
 use crate::domain::hex::encode as hex;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::audit::{self, Before, Entry, Filter, Wish};
-use crate::ops::audit_file::{self, Format, Range};
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
-use std::io::Write;
-use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// An entry of the audit log.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -69,7 +63,8 @@ impl AuditEntryView {
     }
 }
 
-/// A page of entries, newest first.
+/// A page of entries, newest first. It may hold less than was asked for, or nothing, and yet have a next one: when none
+/// of the 10,000 entries that one page looks at match.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditView {
@@ -77,7 +72,7 @@ pub struct AuditView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
     pub has_more: bool,
-    /// With `count=true`.
+    /// With `count=true`; left out where more than 10,000 entries would have to be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
@@ -96,12 +91,13 @@ fn shape(filter: &Filter) -> ListShape {
             &text(&filter.resource),
             success,
             &text(&filter.request_id),
+            &text(&filter.id),
         ],
     )
 }
 
 /// The end of a range; a plain date means the whole of that day.
-fn until(text: &str) -> Result<Millis, FieldRule> {
+pub(super) fn until(text: &str) -> Result<Millis, FieldRule> {
     let rule = || FieldRule::new("invalid", "Write the time as RFC 3339, for example 2026-03-12T10:20:30Z, or as a date.");
     let time = Millis::parse(text).ok_or_else(rule)?;
     let whole_day = !text.contains(['T', 't', ' ']);
@@ -118,6 +114,7 @@ pub async fn list(request: Request) -> Result<Reply> {
         resource: query.text("resource", 128),
         success: query.flag_option("success"),
         request_id: query.text("requestId", 128),
+        id: query.text("id", 128),
     };
     let limit = query.integer("limit", 1, 100).unwrap_or(20);
     let (token, count) = (query.text("nextToken", 4_096), query.flag("count"));
@@ -175,55 +172,111 @@ pub async fn verify(request: Request) -> Result<Reply> {
     })
 }
 
-/// Hands what is written to a stream, waiting for whoever reads it.
-struct Pipe {
-    sender: mpsc::Sender<Bytes>,
-    buffer: Vec<u8>,
+/// A signed head of the chain.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointView {
+    /// The number of the entry that was the newest.
+    pub entry: i64,
+    pub hash: String,
+    pub at: String,
+    /// Entries since.
+    pub behind: i64,
+    pub key_id: String,
+    /// Ed25519, in hexadecimal digits.
+    pub signature: String,
+    /// What `codex-web audit verify --anchor` takes: worth writing down somewhere else.
+    pub anchor: String,
 }
 
-/// Written in pieces of about this many bytes.
-const PIECE: usize = 32 * 1024;
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        let piece = Bytes::from(std::mem::take(&mut self.buffer));
-        self.sender.blocking_send(piece).map_err(|_| std::io::ErrorKind::BrokenPipe.into())
-    }
+/// A check that the server made by itself or somebody asked for.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastCheckView {
+    pub at: String,
+    pub ok: bool,
+    pub entries: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
-pub async fn export(request: Request) -> Result<Reply> {
-    let query = request.query();
-    let format = query
-        .optional("format", |t| Format::parse(t).ok_or_else(|| FieldRule::new("invalid", "Allowed are jsonl and csv.")))
-        .unwrap_or(Format::JsonLines);
-    let range = Range { after: 0, from: query.time("startDate"), until: query.optional("endDate", until) };
-    query.finish()?;
-    audit_file::permit(&request.app.ops, &request.caller, format, range).await?;
-    let (sender, pieces) = mpsc::channel::<Bytes>(4);
-    let app = Arc::clone(&request.app);
-    let work = tokio::task::spawn_blocking(move || {
-        let mut pipe = Pipe { sender, buffer: Vec::new() };
-        audit_file::write(&app.ops, &app.keys, format, range, &mut pipe)?;
-        pipe.flush().map_err(|e| Error::internal(format!("the export cannot be sent: {e}")))
-    });
-    let rest = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|piece| (Ok(piece), pieces)) });
-    // A file that breaks off must not look whole.
-    let end = stream::once(work).filter_map(|done| async move {
-        let broken = !matches!(done, Ok(Ok(())));
-        broken.then(|| Err(std::io::Error::other("the export broke off")))
-    });
-    let kind = match format {
-        Format::JsonLines => "application/x-ndjson",
-        Format::Csv => "text/csv; charset=utf-8",
-    };
-    let name = format!("audit-log.{}", format.as_str());
-    Ok(Reply::stream(kind, rest.chain(end).boxed_local()).header("content-disposition", format!("attachment; filename=\"{name}\"")))
+/// How long entries stay in the database.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetentionView {
+    pub days: i64,
+    /// Nothing is removed while this is on, whatever its age.
+    pub hold: bool,
+    /// Why entries that are old enough are still there: `hold`, `clock`, `broken` or `file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<&'static str>,
+    /// The last entry that was written out and removed, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purged_up_to: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<String>,
+    /// The folder of the files on the server.
+    pub folder: String,
+}
+
+/// Where the audit log stands.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditStatusView {
+    /// Entries in the database.
+    pub entries: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_entry: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_hash: Option<String>,
+    /// `null` before the first.
+    pub checkpoint: Option<CheckpointView>,
+    /// `null` until the server or somebody checked it.
+    pub checked: Option<LastCheckView>,
+    pub retention: RetentionView,
+}
+
+pub async fn status(request: Request) -> Result<Reply> {
+    let app = &request.app;
+    let status = audit::status(&app.ops, &request.caller).await?;
+    let (oldest, newest) = (status.oldest.map_or((0, None), |end| (end.seq, Some(end.at))), status.newest);
+    let last = newest.as_ref().map_or(0, |end| end.seq);
+    let settings = app.ops.rules().audit;
+    Reply::ok(&AuditStatusView {
+        entries: if oldest.0 == 0 { 0 } else { last - oldest.0 + 1 },
+        since: oldest.1.map(Millis::rfc3339),
+        last_entry: newest.as_ref().map(|end| end.seq),
+        last_hash: newest.as_ref().map(|end| hex(&end.hash)),
+        checkpoint: status.checkpoint.map(|head| CheckpointView {
+            entry: head.seq,
+            hash: hex(&head.hash),
+            at: head.at.rfc3339(),
+            behind: last - head.seq,
+            key_id: head.kid,
+            signature: hex(&head.signature),
+            anchor: format!("{}:{}", head.seq, hex(&head.hash)),
+        }),
+        checked: app.ops.audit.last_check().map(|check| LastCheckView {
+            at: check.at.rfc3339(),
+            ok: check.finding.is_none(),
+            entries: check.entries,
+            verdict: check.finding.as_ref().map(|f| f.verdict.as_str()),
+            entry: check.finding.as_ref().map(|f| f.seq),
+            message: check.finding.map(|f| f.message),
+        }),
+        retention: RetentionView {
+            days: settings.retention_days,
+            hold: settings.hold,
+            kept: app.ops.audit.kept().map(crate::ops::audit_watch::Kept::as_str),
+            purged_up_to: status.purged.as_ref().map(|end| end.seq),
+            purged_at: status.purged.map(|end| end.at.rfc3339()),
+            folder: app.config.audit_export_dir.to_string_lossy().into_owned(),
+        },
+    })
 }

@@ -1,5 +1,5 @@
 //! What only the command line may ask for, on the control socket or in process: set-up codes, keys, backups, the
-//! record of installed apps, and the audit log as a file. On the network these routes do not exist.
+//! record of installed apps. On the network these routes do not exist.
 
 use super::auth::secret;
 use super::fields::{boolean, raw_text, text};
@@ -9,26 +9,15 @@ use crate::domain::email::Email;
 use crate::domain::field::FieldRule;
 use crate::domain::names::{PersonName, Username};
 use crate::domain::user::UserStatus;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::identity::password::PASSWORD_BYTES_MAX;
-use crate::ops::audit_file::{self, Format};
 use crate::ops::backup::{self, Places};
 use crate::ops::installed_apps::{self, AppVersion};
 use crate::ops::shell::{self, NewAccount};
 use crate::ops::signing_keys;
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::unfold;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use std::io::{self, Write};
 use std::sync::Arc;
-use tokio::sync::mpsc;
-
-/// Bytes of an export that are sent at once.
-const PIECE: usize = 64 * 1024;
-/// Pieces that may wait for a slow reader.
-const WAITING: usize = 8;
 
 /// `POST /control/setup-code`: a new link, and the address to put it behind.
 pub async fn setup_code(request: Request) -> Result<Reply> {
@@ -132,58 +121,4 @@ pub async fn restored(request: Request) -> Result<Reply> {
     let (made_at, up_to) = fields.build(|| Some((made_at?, up_to?)))?;
     let ended = backup::restored(&request.app.ops, &request.caller, made_at, up_to).await?;
     Reply::ok(&json!({"endedSessions": ended}))
-}
-
-/// `POST /control/audit/export?format=&from=&to=`: the file itself, as it is written.
-pub async fn export_audit(request: Request) -> Result<Reply> {
-    let query = request.query();
-    let unknown = || FieldRule::new("invalid", "The format is jsonl or csv.");
-    let format = query.optional("format", |text| Format::parse(text).ok_or_else(unknown)).unwrap_or(Format::JsonLines);
-    let range = audit_file::Range { after: 0, from: query.time("from"), until: query.time("to") };
-    query.finish()?;
-    audit_file::permit(&request.app.ops, &request.caller, format, range).await?;
-    let (pieces, mut received) = mpsc::channel::<io::Result<Bytes>>(WAITING);
-    let app = Arc::clone(&request.app);
-    tokio::task::spawn_blocking(move || {
-        let mut out = Pieces { gathered: Vec::with_capacity(PIECE), pieces };
-        let written = audit_file::write(&app.ops, &app.keys, format, range, &mut out)
-            .and_then(|_| out.flush().map_err(|e| Error::internal(e.to_string())));
-        if let Err(error) = written {
-            tracing::warn!(%error, "an export of the audit log ended early");
-            // The reader must see that the file is not whole.
-            let _ = out.pieces.blocking_send(Err(io::Error::other("the export ended early")));
-        }
-    });
-    // The first piece decides between an answer and an error.
-    let stream = unfold(received.recv().await.map(|first| (first, received)), |state| async move {
-        let (piece, mut received) = state?;
-        let next = received.recv().await;
-        Some((piece, next.map(|next| (next, received))))
-    });
-    let kind = if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/jsonl" };
-    Ok(Reply::stream(kind, stream.boxed_local()))
-}
-
-/// Gathers what is written and hands it on in pieces.
-struct Pieces {
-    gathered: Vec<u8>,
-    pieces: mpsc::Sender<io::Result<Bytes>>,
-}
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.gathered.extend_from_slice(bytes);
-        if self.gathered.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.gathered.is_empty() {
-            return Ok(());
-        }
-        let piece = Bytes::from(std::mem::replace(&mut self.gathered, Vec::with_capacity(PIECE)));
-        self.pieces.blocking_send(Ok(piece)).map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads any more"))
-    }
 }

@@ -11,10 +11,10 @@ use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
 use super::workspace_view::{InUseView, TimelineView, WorkspaceView};
 use super::{
-    access, advice, api_tokens, apps, audit, auth, capacity, control, cost, dashboard, egress, events, files, group_page, groups, health,
-    jwks, logs, machine, member_import, members, metrics, notices, offboard, open, openapi, own_git, own_profile, own_sessions, pricing,
-    quota, search, service_accounts, settings, setup, templates, terminal, trends, user_import, user_sessions, users, whoami,
-    workspace_transfer, workspaces,
+    access, advice, api_tokens, apps, audit, audit_digest, audit_export, auth, capacity, control, cost, dashboard, egress, events, files,
+    group_page, groups, health, jwks, logs, machine, member_import, members, metrics, notices, offboard, open, openapi, own_activity,
+    own_git, own_profile, own_sessions, pricing, quota, search, service_accounts, settings, setup, templates, terminal, trends,
+    user_import, user_sessions, users, whoami, workspace_transfer, workspaces,
 };
 use crate::domain::workspace::Component;
 use crate::policy::Action as A;
@@ -199,6 +199,10 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/api/users/me/git-credentials/{host}", Access::Action(A::ManageOwnGitCredentials), to!(own_git::remove_credential))
         .says("Forgets the token for a host.")
         .gives(204, AnswerDoc::Nothing),
+    Route::get("/api/users/me/activity", Access::Action(A::ViewOwnActivity), to!(own_activity::list))
+        .says("Who looked at or changed the caller's account and workspaces, newest first.")
+        .asks(&[PAGE_LIMIT, NEXT_TOKEN])
+        .gives(200, AnswerDoc::Json(schema_of::<own_activity::ActivitiesView>)),
     Route::get("/api/events", Access::Action(A::ReadEvents), to!(events::follow))
         .says("What changed, as it changes (server-sent events).")
         .gives(200, AnswerDoc::Stream("text/event-stream")),
@@ -516,6 +520,7 @@ pub const ROUTES: &[Route] = &[
             asked("resource", ParameterKind::Text, "kind:id."),
             asked("success", ParameterKind::Flag, "Only what was done, or only what was refused."),
             asked("requestId", ParameterKind::Text, "The callid of an answer."),
+            asked("id", ParameterKind::Text, "One entry."),
             PAGE_LIMIT,
             NEXT_TOKEN,
             COUNT,
@@ -524,9 +529,21 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/admin/audit-logs/verify", Access::Action(A::ViewAuditLog), to!(audit::verify))
         .says("Checks the chain of the audit log.")
         .gives(200, AnswerDoc::Json(schema_of::<audit::VerifyView>)),
-    Route::get("/api/admin/audit-logs/export", Access::Action(A::ViewAuditLog), to!(audit::export))
-        .says("The audit log as a file: JSON lines with a signature, or CSV.")
-        .asks(&[asked("format", ParameterKind::Text, "jsonl or csv."), FROM, TO])
+    Route::get("/api/admin/audit-logs/status", Access::Action(A::ViewAuditLog), to!(audit::status))
+        .says("How long the audit log is, what was signed, checked and purged last.")
+        .gives(200, AnswerDoc::Json(schema_of::<audit::AuditStatusView>)),
+    Route::get("/api/admin/audit-logs/digest", Access::Action(A::ViewAuditLog), to!(audit_digest::show))
+        .says("What administrators did in a week, by person and action.")
+        .asks(&[asked("week", ParameterKind::Text, "A day of the week, for example 2026-03-12; this week when absent.")])
+        .gives(200, AnswerDoc::Json(schema_of::<audit_digest::DigestView>)),
+    Route::get("/api/admin/audit-logs/export", Access::Action(A::ViewAuditLog), to!(audit_export::export))
+        .says("The audit log as a file: JSON lines or CSV, with a header, a footer and a signature.")
+        .asks(&[
+            asked("format", ParameterKind::Text, "jsonl or csv."),
+            FROM,
+            TO,
+            asked("after", ParameterKind::Integer, "After the entry with this number: to go on where an earlier file ends."),
+        ])
         .gives(200, AnswerDoc::Stream("application/x-ndjson")),
     // What a workspace asks about itself
     Route::get("/api/machine/status", Access::Machine(A::ReadOwnMachine), to!(machine::status))
@@ -561,7 +578,8 @@ pub const ROUTES: &[Route] = &[
         .says("A workspace app is removed.")
         .gives(204, AnswerDoc::Nothing),
     Route::post("/control/restored", Access::CommandLine(A::RestoreBackup), to!(control::restored)).says("A backup was put in place."),
-    Route::post("/control/audit/export", Access::CommandLine(A::ViewAuditLog), to!(control::export_audit)).says("The audit log as a file."),
+    Route::post("/control/audit/export", Access::CommandLine(A::ViewAuditLog), to!(audit_export::to_command_line))
+        .says("The audit log as a file."),
     Route::get("/api/templates", Access::Action(A::ListTemplates), to!(templates::list))
         .says("What a workspace can be made from.")
         .gives(200, AnswerDoc::List(schema_of::<TemplateView>)),

@@ -8,7 +8,10 @@ pub mod access;
 pub mod api_tokens;
 pub mod apps;
 pub mod audit;
+pub mod audit_digest;
 pub mod audit_file;
+pub mod audit_purge;
+pub mod audit_watch;
 pub mod backup;
 pub mod capacity;
 pub mod cost;
@@ -28,6 +31,7 @@ pub mod health;
 pub mod idempotency;
 pub mod installed_apps;
 pub mod invitation;
+pub mod looks;
 pub mod machine;
 pub mod machine_tokens;
 pub mod measures;
@@ -39,6 +43,7 @@ pub mod offboard;
 mod offboard_review;
 pub mod open;
 pub mod own_account;
+pub mod own_activity;
 pub mod own_password;
 pub mod own_sessions;
 pub mod quota;
@@ -71,6 +76,7 @@ pub mod workspace_transfer;
 pub mod workspace_update;
 pub mod workspaces;
 
+use crate::domain::audit::AuditSettings;
 use crate::domain::pricing::PriceSettings;
 use crate::events::Bus;
 pub use crate::policy::Principal;
@@ -104,6 +110,8 @@ pub struct Rules {
     /// When a running workspace that nobody uses is idle, and a stopped one abandoned.
     pub idle_after_hours: i64,
     pub abandoned_after_days: i64,
+    /// The settings of the section `audit`.
+    pub audit: AuditSettings,
 }
 
 /// What use cases work with. Cheap to clone.
@@ -111,12 +119,15 @@ pub struct Rules {
 pub struct Ops {
     pub db: Db,
     pub bus: Arc<Bus>,
+    /// What is known of the audit log.
+    pub audit: Arc<audit_watch::AuditWatch>,
+    looks: Arc<looks::Looks>,
     rules: watch::Sender<Arc<Rules>>,
 }
 
 impl Ops {
     pub fn new(db: Db, bus: Arc<Bus>, rules: Rules) -> Self {
-        Self { db, bus, rules: watch::Sender::new(Arc::new(rules)) }
+        Self { db, bus, audit: Arc::default(), looks: Arc::default(), rules: watch::Sender::new(Arc::new(rules)) }
     }
 
     /// The rules of this moment. A use case asks once, so that one set of rules holds all through it.

@@ -2,7 +2,7 @@
 //! every change of one has in common.
 
 pub use super::access::Hindrance;
-use super::{Caller, Ops, weighing};
+use super::{Caller, Ops, looks, weighing};
 use crate::domain::id::{GroupId, OrganizationId, UserId, WorkspaceId};
 use crate::domain::quota::Usage;
 use crate::domain::workspace::{self, Desired, Status};
@@ -182,14 +182,18 @@ pub(super) fn permitted(
     Ok((workspace, permit))
 }
 
-/// Asks for one action and gives the workspace: for what only reads.
+/// Asks for one action and gives the workspace: for what only reads. Looking closely at what is somebody else's is recorded.
 pub async fn view(ops: &Ops, caller: &Caller, id: WorkspaceId, action: Action) -> Result<Workspace> {
     let principal = caller.principal.clone();
     let job = move |read: &Read<'_>| {
         let actor = actors::load(read, &principal)?;
-        permitted(read, &actor, &id, action, None).map(|(workspace, _)| workspace)
+        permitted(read, &actor, &id, action, None).map(|(workspace, _)| (workspace, read.now()))
     };
-    ops.db.read(caller.origin.clone(), job).await
+    let (workspace, now) = ops.db.read(caller.origin.clone(), job).await?;
+    if looks::is_recorded(action) {
+        looks::record(ops, caller, &workspace, action, now).await?;
+    }
+    Ok(workspace)
 }
 
 /// Looks at the cluster at once instead of at the next round.

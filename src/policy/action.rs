@@ -19,7 +19,7 @@ actions! {
     // The caller's own account
     ViewOwnProfile, UpdateOwnProfile, ChangePassword, ListOwnSessions, EndSession,
     ListOwnTokens, CreateOwnToken, RevokeOwnToken, SearchEverything, ReadEvents, ReadOwnNotices, ViewMatrix,
-    ManageOwnSshKey, ManageOwnGitCredentials,
+    ManageOwnSshKey, ManageOwnGitCredentials, ViewOwnActivity,
     // Users
     ListUsers, ViewUser, CreateUser, UpdateUser, DeleteUser, EnableUser, DisableUser, ResetUserPassword, UnlockUser, InviteUser,
     SignOutUser, OffboardUser, ListUserSessions, EndUserSession, PromoteUserToAdmin, DemoteAdminUser,
@@ -36,7 +36,7 @@ actions! {
     // The platform
     ViewDashboard, ViewPlatformStats, AccessAdminPanel, ViewAuditLog, ViewSystemSettings, UpdateSystemSettings,
     ViewClusterCapacity, ViewPricing, UpdatePricing, ViewCosts, ViewUserCost, ViewDetailedHealth, ReadMetrics, RotateKeys, CreateBackup, RestoreBackup, UpgradeSchema,
-    InstallApp, RemoveApp,
+    InstallApp, RemoveApp, VerifyAuditLog, PurgeAuditLog,
     // What a workspace asks about itself
     ReadOwnMachine, ReportOwnUse,
     // The server's own work

@@ -200,6 +200,8 @@ pub const fn row(action: Action) -> Row {
         A::ManageOwnGitCredentials => {
             Row { scope: PROFILE_WRITE, ..own_account("manage_own_git_credentials", "see and change your git credentials") }
         }
+        // Only what others did to the caller's own things.
+        A::ViewOwnActivity => own_account("view_own_activity", "see who looked at or changed your things"),
 
         A::ListUsers => Row { scope: USERS_READ, ..system("list_users", "list all users", WATCH_USERS) },
         A::ViewUser => Row {
@@ -436,6 +438,8 @@ pub const fn row(action: Action) -> Row {
         A::RestoreBackup => Row { system: true, ..system("restore_backup", "restore a backup", &[]) },
         A::InstallApp => Row { system: true, ..system("install_app", "install workspace apps", &[]) },
         A::RemoveApp => Row { system: true, ..system("remove_app", "remove workspace apps", &[]) },
+        A::VerifyAuditLog => Row { system: true, ..system("verify_audit_log", "check the audit log", &[]) },
+        A::PurgeAuditLog => Row { system: true, ..system("purge_audit_log", "remove old entries of the audit log", &[]) },
         A::UpgradeSchema => Row { system: true, ..system("upgrade_schema", "upgrade the database", &[]) },
 
         A::ReadOwnMachine => machine("read_own_machine", "ask how this workspace is"),

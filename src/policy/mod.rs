@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod actor;
+pub mod administrative;
 pub mod constraints;
 pub mod explain;
 pub mod guidelines;

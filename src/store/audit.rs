@@ -1,6 +1,7 @@
 //! Writing audit entries: the next link of the chain, inside the transaction of the change it tells.
 
 use super::audit_chain::{FORMAT, Hash, Link, commitment, genesis, hash};
+use super::audit_concern;
 use super::tx::{Attempt, Change, Read, Tx};
 use crate::domain::id::AuditId;
 use crate::error::Result;
@@ -127,6 +128,7 @@ pub(super) fn append(tx: &Tx<'_>, entry: Entry) -> Result<()> {
         link.prev,
         hash,
     ])?;
+    audit_concern::note(tx, &link, entry.change.subject.as_deref())?;
     if let Some(data) = side {
         let subject = entry.change.subject.or(entry.attempt.actor_id);
         tx.statement(INSERT_PERSON)?.execute(params![link.seq, subject, salt, data])?;

@@ -1,7 +1,7 @@
 //! Reading the audit log: filters, newest first, a page at a time.
 //!
 //! One constant statement per index: the narrowest filter that was given chooses which, and the others are checked on
-//! its rows. The chain keeps ids only; names are joined here, so an erased person reads as `deleted-user-<6 hex>`
+//! its rows, on so many of them for one page and no more. The chain keeps ids only; names are joined here, so an erased person reads as `deleted-user-<6 hex>`
 //! everywhere at once. What the personal side row holds (reason, typed names) is shown beside the details while it
 //! exists.
 
@@ -9,7 +9,8 @@ use super::sql::{Page, id_list};
 use super::tx::Read;
 use crate::clock::Millis;
 use crate::error::Result;
-use rusqlite::{Row, params};
+use rusqlite::types::Null;
+use rusqlite::{Row, ToSql};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -27,6 +28,8 @@ pub struct Filter {
     pub resource: Option<String>,
     pub success: Option<bool>,
     pub request_id: Option<String>,
+    /// One entry.
+    pub id: Option<String>,
 }
 
 /// One entry as people read it.
@@ -60,8 +63,21 @@ pub struct Before {
     pub at: Millis,
 }
 
-/// Parameters of every statement: 1 from, 2 until, 3 actor, 4 action, 5 resource, 6 success, 7 request, 8 before seq,
-/// 9 before time, 10 limit.
+/// Entries that one page looks through: those that match the narrowest filter but not the others are passed over, and a
+/// page must not pass over the whole log.
+const LOOKED_AT: i64 = 10_000;
+
+/// What every filter says. Parameters of every statement: 1 from, 2 until, 3 actor, 4 action, 5 resource, 6 success,
+/// 7 request, 8 before seq, 9 before time, 10 id.
+macro_rules! narrowed {
+    () => {
+        " AND (?1 IS NULL OR e.ts >= ?1) AND (?2 IS NULL OR e.ts < ?2) AND (?3 IS NULL OR e.actor_id = ?3) \
+         AND (?4 IS NULL OR e.action = ?4) AND (?5 IS NULL OR e.resource = ?5) AND (?6 IS NULL OR e.success = ?6) \
+         AND (?7 IS NULL OR e.request_id = ?7) AND (?10 IS NULL OR e.id = ?10)"
+    };
+}
+
+/// A page; 11 is the limit, 12 and 13 seq and time of where the looking ends.
 macro_rules! entries {
     ($from:literal, $where:literal, $order:literal) => {
         concat!(
@@ -70,52 +86,121 @@ macro_rules! entries {
             $from,
             " LEFT JOIN audit_person p ON p.seq = e.seq LEFT JOIN user u ON u.id = e.actor_id WHERE ",
             $where,
-            " AND (?1 IS NULL OR e.ts >= ?1) AND (?2 IS NULL OR e.ts < ?2) AND (?3 IS NULL OR e.actor_id = ?3) \
-             AND (?4 IS NULL OR e.action = ?4) AND (?5 IS NULL OR e.resource = ?5) AND (?6 IS NULL OR e.success = ?6) \
-             AND (?7 IS NULL OR e.request_id = ?7) AND ",
+            narrowed!(),
             $order,
-            " LIMIT ?10"
+            " LIMIT ?11"
         )
     };
 }
 
-const ALL: &str = entries!("", "1", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
-const BY_REQUEST: &str =
-    entries!("INDEXED BY audit_event_request", "e.request_id = ?7", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
-const BY_RESOURCE: &str =
-    entries!("INDEXED BY audit_event_resource", "e.resource = ?5", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
-const BY_ACTOR: &str = entries!("INDEXED BY audit_event_actor", "e.actor_id = ?3", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
-const BY_ACTION: &str = entries!("INDEXED BY audit_event_action", "e.action = ?4", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
-const FAILED: &str = entries!("INDEXED BY audit_event_failed", "e.success = 0", "e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+/// The first entry that a page does not look at any more; 11 is how many it looks at.
+macro_rules! bound {
+    ($from:literal, $where:literal, $order:literal) => {
+        concat!("SELECT e.seq, e.ts FROM audit_event e ", $from, " WHERE ", $where, $order, " LIMIT 1 OFFSET ?11")
+    };
+}
+
+/// How many match.
+macro_rules! counted {
+    ($from:literal, $where:literal) => {
+        concat!("SELECT count(*) FROM audit_event e ", $from, " WHERE ", $where, narrowed!())
+    };
+}
+
+const ALL: &str = entries!("", "1", " AND e.seq < ?8 AND ?9 IS NOT NULL AND e.seq > ?12 AND ?13 IS NOT NULL ORDER BY e.seq DESC");
+const ALL_BOUND: &str = bound!("", "1", " AND e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const ALL_COUNT: &str = counted!("", "1");
+const BY_ID: &str =
+    entries!("", "e.id = ?10", " AND e.seq < ?8 AND ?9 IS NOT NULL AND e.seq > ?12 AND ?13 IS NOT NULL ORDER BY e.seq DESC");
+const BY_ID_COUNT: &str = counted!("", "e.id = ?10");
+const BY_REQUEST: &str = entries!(
+    "INDEXED BY audit_event_request",
+    "e.request_id = ?7",
+    " AND e.seq < ?8 AND ?9 IS NOT NULL AND e.seq > ?12 AND ?13 IS NOT NULL ORDER BY e.seq DESC"
+);
+const BY_REQUEST_BOUND: &str =
+    bound!("INDEXED BY audit_event_request", "e.request_id = ?7", " AND e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const BY_REQUEST_COUNT: &str = counted!("INDEXED BY audit_event_request", "e.request_id = ?7");
+const BY_RESOURCE: &str = entries!(
+    "INDEXED BY audit_event_resource",
+    "e.resource = ?5",
+    " AND e.seq < ?8 AND ?9 IS NOT NULL AND e.seq > ?12 AND ?13 IS NOT NULL ORDER BY e.seq DESC"
+);
+const BY_RESOURCE_BOUND: &str =
+    bound!("INDEXED BY audit_event_resource", "e.resource = ?5", " AND e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const BY_RESOURCE_COUNT: &str = counted!("INDEXED BY audit_event_resource", "e.resource = ?5");
+const BY_ACTOR: &str = entries!(
+    "INDEXED BY audit_event_actor",
+    "e.actor_id = ?3",
+    " AND e.seq < ?8 AND ?9 IS NOT NULL AND e.seq > ?12 AND ?13 IS NOT NULL ORDER BY e.seq DESC"
+);
+const BY_ACTOR_BOUND: &str =
+    bound!("INDEXED BY audit_event_actor", "e.actor_id = ?3", " AND e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const BY_ACTOR_COUNT: &str = counted!("INDEXED BY audit_event_actor", "e.actor_id = ?3");
+const BY_ACTION: &str = entries!(
+    "INDEXED BY audit_event_action",
+    "e.action = ?4",
+    " AND e.seq < ?8 AND ?9 IS NOT NULL AND e.seq > ?12 AND ?13 IS NOT NULL ORDER BY e.seq DESC"
+);
+const BY_ACTION_BOUND: &str =
+    bound!("INDEXED BY audit_event_action", "e.action = ?4", " AND e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const BY_ACTION_COUNT: &str = counted!("INDEXED BY audit_event_action", "e.action = ?4");
+const FAILED: &str = entries!(
+    "INDEXED BY audit_event_failed",
+    "e.success = 0",
+    " AND e.seq < ?8 AND ?9 IS NOT NULL AND e.seq > ?12 AND ?13 IS NOT NULL ORDER BY e.seq DESC"
+);
+const FAILED_BOUND: &str =
+    bound!("INDEXED BY audit_event_failed", "e.success = 0", " AND e.seq < ?8 AND ?9 IS NOT NULL ORDER BY e.seq DESC");
+const FAILED_COUNT: &str = counted!("INDEXED BY audit_event_failed", "e.success = 0");
 // The clock can have been set back, so time is an order of its own.
 const BY_TIME: &str = entries!(
     "INDEXED BY audit_event_ts",
     "e.ts >= coalesce(?1, 0) AND e.ts < coalesce(?2, 9223372036854775807)",
-    "(e.ts, e.seq) < (?9, ?8) ORDER BY e.ts DESC, e.seq DESC"
+    " AND (e.ts, e.seq) < (?9, ?8) AND (e.ts, e.seq) > (?13, ?12) ORDER BY e.ts DESC, e.seq DESC"
 );
-const COUNT: &str = "SELECT count(*) FROM audit_event e WHERE (?1 IS NULL OR e.ts >= ?1) AND (?2 IS NULL OR e.ts < ?2) \
-     AND (?3 IS NULL OR e.actor_id = ?3) AND (?4 IS NULL OR e.action = ?4) AND (?5 IS NULL OR e.resource = ?5) \
-     AND (?6 IS NULL OR e.success = ?6) AND (?7 IS NULL OR e.request_id = ?7)";
+const BY_TIME_BOUND: &str = bound!(
+    "INDEXED BY audit_event_ts",
+    "e.ts >= coalesce(?1, 0) AND e.ts < coalesce(?2, 9223372036854775807)",
+    " AND (e.ts, e.seq) < (?9, ?8) ORDER BY e.ts DESC, e.seq DESC"
+);
+const BY_TIME_COUNT: &str = counted!("INDEXED BY audit_event_ts", "e.ts >= coalesce(?1, 0) AND e.ts < coalesce(?2, 9223372036854775807)");
+const OLDEST: &str = "SELECT seq FROM audit_event ORDER BY seq LIMIT 1";
+const HEAD: &str = "SELECT seq FROM audit_event ORDER BY seq DESC LIMIT 1";
 const USERS: &str =
     "SELECT id, CASE status WHEN 'erased' THEN '' ELSE email END AS name FROM user WHERE id IN (SELECT value FROM json_each(?1))";
 const GROUPS: &str = "SELECT id, name FROM \"group\" WHERE id IN (SELECT value FROM json_each(?1))";
 const WORKSPACES: &str = "SELECT id, name FROM workspace WHERE id IN (SELECT value FROM json_each(?1))";
 
-fn statement(filter: &Filter) -> &'static str {
-    if filter.request_id.is_some() {
-        BY_REQUEST
+/// One way through the log: along the index of the narrowest filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Way {
+    list: &'static str,
+    /// `None` where there is one entry at most, or every entry matches.
+    bound: Option<&'static str>,
+    count: Option<&'static str>,
+}
+
+fn way(filter: &Filter) -> Way {
+    let of = |list, bound, count| Way { list, bound: Some(bound), count: Some(count) };
+    if filter.id.is_some() {
+        Way { list: BY_ID, bound: None, count: Some(BY_ID_COUNT) }
+    } else if filter.request_id.is_some() {
+        of(BY_REQUEST, BY_REQUEST_BOUND, BY_REQUEST_COUNT)
     } else if filter.resource.is_some() {
-        BY_RESOURCE
+        of(BY_RESOURCE, BY_RESOURCE_BOUND, BY_RESOURCE_COUNT)
     } else if filter.actor.is_some() {
-        BY_ACTOR
+        of(BY_ACTOR, BY_ACTOR_BOUND, BY_ACTOR_COUNT)
     } else if filter.from.is_some() || filter.until.is_some() {
-        BY_TIME
+        of(BY_TIME, BY_TIME_BOUND, BY_TIME_COUNT)
     } else if filter.success == Some(false) {
-        FAILED
+        of(FAILED, FAILED_BOUND, FAILED_COUNT)
     } else if filter.action.is_some() {
-        BY_ACTION
+        of(BY_ACTION, BY_ACTION_BOUND, BY_ACTION_COUNT)
+    } else if filter.success.is_some() {
+        of(ALL, ALL_BOUND, ALL_COUNT)
     } else {
-        ALL
+        Way { list: ALL, bound: None, count: None }
     }
 }
 
@@ -125,7 +210,7 @@ pub fn pseudonym(id: &str) -> String {
     format!("deleted-user-{}", hex.get(hex.len().saturating_sub(6)..).unwrap_or(hex))
 }
 
-fn actor_name(kind: &str, id: Option<&str>, email: Option<String>, status: Option<&str>) -> String {
+pub(super) fn actor_name(kind: &str, id: Option<&str>, email: Option<String>, status: Option<&str>) -> String {
     match (kind, id) {
         (_, None) => kind.to_owned(),
         ("user" | "service", Some(id)) => match email {
@@ -144,7 +229,7 @@ fn text(personal: &mut Map<String, Value>, key: &str) -> Option<String> {
     }
 }
 
-fn entry(r: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(super) fn entry(r: &Row<'_>) -> rusqlite::Result<Entry> {
     let mut personal: Map<String, Value> =
         r.get::<_, Option<String>>("personal")?.and_then(|data| serde_json::from_str(&data).ok()).unwrap_or_default();
     let (address, agent) = (text(&mut personal, "address"), text(&mut personal, "agent"));
@@ -176,43 +261,75 @@ fn entry(r: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-/// A page of entries, newest first, and where the next one begins.
-pub fn list(read: &Read<'_>, filter: &Filter, before: Option<Before>, limit: usize) -> Result<(Page<Entry>, Option<Before>)> {
-    let before = before.unwrap_or(Before { seq: i64::MAX, at: Millis(i64::MAX) });
-    let wanted = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
-    let (from, until) = (filter.from.map(|t| t.0), filter.until.map(|t| t.0));
-    let rows = read.rows(
-        statement(filter),
-        params![
-            from,
-            until,
-            filter.actor,
-            filter.action,
-            filter.resource,
-            filter.success,
-            filter.request_id,
-            before.seq,
-            before.at.0,
-            wanted
-        ],
-        entry,
-    )?;
-    let mut page = Page::cut(rows, limit);
-    name_resources(read, &mut page.items)?;
-    let next = page.items.last().filter(|_| page.more).map(|e| Before { seq: e.seq, at: e.at });
-    Ok((page, next))
+const BEGINNING: Before = Before { seq: 0, at: Millis(i64::MIN) };
+const NEWEST: Before = Before { seq: i64::MAX, at: Millis(i64::MAX) };
+
+/// The filter as the first ten parameters.
+fn parameters<'p>(filter: &'p Filter, before: &'p Before) -> [&'p dyn ToSql; 10] {
+    [
+        time(filter.from.as_ref()),
+        time(filter.until.as_ref()),
+        &filter.actor,
+        &filter.action,
+        &filter.resource,
+        &filter.success,
+        &filter.request_id,
+        &before.seq,
+        &before.at.0,
+        &filter.id,
+    ]
 }
 
-/// How many entries the filter matches. Costs a scan.
-pub fn count(read: &Read<'_>, filter: &Filter) -> Result<i64> {
-    let (from, until) = (filter.from.map(|t| t.0), filter.until.map(|t| t.0));
-    let f = filter;
-    read.one(COUNT, params![from, until, f.actor, f.action, f.resource, f.success, f.request_id], |r| r.get(0))
+fn time(at: Option<&Millis>) -> &dyn ToSql {
+    at.map_or(&Null as &dyn ToSql, |at| &at.0 as &dyn ToSql)
+}
+
+/// The first entry that is beyond what one page looks at.
+fn bound(read: &Read<'_>, filter: &Filter, before: &Before) -> Result<Option<Before>> {
+    let Some(sql) = way(filter).bound else { return Ok(None) };
+    let mut given = parameters(filter, before).to_vec();
+    given.push(&LOOKED_AT);
+    read.row(sql, given.as_slice(), |r| Ok(Before { seq: r.get("seq")?, at: Millis(r.get("ts")?) }))
+}
+
+/// A page of entries, newest first, and where the next one begins. A page may hold less than its limit, or nothing, and
+/// yet have a next one: then it looked at [`LOOKED_AT`] entries, and the next one goes on looking.
+pub fn list(read: &Read<'_>, filter: &Filter, before: Option<Before>, limit: usize) -> Result<(Page<Entry>, Option<Before>)> {
+    let before = before.unwrap_or(NEWEST);
+    let wanted = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+    let bound = bound(read, filter, &before)?;
+    let end = bound.unwrap_or(BEGINNING);
+    let mut given = parameters(filter, &before).to_vec();
+    given.extend([&wanted as &dyn ToSql, &end.seq, &end.at.0]);
+    let rows = read.rows(way(filter).list, given.as_slice(), entry)?;
+    let mut page = Page::cut(rows, limit);
+    name_resources(read, page.items.iter_mut())?;
+    if page.more {
+        let next = page.items.last().map(|e| Before { seq: e.seq, at: e.at });
+        return Ok((page, next));
+    }
+    // What lies at the bound was not looked at yet.
+    page.more = bound.is_some();
+    Ok((page, bound.map(|at| Before { seq: at.seq + 1, at: at.at })))
+}
+
+/// How many entries the filter matches; `None` where more than [`LOOKED_AT`] would have to be looked at.
+pub fn count(read: &Read<'_>, filter: &Filter) -> Result<Option<i64>> {
+    let Some(sql) = way(filter).count else {
+        // Entries are numbered without a gap.
+        let ends = (read.row(OLDEST, [], |r| r.get::<_, i64>(0))?, read.row(HEAD, [], |r| r.get::<_, i64>(0))?);
+        return Ok(Some(ends.0.zip(ends.1).map_or(0, |(oldest, newest)| newest - oldest + 1)));
+    };
+    if bound(read, filter, &NEWEST)?.is_some() {
+        return Ok(None);
+    }
+    read.one(sql, parameters(filter, &NEWEST).as_slice(), |r| r.get(0)).map(Some)
 }
 
 /// Names what the entries are about: from the rows that exist, else from the entry's own details.
-fn name_resources(read: &Read<'_>, entries: &mut [Entry]) -> Result<()> {
+pub(super) fn name_resources<'e>(read: &Read<'_>, entries: impl Iterator<Item = &'e mut Entry>) -> Result<()> {
     let mut names: HashMap<String, String> = HashMap::new();
+    let entries: Vec<&mut Entry> = entries.collect();
     for (kind, sql) in [("user:", USERS), ("group:", GROUPS), ("workspace:", WORKSPACES)] {
         let ids: Vec<&str> = entries.iter().filter_map(|e| e.resource.strip_prefix(kind)).collect();
         if !ids.is_empty() {
@@ -247,8 +364,9 @@ mod tests {
     #[test]
     fn the_narrowest_filter_chooses_the_index() {
         let time = Filter { from: Some(Millis(1)), ..Filter::default() };
-        assert_eq!(statement(&time), BY_TIME);
-        assert_eq!(statement(&Filter { actor: Some("usr_1".into()), ..time.clone() }), BY_ACTOR);
-        assert_eq!(statement(&Filter { success: Some(true), ..Filter::default() }), ALL);
+        assert_eq!(way(&time).list, BY_TIME);
+        assert_eq!(way(&Filter { actor: Some("usr_1".into()), ..time.clone() }).list, BY_ACTOR);
+        assert_eq!(way(&Filter { id: Some("audit_1".into()), ..time }).list, BY_ID);
+        assert_eq!(way(&Filter::default()).bound, None, "every entry matches: nothing is passed over");
     }
 }

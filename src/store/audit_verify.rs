@@ -9,7 +9,9 @@ use super::audit_chain::{Hash, Link, commitment, genesis, hash};
 use super::checkpoints::{self, Checkpoint};
 use super::db::Db;
 use super::tx::Read;
+use crate::domain::hex::encode as hex;
 use crate::error::Result;
+use crate::policy::Action;
 use rusqlite::{Row, params};
 use std::collections::HashMap;
 
@@ -91,9 +93,10 @@ pub struct Options {
 
 pub(super) const ENTRIES: &str = "SELECT e.seq, e.format, e.ts, e.id, e.actor_kind, e.actor_id, e.session_id, e.token_id, e.action, e.resource, \
      e.group_id, e.org_id, e.success, e.error, e.count, e.request_id, e.details, e.person_hash, e.prev, e.hash, p.salt, p.data \
-     FROM audit_event e LEFT JOIN audit_person p ON p.seq = e.seq WHERE e.seq > ?1 ORDER BY e.seq";
+     FROM audit_event e LEFT JOIN audit_person p ON p.seq = e.seq WHERE e.seq > ?1 AND e.seq <= ?2 ORDER BY e.seq LIMIT ?3";
 const FLOOR: &str = "SELECT seq, hash FROM audit_floor ORDER BY seq DESC LIMIT 1";
 const HASH_OF: &str = "SELECT hash FROM audit_event WHERE seq = ?1";
+const PURGE: &str = "SELECT seq FROM audit_event INDEXED BY audit_event_action WHERE action = ?1 AND success = 1 ORDER BY seq DESC LIMIT 1";
 const BELOW: &str = "SELECT seq FROM audit_event WHERE seq <= ?1 ORDER BY seq LIMIT 1";
 
 /// One row with its stored hash and its side row.
@@ -149,7 +152,8 @@ pub fn check(db: &Db, read: &Read<'_>, options: &Options) -> Result<Report> {
 /// Checks the chain in one view. `key` is the key of its MACs.
 pub fn verify(read: &Read<'_>, key: &[u8; 32], options: &Options) -> Result<Report> {
     let installation = checkpoints::installation(read)?;
-    let (floor, floor_hash) = read.row(FLOOR, [], |r| Ok((r.get(0)?, r.get(1)?)))?.unwrap_or((0, genesis(&installation).to_vec()));
+    let purged = floor(read)?;
+    let (floor, floor_hash) = purged.clone().unwrap_or((0, genesis(&installation).to_vec()));
     let (start, start_hash) = beginning(read, options.after, floor, floor_hash)?;
     let heads = checkpoints::from(read, start)?;
     let keys = checkpoints::public_keys(read)?;
@@ -163,12 +167,33 @@ pub fn verify(read: &Read<'_>, key: &[u8; 32], options: &Options) -> Result<Repo
         report.finding = Some(Finding::new(Verdict::CheckpointSignatureBad, bad.seq, message));
         return Ok(report);
     }
+    if let Some((seq, hash)) = purged
+        && !is_on_record(read, key, seq, &hash)?
+    {
+        let message = format!("The log begins after entry {seq}, and no purge that is on record ended there.");
+        report.finding = Some(Finding::new(Verdict::RowMissing, seq, message));
+        return Ok(report);
+    }
     report.checkpoints = i64::try_from(heads.len()).unwrap_or(i64::MAX);
     let heads = heads.into_iter().map(|head| (head.seq, head)).collect();
     let mut check = Check { key, report, heads, anchor: options.anchor.clone() };
     let finding = check.rows(read, start)?.or_else(|| check.end());
     check.report.finding = finding;
     Ok(check.report)
+}
+
+/// Where the last purge ended: number and hash of the last entry that it removed.
+pub(super) fn floor(read: &Read<'_>) -> Result<Option<(i64, Vec<u8>)>> {
+    read.row(FLOOR, [], |r| Ok((r.get(0)?, r.get(1)?)))
+}
+
+/// Whether the newest purge in the chain is the one that ended here. A floor that somebody moved by hand, to take the
+/// entries below it away, has no such entry: it would need the audit key.
+fn is_on_record(read: &Read<'_>, key: &[u8; 32], seq: i64, hash_there: &[u8]) -> Result<bool> {
+    let Some(at) = read.row(PURGE, [Action::PurgeAuditLog.code()], |r| r.get::<_, i64>(0))? else { return Ok(false) };
+    let Some(row) = read.row(ENTRIES, params![at - 1, at, 1], stored)? else { return Ok(false) };
+    let told: serde_json::Value = serde_json::from_str(&row.link.details).unwrap_or_default();
+    Ok(hash(key, &row.link).as_slice() == row.hash && told["to"] == seq && told["lastHash"] == hex(hash_there))
 }
 
 fn beginning(read: &Read<'_>, after: i64, floor: i64, floor_hash: Vec<u8>) -> Result<(i64, Vec<u8>)> {
@@ -184,7 +209,7 @@ impl Check<'_> {
     /// Goes through the rows without ever holding more than two.
     fn rows(&mut self, read: &Read<'_>, start: i64) -> Result<Option<Finding>> {
         let mut statement = read.statement(ENTRIES)?;
-        let mut rows = statement.query_map(params![start], stored)?.peekable();
+        let mut rows = statement.query_map(params![start, i64::MAX, -1], stored)?.peekable();
         while let Some(row) = rows.next() {
             let row = row?;
             let next = match rows.peek() {

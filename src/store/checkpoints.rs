@@ -59,6 +59,7 @@ pub struct Checkpoint {
 
 const PUBLIC_KEYS: &str = "SELECT kid, public_jwk FROM signing_key WHERE kind = 'audit'";
 const LAST: &str = "SELECT seq, ts FROM audit_checkpoint ORDER BY seq DESC LIMIT 1";
+const NEWEST: &str = "SELECT seq, count, hash, ts, kid, signature FROM audit_checkpoint ORDER BY seq DESC LIMIT 1";
 const ALL: &str = "SELECT seq, count, hash, ts, kid, signature FROM audit_checkpoint WHERE seq >= ?1 ORDER BY seq";
 const INSERT: &str = "INSERT OR IGNORE INTO audit_checkpoint (seq, count, hash, ts, kid, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSTALLATION: &str = "SELECT id FROM installation";
@@ -92,6 +93,11 @@ fn checkpoint(r: &Row<'_>) -> rusqlite::Result<Checkpoint> {
 /// All checkpoints from this entry on.
 pub fn from(read: &Read<'_>, seq: i64) -> Result<Vec<Checkpoint>> {
     read.rows(ALL, [seq], checkpoint)
+}
+
+/// The newest checkpoint.
+pub fn last(read: &Read<'_>) -> Result<Option<Checkpoint>> {
+    read.row(NEWEST, [], checkpoint)
 }
 
 /// Whether enough has happened for another checkpoint.

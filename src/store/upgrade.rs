@@ -30,10 +30,11 @@ pub const STEPS: &[Step] = &[
     Step { to: 6, sql: API_TOKENS },
     Step { to: 7, sql: USAGE_OVER_TIME },
     Step { to: 8, sql: GROUP_PAGE },
+    Step { to: 9, sql: CONCERNS },
 ];
 
 /// The version that `schema.sql` describes.
-pub const VERSION: i64 = 8;
+pub const VERSION: i64 = 9;
 
 /// What a group says to its members.
 const GROUP_PAGE: &str = "CREATE TABLE group_page (
@@ -226,6 +227,22 @@ CREATE TABLE usage_finding (
   PRIMARY KEY (kind, subject, resource)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX usage_finding_group ON usage_finding (group_id, kind) WHERE group_id IS NOT NULL;
+";
+
+/// Of what is in the log already, what concerns somebody by what is theirs today.
+const CONCERNS: &str = "CREATE TABLE audit_concern (
+  -- Whose account or workspace an entry is about where somebody else did it, as it was then: what each person is shown.
+  user_id TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+  seq     INTEGER NOT NULL,
+  PRIMARY KEY (user_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_concern_seq ON audit_concern (seq);
+INSERT INTO audit_concern (user_id, seq)
+  SELECT u.id, e.seq FROM user u JOIN audit_event e ON e.resource = 'user:' || u.id
+  WHERE e.actor_id IS NOT u.id AND e.actor_kind NOT IN ('system', 'machine') AND NOT (e.actor_kind = 'anonymous' AND e.success = 1);
+INSERT INTO audit_concern (user_id, seq)
+  SELECT w.owner_id, e.seq FROM workspace w JOIN audit_event e ON e.resource = 'workspace:' || w.id
+  WHERE e.actor_id IS NOT w.owner_id AND e.actor_kind NOT IN ('system', 'machine') AND NOT (e.actor_kind = 'anonymous' AND e.success = 1);
 ";
 
 /// The first uid of workspaces below the local runtime.

@@ -1,15 +1,20 @@
 //! Timed work: each piece is a step function that does a bounded amount and may be run at any time, twice or not at all.
 
+mod retention;
+
+pub use retention::Outcome as Retention;
+
 use crate::clock::{Clock, DAY, MINUTE, Millis};
 use crate::error::Result;
 use crate::identity::signing::Keys;
 use crate::metrics::{Outcome, Work};
-use crate::ops::{Ops, api_tokens, findings, user_term};
+use crate::ops::{Ops, api_tokens, audit_watch, findings, user_term};
 use crate::store::{
     Origin, api_tokens as tokens, checkpoints, codes, idempotency, inbox, integrity, keys, periods, sessions, throttles, timeline,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How often the steps are looked at.
@@ -23,6 +28,10 @@ pub struct Upkeep {
     pub ops: Ops,
     pub keys: Arc<Keys>,
     pub clock: Arc<dyn Clock>,
+    /// Where the audit log is written out before it is purged.
+    pub audit_dir: PathBuf,
+    /// The same moment on both clocks: one that somebody set shows against the one that nobody can.
+    pub started: (Millis, Instant),
     /// Forgets callers that have been quiet; the edge's own business.
     pub forget_idle_callers: Arc<dyn Fn() + Send + Sync>,
     /// Counts what was done.
@@ -41,6 +50,8 @@ const STEPS: &[Step] = &[
     Step { name: "end accounts that are past their end", every: MINUTE, run: |upkeep| user_term::end_accounts(&upkeep.ops) },
     Step { name: "tell of API tokens that end", every: 60 * MINUTE, run: |upkeep| api_tokens::tell_of_ends(&upkeep.ops) },
     Step { name: "sign the head of the audit log", every: MINUTE, run: sign_audit_head },
+    Step { name: "check the audit log", every: 10 * MINUTE, run: check_audit_log },
+    Step { name: "write out and purge old audit entries", every: 60 * MINUTE, run: |upkeep| purge_audit_log(upkeep).map(drop) },
     Step { name: "forget old timelines", every: 60 * MINUTE, run: forget_old_timelines },
     Step { name: "forget old notices", every: 60 * MINUTE, run: forget_old_notices },
     Step { name: "forget what was held long ago", every: 60 * MINUTE, run: forget_old_periods },
@@ -107,6 +118,17 @@ pub fn sign_audit_head_now(ops: &Ops, keys: &Keys) -> Result<()> {
     let key = keys.audit();
     let signer = checkpoints::Signer::new(key.kid().to_owned(), key.pkcs8())?;
     ops.db.write_blocking(Origin::default(), move |tx| checkpoints::insert(tx, &signer)).map(|_| ())
+}
+
+/// Once a day the whole chain is computed anew, the first time soon after a start.
+fn check_audit_log(upkeep: &Upkeep) -> Result<()> {
+    let recent = upkeep.ops.audit.last_check().is_some_and(|last| upkeep.clock.now().since(last.at) < DAY);
+    if recent { Ok(()) } else { audit_watch::check(&upkeep.ops).map(drop) }
+}
+
+/// Writes out the entries of the audit log that are older than the settings keep them, and removes what was written.
+pub fn purge_audit_log(upkeep: &Upkeep) -> Result<Retention> {
+    retention::run(upkeep)
 }
 
 fn forget_old_timelines(upkeep: &Upkeep) -> Result<()> {

@@ -1,6 +1,8 @@
 //! The audit log through the API: filters, paging, who may read it, and that refusals are in it.
 
 use super::harness::{Answer, Harness};
+use codex_web::policy::Action;
+use codex_web::store::Change;
 use serde_json::{Value, json};
 
 fn items(answer: &Answer) -> &Vec<Value> {
@@ -135,6 +137,92 @@ async fn the_log_is_exported_in_both_forms_without_names() {
     assert!(!lines.text.contains("anna@"), "an export holds ids");
     let csv = admin.get("/api/admin/audit-logs/export?format=csv").await.expect(200);
     assert!(csv.text.starts_with("\"seq\",\"time\""));
+    let records: Vec<&str> = csv.text.split("\r\n").filter(|line| !line.is_empty()).collect();
+    assert!(records[1].starts_with("\"header\",") && records.last().unwrap().starts_with("\"footer\","), "{records:?}");
+    assert!(!csv.text.contains("anna@"));
+    assert!(csv.header("content-disposition").unwrap().contains("audit-beginning-to-"));
     assert_eq!(admin.get("/api/admin/audit-logs/export?format=pdf").await.status, 400);
     assert_eq!(harness.member("team").get("/api/admin/audit-logs/export").await.status, 403);
+}
+
+#[tokio::test]
+async fn an_export_goes_on_where_another_ended_and_holds_only_its_days() {
+    let harness = Harness::new();
+    some_history(&harness).await;
+    let admin = harness.admin();
+    let parse = |text: &str| text.lines().map(|l| serde_json::from_str(l).unwrap()).collect::<Vec<Value>>();
+    let whole = parse(&admin.get("/api/admin/audit-logs/export").await.expect(200).text);
+    let (first, fourth) = (&whole[1], &whole[4]);
+    let rest = parse(&admin.get("/api/admin/audit-logs/export?after=3").await.expect(200).text);
+    assert_eq!((&rest[0]["first"], &rest[0]["previousHash"], &rest[1]["hash"]), (&json!(4), &fourth["prev"], &fourth["hash"]));
+    assert_eq!(first["seq"], 1);
+    let never = parse(&admin.get("/api/admin/audit-logs/export?endDate=1970-01-02").await.expect(200).text);
+    assert_eq!((never.len(), &never[1]["count"], &never[0]["until"]), (2, &json!(0), &json!("1970-01-03T00:00:00.000Z")));
+}
+
+#[tokio::test]
+async fn a_long_export_is_written_in_batches_and_verifies() {
+    let harness = Harness::new();
+    many(&harness, 2_300);
+    let text = harness.admin().get("/api/admin/audit-logs/export").await.expect(200).text;
+    let found = codex_web::store::audit_file::check(&harness.app.ops.db, text.as_bytes()).unwrap();
+    assert_eq!(found.report.finding, None);
+    assert!(found.report.entries >= 2_300);
+}
+
+/// So many entries in one transaction.
+fn many(harness: &Harness, count: i64) {
+    harness.as_shell(Action::RotateKeys, move |tx, permit| (0..count).try_for_each(|n| tx.audit(permit, Change::of(json!({ "n": n })))));
+}
+
+#[tokio::test]
+async fn a_page_looks_at_so_many_entries_and_the_next_one_goes_on_looking() {
+    let harness = Harness::new();
+    let anna = harness.create_user("anna", false);
+    many(&harness, 10_500);
+    let admin = harness.admin();
+    let filter = "userId=cli:harness&action=create_user&count=true";
+    let page = admin.get(&format!("/api/admin/audit-logs?{filter}")).await.expect(200).json;
+    assert_eq!((items_of(&page), &page["hasMore"], page.get("total")), (1, &json!(true), None), "only the administrator was made lately");
+    let next = page["nextToken"].as_str().unwrap();
+    let page = admin.get(&format!("/api/admin/audit-logs?{filter}&nextToken={next}")).await.expect(200).json;
+    assert_eq!((items_of(&page), &page["hasMore"]), (1, &json!(false)));
+    assert_eq!(page["items"][0]["resource"], "system", "{anna}");
+    let whole = admin.get("/api/admin/audit-logs?count=true&limit=1").await.expect(200).json;
+    assert!(whole["total"].as_i64().unwrap() > 10_500, "all of them are counted by their numbers");
+}
+
+fn items_of(page: &Value) -> usize {
+    page["items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn an_entry_has_an_address_of_its_own() {
+    let harness = Harness::new();
+    some_history(&harness).await;
+    let admin = harness.admin();
+    let all = admin.get("/api/admin/audit-logs?limit=3").await.expect(200);
+    let id = items(&all)[2]["id"].as_str().unwrap();
+    let one = admin.get(&format!("/api/admin/audit-logs?id={id}&count=true")).await.expect(200);
+    assert_eq!((items(&one).len(), &items(&one)[0], &one.json["total"]), (1, &items(&all)[2], &json!(1)));
+    assert!(items(&admin.get("/api/admin/audit-logs?id=audit_none").await.expect(200)).is_empty());
+}
+
+#[tokio::test]
+async fn the_state_of_the_log_shows_its_checkpoint_and_its_last_check() {
+    let harness = Harness::new();
+    some_history(&harness).await;
+    let admin = harness.admin();
+    let fresh = admin.get("/api/admin/audit-logs/status").await.expect(200).json;
+    assert_eq!((&fresh["checkpoint"], &fresh["checked"], &fresh["retention"]["days"]), (&json!(null), &json!(null), &json!(365)));
+    assert_eq!(fresh["entries"], fresh["lastEntry"]);
+    codex_web::upkeep::sign_audit_head_now(&harness.app.ops, &harness.app.keys).unwrap();
+    harness.create_user("later", false);
+    let signed = admin.get("/api/admin/audit-logs/status").await.expect(200).json;
+    assert_eq!((&signed["checkpoint"]["entry"], &signed["checkpoint"]["behind"]), (&fresh["lastEntry"], &json!(1)));
+    let anchor = signed["checkpoint"]["anchor"].as_str().unwrap();
+    assert_eq!(anchor, format!("{}:{}", fresh["lastEntry"], fresh["lastHash"].as_str().unwrap()));
+    admin.get("/api/admin/audit-logs/verify").await.expect(200);
+    assert_eq!(admin.get("/api/admin/audit-logs/status").await.expect(200).json["checked"]["ok"], true);
+    assert_eq!(harness.member("team").get("/api/admin/audit-logs/status").await.status, 403);
 }

@@ -195,10 +195,44 @@ fn an_edited_audit_log_and_an_edited_export_are_exit_code_4() {
 }
 
 #[test]
-fn csv_is_written_for_people() {
+fn csv_is_written_for_people_and_verifies_like_the_record() {
     let program = installed();
     let csv = program.run(&["audit", "export", "--format", "csv"]).expect(0).out;
     assert!(csv.starts_with("\"seq\",\"time\"") && csv.contains("\"set_up\""), "{csv}");
+    let file = program.dir.path().join("audit.csv");
+    std::fs::write(&file, &csv).unwrap();
+    let file = file.to_string_lossy().into_owned();
+    program.run(&["audit", "verify", "--export", &file]).expect(0);
+    std::fs::write(&file, csv.replace("set_up", "sat_up")).unwrap();
+    assert_eq!(program.run(&["audit", "verify", "--export", &file, "--output", "json"]).expect(4).json()["verdict"], "export differs");
+}
+
+#[test]
+fn the_chain_is_held_against_a_checkpoint_that_was_written_down_and_against_files_of_its_past() {
+    let program = installed();
+    let ran = program.run(&["audit", "verify", "--output", "json"]).expect(0).json();
+    let (seq, hash) = (ran["lastSeq"].as_i64().unwrap(), ran["lastHash"].as_str().unwrap().to_owned());
+    program.run(&["audit", "verify", "--anchor", &format!("{seq}:{hash}")]).expect(0);
+    let other = hash.chars().rev().collect::<String>();
+    assert_eq!(
+        program.run(&["audit", "verify", "--anchor", &format!("{seq}:{other}"), "--output", "json"]).expect(4).json()["verdict"],
+        "chain rewritten"
+    );
+    program.run(&["audit", "verify", "--anchor", "1:abc"]).expect(2);
+
+    // Exports that were kept are a history too, as far as they reach and further.
+    let folder = program.dir.path().join("kept");
+    std::fs::create_dir(&folder).unwrap();
+    let keep = |name: &str, after: &str| {
+        std::fs::write(folder.join(name), program.run(&["audit", "export", "--after", after]).expect(0).out).unwrap();
+    };
+    keep("1.jsonl", "0");
+    let folder_name = folder.to_string_lossy().into_owned();
+    let whole = program.run(&["audit", "verify", "--with-exports", &folder_name, "--output", "json"]).expect(0).json();
+    assert_eq!(whole["entries"], whole["lastSeq"], "entries in both are counted once");
+    keep("2.jsonl", "100");
+    let broken = program.run(&["audit", "verify", "--with-exports", &folder_name, "--output", "json"]).expect(4).json();
+    assert_eq!(broken["verdict"], "row missing");
 }
 
 #[test]

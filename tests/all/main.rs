@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::zombie_processes)]
 
 mod agent_container;
+mod api_activity;
 mod api_apps;
 mod api_audit;
 mod api_credentials;
@@ -34,6 +35,7 @@ mod api_users;
 mod api_workspaces;
 mod app_browser;
 mod audit_of_routes;
+mod audit_retention;
 mod bad_input;
 mod cli;
 mod contract;

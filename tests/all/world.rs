@@ -593,7 +593,7 @@ pub fn faults_of(answer: &Answer, path: &str) -> Vec<String> {
 
 /// Tables that change without anybody having changed anything: what is seen, counted, indexed or kept for repetitions.
 const NOT_STATE: &[&str] =
-    &["audit_event", "audit_person", "audit_checkpoint", "throttle", "idempotency", "installation", "workspace_activity"];
+    &["audit_event", "audit_person", "audit_concern", "audit_checkpoint", "throttle", "idempotency", "installation", "workspace_activity"];
 
 /// Everything that a person could be asked about, as text: equal texts, nothing changed.
 pub fn state(harness: &Harness) -> String {

@@ -1,8 +1,9 @@
 /** An opened audit entry: what changed on the left, where it came from and its place in the chain on the right. */
 import { html, loadStyle, useState } from '../lib/html.js';
 import { browserOf } from '../lib/agent.js';
+import { showExact } from '../lib/format.js';
 import { setQuery } from '../lib/router.js';
-import { Button, Id } from './basics.js';
+import { Button, Copy, Id } from './basics.js';
 import { Segments } from './segments.js';
 import { Facts } from './places.js';
 
@@ -54,17 +55,26 @@ function Values({ details }) {
   return html`<div class="section-head"><h2>What was recorded</h2></div><div class="diff">${all.map(([key, value]) => html`<div class="diff-line"><span /><span class="cut">${key}</span><span>${value}</span></div>`)}</div>`;
 }
 
+/** What an entry says: before and after, the rest, and the reason that was written. @param {{details: any}} props */
+export function Changed({ details }) {
+  const { before, after, rest, changed } = sides(details);
+  return html`${changed && html`<div><${Diff} before=${before} after=${after} /></div>`}${(!changed || Object.keys(rest).length > 0) && html`<div><${Values} details=${rest} /></div>`}
+    ${details?.reason && html`<p class="fg2">Reason given: “${details.reason}”</p>`}`;
+}
+
+/** When each of several equal refusals was. @param {{run: import('../lib/types.js').AuditEntry[]}} props newest first */
+function Folded({ run }) {
+  return html`<div><div class="section-head"><h2>Each attempt</h2></div><div class="diff folded" tabindex="0" role="region" aria-label="Each attempt">${run.map((one) => html`<div class="diff-line" key=${one.id}><span /><span>${showExact(one.timestamp)}</span><span>${(one.count || 1) > 1 ? `${one.count} times within a minute` : 'once'}</span></div>`)}</div></div>`;
+}
+
 /** @param {{entry: import('../lib/types.js').AuditEntry}} props */
 export function AuditDetail({ entry }) {
   const { details } = entry;
-  const { before, after, rest, changed } = sides(details);
-  const reason = details?.reason;
   /** @type {[string, any][]} */
   const facts = [['Who', entry.username], ...(entry.agent ? [/** @type {[string, any]} */ (['With', browserOf(entry.agent)])] : []), ...(entry.requestId ? [/** @type {[string, any]} */ (['Call id', html`<${Id} id=${entry.requestId} />`])] : []), ['Entry', html`<${Id} id=${entry.id} />`],
     ...(entry.hash ? [/** @type {[string, any]} */ (['Hash', html`<${Hash} hash=${entry.hash} />`])] : []), ...(entry.previousHash ? [/** @type {[string, any]} */ (['Before it', html`<${Hash} hash=${entry.previousHash} />`])] : [])];
-  return html`<div class="detail-cols"><div class="stack">${changed && html`<div><${Diff} before=${before} after=${after} /></div>`}${(!changed || Object.keys(rest).length > 0) && html`<div><${Values} details=${rest} /></div>`}
-      ${reason && html`<p class="fg2" >Reason given: “${reason}”</p>`}${entry.error && html`<p class="bad">The server said <code>${entry.error}</code>.</p>`}
-      <div class="row wrap">${entry.userId && html`<${Button} size="s" onClick=${() => setQuery({ userId: entry.userId, after: null, page: null })}>Everything by this person<//>`}<${Button} size="s" onClick=${() => setQuery({ resource: entry.resource, after: null, page: null })}>Everything to this object<//></div></div>
+  return html`<div class="detail-cols"><div class="stack">${(!entry.folded || Object.keys(details || {}).length > 0) && html`<${Changed} details=${details} />`}${entry.folded && html`<${Folded} run=${entry.folded} />`}${entry.error && html`<p class="bad">The server said <code>${entry.error}</code>.</p>`}
+      <div class="row wrap">${entry.userId && html`<${Button} size="s" onClick=${() => setQuery({ userId: entry.userId, after: null, page: null })}>Everything by this person<//>`}<${Button} size="s" onClick=${() => setQuery({ resource: entry.resource, after: null, page: null })}>Everything to this object<//>${entry.requestId && html`<${Button} size="s" onClick=${() => setQuery({ requestId: entry.requestId, after: null, page: null })}>Everything of this call<//>`}<${Copy} class="btn s" text=${new URL(`/admin/audit?entry=${entry.id}`, location.href).href} label="Copy the link to this entry">Link<//></div></div>
     <${Facts} rows=${facts} /></div>`;
 }
 

@@ -69,7 +69,7 @@ function Account() {
   if (!user) return null;
   const pick = (/** @type {import('../theme.js').Theme} */ next) => ({ current: chosen === next, run: () => { setTheme(next); setChosen(next); } });
   return html`<${Menu} label="Account" button=${{ class: 'iconbtn l', inside: html`<${Avatar} of=${user} />` }} head=${html`<div class="strong cut">${called(user)}</div><div class="t12 fg3 cut">${user.email}</div>`} items=${[
-    { text: 'Profile', icon: 'user-round', href: '/profile' }, { text: 'Help', icon: 'book-open', href: '/help' }, { text: 'Keyboard', icon: 'circle-question-mark', run: openKeys },
+    { text: 'Profile', icon: 'user-round', href: '/profile' }, { text: 'Activity', icon: 'history', href: '/activity' }, { text: 'Help', icon: 'book-open', href: '/help' }, { text: 'Keyboard', icon: 'circle-question-mark', run: openKeys },
     { text: 'System theme', icon: 'sun-moon', line: true, ...pick('system') }, { text: 'Light', icon: 'sun', ...pick('light') }, { text: 'Dark', icon: 'moon', ...pick('dark') },
     { text: 'Sign out', icon: 'log-out', line: true, run: () => { signOut(); } }]} />`;
 }

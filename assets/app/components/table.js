@@ -46,6 +46,10 @@ await loadStyle('/style/table.css');
  * @property {any} empty
  * @property {any} [aside] right of the toolbar
  * @property {boolean} [compact]
+ * @property {boolean} [uncounted] the server does not say how many there are in all
+ * @property {boolean} [narrowed] the parameters narrow the list, as a filter does
+ * @property {(rows: any[]) => any[]} [arrange] what is shown of the rows of a page
+ * @property {boolean} [openFirst] the first row is open at once
  * @property {number} [size] rows of a page
  */
 
@@ -57,9 +61,10 @@ export function DataTable(props) {
   const wanted = { ...params, ...expand(filters, asked), search: address.get('q') || '', sort: address.get('sort') || '', limit: size };
   const cursor = address.get('after') || '';
   const page = Number(address.get('page')) || 1;
-  const full = withParams(path, { ...wanted, [items ? 'nextToken' : 'cursor']: cursor, count: 'true' });
+  const full = withParams(path, { ...wanted, [items ? 'nextToken' : 'cursor']: cursor, ...(props.uncounted ? {} : { count: 'true' }) });
   const state = useQuery(full, kinds, { keep: true });
-  const rows = /** @type {any[] | undefined} */ (items ? state.data?.items : state.data);
+  const read = /** @type {any[] | undefined} */ (items ? state.data?.items : state.data);
+  const rows = read && props.arrange ? props.arrange(read) : read;
   const next = items ? state.data?.nextToken : state.next;
   const total = items ? state.data?.total : state.total;
   const earlier = useRef(/** @type {Record<number, string>} */ ({ 1: '' }));
@@ -73,7 +78,7 @@ export function DataTable(props) {
     document.addEventListener('keydown', key);
     return () => document.removeEventListener('keydown', key);
   }, [picked.size > 0]);
-  const narrowed = Boolean(wanted.search || Object.values(asked).some(Boolean));
+  const narrowed = Boolean(props.narrowed || wanted.search || Object.values(asked).some(Boolean));
   const exportAll = () => downloadCsv({ path, wanted, items, columns, name: noun });
   const go = (/** @type {number} */ to) => { setQuery({ page: to === 1 ? null : to, after: to > page ? next : earlier.current[to] }); scrollTo(0, 0); };
 
@@ -81,9 +86,10 @@ export function DataTable(props) {
     ${picked.size > 0 && props.bulk ? html`<div class="bulk" role="region" aria-label="Selected rows"><span class="n">${picked.size} selected</span>${props.bulk([...picked.values()], clear)}<button type="button" class="iconbtn right" aria-label="Clear the selection" onClick=${clear}><${Icon} name="x" /></button></div>`
     : html`<${Bar} ...${props} asked=${asked} found=${address.get('q') || ''} exportAll=${exportAll} />`}
     <div class="card table-card">${rows === undefined ? (state.error ? html`<${Failed} what=${`The ${props.label.toLowerCase()} could not be read`} error=${state.error} again=${state.reload} />` : html`<${Skeleton} lines=${6} />`)
+      : rows.length === 0 && next ? html`<${Empty} icon="search" title=${`No ${noun} matches so far`} text="Those that were looked at do not fit. There are older ones." action=${html`<${Button} onClick=${() => go(page + 1)}>Look further back<//>`} />`
       : rows.length === 0 ? (narrowed ? html`<${Empty} icon="search" title=${`No ${noun} matches`} text="Nothing here fits the search and the filters." action=${html`<${Button} onClick=${() => navigate(location.pathname, { keepScroll: true })}>Clear the filters<//>`} />` : props.empty)
       : html`<${Grid} ...${props} rows=${rows} picked=${picked} setPicked=${setPicked} busy=${false} />`}</div>
-    ${rows && rows.length > 0 && html`<div class="table-foot"><span>${range(rows.length, total, page, size, noun)}</span>${(page > 1 || next) && html`<span class="right row"><${Button} size="s" icon="chevron-left" refused=${page > 1 ? undefined : 'This is the first page.'} onClick=${() => go(earlier.current[page - 1] === undefined ? 1 : page - 1)}>Previous<//><${Button} size="s" refused=${next ? undefined : 'This is the last page.'} onClick=${() => go(page + 1)}>Next<${Icon} name="chevron-right" /><//></span>`}</div>`}`;
+    ${rows && rows.length > 0 && html`<div class="table-foot"><span>${range(read?.length || 0, total, page, size, noun)}</span>${(page > 1 || next) && html`<span class="right row"><${Button} size="s" icon="chevron-left" refused=${page > 1 ? undefined : 'This is the first page.'} onClick=${() => go(earlier.current[page - 1] === undefined ? 1 : page - 1)}>Previous<//><${Button} size="s" refused=${next ? undefined : 'This is the last page.'} onClick=${() => go(page + 1)}>Next<${Icon} name="chevron-right" /><//></span>`}</div>`}`;
 }
 
 /** @param {import('./filters.js').Filter[]} filters @param {Record<string, string>} asked */
@@ -116,8 +122,8 @@ function Bar({ search, filters, asked, found, aside, exportAll, label }) {
 }
 
 /** @param {TableProps & {rows: any[], picked: Map<string, any>, setPicked: (next: Map<string, any>) => void}} props */
-function Grid({ rows, columns, label, open, bulk, acts, detail, compact, picked, setPicked }) {
-  const [opened, setOpened] = useState(/** @type {string | null} */ (null));
+function Grid({ rows, columns, label, open, bulk, acts, detail, compact, openFirst, picked, setPicked }) {
+  const [opened, setOpened] = useState(/** @type {string | null} */ (openFirst ? rows[0].id : null));
   const all = picked.size === rows.length;
   const toggle = (/** @type {any} */ row) => { const next = new Map(picked); if (!next.delete(row.id)) next.set(row.id, row); setPicked(next); };
   const press = (/** @type {MouseEvent} */ event, /** @type {any} */ row) => {

@@ -149,6 +149,7 @@
  * @property {string} [requestId]
  * @property {string} [hash]
  * @property {string} [previousHash]
+ * @property {AuditEntry[]} [folded] equal refusals that this row stands for
  *
  * @typedef {object} Change
  * @property {number} seq

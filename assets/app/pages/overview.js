@@ -10,13 +10,14 @@ import { Badge, Button, Icon } from '../components/basics.js';
 import { CapacityByNode, Commitments } from '../components/capacity-table.js';
 import { Gauge } from '../components/gauge.js';
 import { tightest } from '../components/gauge-tiles.js';
+import { Late } from '../components/late.js';
 import { LineChart, Sparkline } from '../components/line-chart.js';
 import { Card, Failed, Loaded, PageHead, Skeleton, usePage } from '../components/places.js';
-import { Late } from '../components/late.js';
 import { Segments } from '../components/segments.js';
 
 const use = () => import('../components/platform-use.js');
 const advised = () => import('../components/advice.js');
+const week = () => import('../components/audit-digest.js');
 const PERIODS = /** @type {[string, string][]} */ ([['30', '30 days'], ['90', '90 days'], ['365', '12 months']]);
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 
@@ -36,7 +37,7 @@ export default function Overview() {
       <${Late} load=${use} part="PlatformTrend" nodes=${(capacity.data?.nodes || []).map((/** @type {any} */ node) => node.name)} />
       ${stats.data ? html`<${Growth} growth=${stats.data.growth} />` : stats.error && html`<${Card} title="Growth"><${Failed} what="The numbers could not be read" error=${stats.error} again=${stats.reload} /><//>`}
       <${Late} load=${use} part="TopConsumers" />${advice.data && html`<${Late} load=${advised} part="UnusedCards" advice=${advice.data} always groups />`}</div>
-    <aside><${Problems} health=${health} stats=${stats.data} capacity=${capacity.data} groups=${groups.data} />${capacity.data && html`<${Commitments} commitments=${capacity.data.commitments} />`}<${Late} load=${advised} part="Alerts" advice=${advice} /><${Near} groups=${groups} /><${Late} load=${advised} part="Underused" advice=${advice} /><${Dearest} costs=${costs} /></aside></div></div></div>`;
+    <aside><${Problems} health=${health} stats=${stats.data} capacity=${capacity.data} groups=${groups.data} />${capacity.data && html`<${Commitments} commitments=${capacity.data.commitments} />`}<${Late} load=${advised} part="Alerts" advice=${advice} /><${Near} groups=${groups} /><${Late} load=${advised} part="Underused" advice=${advice} /><${Dearest} costs=${costs} />${may(me.value, 'view_audit_log') && html`<${Late} load=${week} part="AdminWeek" />`}</aside></div></div></div>`;
 }
 
 /** @param {any} capacity @param {any} health */
