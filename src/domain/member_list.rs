@@ -42,7 +42,7 @@ pub fn parse(text: &str) -> Result<Vec<Line>, FieldRule> {
     let mut lines = Vec::new();
     for (index, record) in reader.records().enumerate() {
         let record = record.map_err(|_| FieldRule::new("invalid", "A quote in this list is not closed."))?;
-        let number = record.position().map_or(0, csv::Position::line);
+        let number = record.position().map_or(0, |position| line_at(text, position.byte()));
         if index == 0
             && let Some(named) = header(&record)
         {
@@ -62,6 +62,14 @@ pub fn parse(text: &str) -> Result<Vec<Line>, FieldRule> {
         return Err(FieldRule::new("required", "Give at least one user name or e-mail address."));
     }
     Ok(lines)
+}
+
+/// The line of the text in which a record begins. Empty lines before it are counted, but are no part of it.
+fn line_at(text: &str, byte: u64) -> u64 {
+    let at = usize::try_from(byte).unwrap_or(text.len()).min(text.len());
+    let ends = text.as_bytes().iter().skip(at).take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    let before = text.as_bytes().iter().take(at + ends).filter(|b| **b == b'\n').count();
+    1 + u64::try_from(before).unwrap_or(u64::MAX - 1)
 }
 
 /// Whatever of the three stands first in the text; a list of bare names has none.

@@ -197,11 +197,14 @@ async fn admit(
         return Ok((Caller { principal: Principal::Anonymous, origin }, Actor::Anonymous, by_cookie));
     }
     let door = match route.access {
-        Access::Action(action) | Access::CommandLine(action) => {
-            Door::Action { action, before_password_change: route.before_password_change, resource: named(path) }
-        }
+        Access::Action(action) | Access::CommandLine(action) | Access::InFirstFrame(action, _) => Door::Action {
+            action,
+            before_password_change: route.before_password_change,
+            resource: named(path),
+            ticket_follows: matches!(route.access, Access::InFirstFrame(..)),
+        },
         Access::Machine(action) => Door::Machine(action),
-        Access::Public(_) | Access::InFirstFrame(..) => Door::Open,
+        Access::Public(_) => Door::Open,
     };
     let (principal, actor) = identify(&app.ops.db, &app.keys, visitor, door, origin.clone()).await?;
     Ok((Caller { principal, origin }, actor, by_cookie))

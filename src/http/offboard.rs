@@ -150,11 +150,17 @@ fn owner(value: &Value) -> Result<(GroupId, UserId), FieldRule> {
     })
 }
 
+/// The name of a review, as a dry run gives it.
+fn digest(text: &str) -> Result<String, FieldRule> {
+    let is_digest = text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if is_digest { Ok(text.to_owned()) } else { Err(FieldRule::new("invalid", "Give the review of a dry run back as it came.")) }
+}
+
 fn wish(request: &Request) -> Result<Wish> {
     let mut f = request.fields()?;
     let workspaces: BTreeMap<_, _> = f.list("workspaces", MOST, fate).unwrap_or_default().into_iter().collect();
     let owners: BTreeMap<_, _> = f.list("groups", MOST, owner).unwrap_or_default().into_iter().collect();
-    let review = f.optional("review", text(|t| Ok::<_, FieldRule>(t.to_owned())));
+    let review = f.optional("review", text(digest));
     let reason = f.optional("reason", text(Reason::parse));
     f.build(|| Some(Wish { workspaces, owners, reason, review }))
 }

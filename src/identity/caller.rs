@@ -89,6 +89,8 @@ pub enum Door {
         before_password_change: bool,
         /// What the address names, `kind:id`, for the audit log of a refusal.
         resource: String,
+        /// Who shows nothing comes in too, because a ticket follows.
+        ticket_follows: bool,
     },
     /// A machine token, and one that the action is given to.
     Machine(Action),
@@ -137,7 +139,8 @@ pub async fn identify(db: &Db, keys: &Arc<Keys>, visitor: Visitor, door: Door, o
 
 fn admit(read: &Read<'_>, actor: &Actor, door: Door) -> Result<()> {
     let (action, before_password_change, resource) = match door {
-        Door::Action { action, before_password_change, resource } => (action, before_password_change, resource),
+        Door::Action { ticket_follows: true, .. } if matches!(actor, Actor::Anonymous) => return Ok(()),
+        Door::Action { action, before_password_change, resource, .. } => (action, before_password_change, resource),
         Door::Machine(action) => (action, false, "system".to_owned()),
         Door::Open => return Ok(()),
     };

@@ -17,11 +17,10 @@ const fn is_spared(action: Action) -> bool {
         // Getting in, and out.
         A::SignIn | A::SignOut | A::EndSession | A::ReuseRefreshToken | A::SignOutUser | A::EndUserSession => true,
         // Keeping somebody out.
-        A::RevokeOwnToken | A::RevokeUserToken | A::OffboardUser => true,
         A::DisableUser | A::DeleteUser | A::RemoveUserFromGroup | A::DemoteAdminUser | A::DemoteUserFromGroupAdmin => true,
         A::RevokeOwnToken | A::RevokeUserToken => true,
         // Ending and freeing.
-        A::StopWorkspace | A::DeleteWorkspace | A::AdminDeleteWorkspace | A::DeleteGroup | A::RemoveApp => true,
+        A::StopWorkspace | A::DeleteWorkspace | A::AdminDeleteWorkspace | A::DeleteGroup | A::RemoveApp | A::OffboardUser => true,
         // Going where the files are that somebody may delete.
         A::OpenTerminal | A::OpenApp | A::ReadWorkspaceFiles | A::WriteWorkspaceFiles => true,
         // What brings the installation back.

@@ -349,8 +349,8 @@ fn cells(row: &Stored) -> [String; 17] {
 /// A record that is no entry: what it is stands where the number would, what it says where details would.
 fn aside(what: &str, time: &str, says: &impl Serialize) -> Result<String> {
     let mut cells = [const { String::new() }; 17];
-    cells[0] = what.to_owned();
-    cells[1] = time.to_owned();
+    what.clone_into(&mut cells[0]);
+    time.clone_into(&mut cells[1]);
     cells[14] = serde_json::to_string(says).map_err(fault)?;
     Ok(record(cells))
 }

@@ -1,7 +1,7 @@
 //! Counts of whole tables, for the server's own metrics. Each is one pass over an index or a table that is read seldom.
 
 use super::tx::Read;
-use super::workspace_status::status_sql;
+use super::workspace_status::COUNTS as WORKSPACES;
 use crate::clock::Millis;
 use crate::domain::workspace::Status;
 use crate::error::Result;
@@ -10,8 +10,6 @@ use rusqlite::{Row, params};
 
 const USERS: &str = "SELECT status, count(*) FROM user WHERE kind = 'person' AND status IN ('active', 'disabled') GROUP BY status";
 const GROUPS: &str = "SELECT status, count(*) FROM \"group\" GROUP BY status";
-const WORKSPACES: &str =
-    concat!("SELECT ", status_sql!(), ", count(*) FROM workspace w JOIN workspace_status s ON s.workspace_id = w.id GROUP BY 1");
 const SIGN_INS: &str = "SELECT count(*) FROM session WHERE revoked_at IS NULL AND hard_expires > ?1 AND idle_expires > ?1";
 // The open periods are what the workspaces count for at the moment.
 const HELD: &str = "SELECT CAST(total(cpu_milli) AS INTEGER), CAST(total(memory_bytes) AS INTEGER), CAST(total(disk_bytes) AS INTEGER) \

@@ -56,7 +56,7 @@ const TOP_USERS: &str = top_sql!("u.id AS id, CASE u.name WHEN '' THEN u.usernam
 /// Adds one look at many things, by their keys.
 pub fn add(tx: &Tx<'_>, at: Millis, looks: &[(String, Look)]) -> Result<()> {
     let row = |(key, look): &(String, Look)| json!([key, look.cpu_milli, look.memory_bytes, look.disk_bytes, look.things, look.running]);
-    let rows = Value::from_iter(looks.iter().map(row)).to_string();
+    let rows = looks.iter().map(row).collect::<Value>().to_string();
     for step in Step::ALL {
         tx.note(Unaudited::Samples, ADD, params![step.as_str(), step.floor(at).0, rows])?;
     }
@@ -98,7 +98,7 @@ fn gathered(row: &Row<'_>) -> rusqlite::Result<Gathered> {
 
 /// What is known of one thing in these steps; a step in which nobody looked is not in it.
 pub fn series(read: &Read<'_>, step: Step, moments: &[Millis], key: &str) -> Result<HashMap<Millis, Gathered>> {
-    let moments = Value::from_iter(moments.iter().map(|at| at.0)).to_string();
+    let moments = moments.iter().map(|at| at.0).collect::<Value>().to_string();
     let rows = read.rows(SERIES, params![moments, step.as_str(), key], |row| Ok((Millis(row.get("at")?), gathered(row)?)))?;
     Ok(rows.into_iter().collect())
 }

@@ -13,7 +13,7 @@ use crate::domain::email::Email;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::names::Username;
 use crate::domain::user::{UserKind, UserStatus};
-use crate::error::Result;
+use crate::error::{Error, Result, Taken};
 use crate::policy::{Permit, UserFacts};
 use rusqlite::{Row, params};
 
@@ -314,7 +314,11 @@ pub fn insert(tx: &Tx<'_>, permit: &Permit, new: &NewUser<'_>) -> Result<()> {
 /// An account without a password. Fails with `Taken` when the user name belongs to somebody else.
 pub fn insert_service(tx: &Tx<'_>, permit: &Permit, new: &NewService<'_>) -> Result<()> {
     let values = params![new.id.as_str(), new.username.as_str(), new.name, new.organization.as_str(), tx.now().0];
-    tx.change(permit, INSERT_SERVICE, values).map(drop)
+    tx.change(permit, INSERT_SERVICE, values).map(drop).map_err(|error| match error {
+        // Its address is made from its name, and nobody gave it one.
+        Error::Taken(Taken::Email) => Error::Taken(Taken::Username),
+        other => other,
+    })
 }
 
 /// Service accounts by user name, after this one.

@@ -53,6 +53,10 @@ macro_rules! status_sql {
 }
 pub(super) use status_sql;
 
+/// How many workspaces have each status.
+pub(super) const COUNTS: &str =
+    concat!("SELECT ", status_sql!(), ", count(*) FROM workspace w JOIN workspace_status s ON s.workspace_id = w.id GROUP BY 1");
+
 /// The columns of a row, as every statement that joins them names them.
 macro_rules! status_columns {
     () => {

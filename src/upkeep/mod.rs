@@ -68,7 +68,9 @@ const STEPS: &[Step] = &[
 
 /// Runs the steps until the server stops.
 pub async fn run(upkeep: Upkeep, mut stopped: watch::Receiver<bool>) {
-    STEPS.iter().for_each(|step| upkeep.work.expect(step.name));
+    for step in STEPS {
+        upkeep.work.expect(step.name);
+    }
     let mut last: Vec<Millis> = vec![upkeep.clock.now(); STEPS.len()];
     loop {
         tokio::select! {

@@ -44,7 +44,8 @@ async fn whoever_joins_reads_the_welcome_and_members_hear_of_the_quota_and_the_e
     let (admin, lead, ada) = (harness.admin(), harness.group_admin("team"), harness.stranger());
     let words = json!({ "purpose": "Ships.", "notes": "Ask first.", "welcome": "Good that you are here." });
     lead.patch("/api/groups/team/page", words).await.expect(200);
-    assert_eq!(ada.get("/api/groups/team/page").await.status, 404, "who is not in it does not read its notes");
+    let elsewhere = harness.member("other").get("/api/groups/team/page").await;
+    assert_eq!(elsewhere.expect(404).code(), "NOT_FOUND", "who is not in it does not read its notes");
     admin.post("/api/groups/team/members", json!({ "userId": ada.user_id() })).await.expect(200);
     assert_eq!(ada.get("/api/groups/team/page").await.expect(200).json["notes"], "Ask first.");
     assert_eq!(ada.patch("/api/groups/team/page", json!({ "notes": "mine" })).await.expect(403).code(), "AUTHORIZATION_ERROR");

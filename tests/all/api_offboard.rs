@@ -33,7 +33,7 @@ async fn everything_of_a_leaver_is_listed_first_and_then_ends() {
     execute(
         &site,
         &format!(
-            "INSERT INTO api_token (id, user_id, name, secret_hash, created_at, expires_at) VALUES ('tok_1', '{id}', 'ci', x'01', 0, 9999999999999); \
+            "INSERT INTO api_token (id, user_id, name, mark, secret_hash, created_at, expires_at) VALUES ('tok_1', '{id}', 'ci', 'cxp_ci', x'01', 0, 9999999999999); \
              INSERT INTO git_credential (user_id, host, username, sealed, created_at) VALUES ('{id}', 'git.example.org', 'ada', x'00', 0); \
              INSERT INTO system_grant (user_id, right, granted_at) VALUES ('{id}', 'monitorSystem', 0)"
         ),

@@ -199,6 +199,7 @@ async fn a_quota_that_was_hardly_used_for_two_weeks_is_worth_advice() {
     assert_eq!(member.get("/api/groups/team/advice").await.expect(200).json["underused"], json!([]), "not yet two weeks");
     harness.clock.advance(2 * DAY);
     find(&harness).await;
+    let member = harness.signed_in(member.user_id());
     let told = member.get("/api/groups/team/advice").await.expect(200).json;
     let cpu = told["underused"].as_array().unwrap().iter().find(|one| one["resource"] == "cpu").unwrap().clone();
     assert_eq!((&cpu["peak"], &cpu["quota"], &cpu["percentage"], &cpu["enough"]), (&json!("1"), &json!("10"), &json!(10.0), &json!("2")));

@@ -19,6 +19,7 @@ fn upkeep(harness: &Harness) -> Upkeep {
         audit_dir: app.config.audit_export_dir.clone(),
         started: (harness.clock.now(), Instant::now()),
         forget_idle_callers: Arc::new(|| {}),
+        work: app.meters.work.clone(),
     }
 }
 

@@ -192,7 +192,7 @@ const AMOUNTS: [&str; 4] = ["cpu", "memory", "storage", "pods"];
 const SECRETS: [&str; 10] =
     ["password", "newPassword", "currentPassword", "temporaryPassword", "refreshToken", "code", "mfaToken", "session", "ticket", "token"];
 /// Written for people in their own script; everything else is ASCII, which leaves no look-alikes.
-const FOR_PEOPLE: [(&str, &str); 9] = [
+const FOR_PEOPLE: [(&str, &str); 15] = [
     ("/api/workspaces/{workspace}/files/{path}", "to"),
     ("", "displayName"),
     ("", "description"),
@@ -202,6 +202,12 @@ const FOR_PEOPLE: [(&str, &str); 9] = [
     ("/api/auth/profile", "name"),
     ("/api/setup", "name"),
     ("/control/users", "name"),
+    ("/api/auth/tokens", "name"),
+    ("/api/admin/users/{user}/tokens", "name"),
+    ("/api/admin/service-accounts", "name"),
+    ("/api/groups/{group}/page", "purpose"),
+    ("/api/groups/{group}/page", "notes"),
+    ("/api/groups/{group}/page", "welcome"),
 ];
 
 /// Fields that are only looked up: what names nothing is not found there, or is a wrong user name like any other.

@@ -248,7 +248,9 @@ fn every_row_of_the_table_is_complete() {
         demand(seen.insert(name(route)), "it stands twice");
         demand(route.summary.len() > 8 && route.summary.ends_with('.'), "no summary");
         let network = !matches!(route.access, Access::CommandLine(_));
-        demand(route.path.starts_with("/api/") || route.path.starts_with("/.well-known/") || !network, "outside /api");
+        // Where every program that collects metrics looks for them.
+        let usual = route.path.starts_with("/.well-known/") || route.path == "/metrics";
+        demand(route.path.starts_with("/api/") || usual || !network, "outside /api");
         demand(!matches!(route.body, BodyRule::Json(_)) || route.request.is_some() || !network, "a body without a schema");
         demand(route.method.is_unsafe() || route.body == BodyRule::None, "a GET with a body");
         demand(

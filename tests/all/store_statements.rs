@@ -123,6 +123,10 @@ fn use_over_time_is_read_point_by_point_however_much_is_kept() {
         // Of one hour only what was measured in it.
         assert!(steps.iter().any(|line| line.contains("subject>? AND subject<?")), "{name}: {steps:?}");
         assert!(!steps.iter().any(|line| line.starts_with("SCAN ")), "{name}: {steps:?}");
+    }
+}
+
+#[test]
 fn what_is_asked_of_the_audit_log_never_walks_all_of_it() {
     let connection = fresh();
     let searches = [

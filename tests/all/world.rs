@@ -418,6 +418,10 @@ impl World {
         }
         let asked = if could_ever(&actor, action) { self.ask(&actor, action, scene) } else { ask_gate(&actor, action) };
         match asked {
+            // It names a second group, which that token was not made for.
+            Ok(()) if route.path.ends_with("/quota/move") && kind == Kind::LimitedApiToken => {
+                Verdict::refused(&Error::NotFound(Missing::Group))
+            }
             Ok(()) if of_nobody(route, scene) => Verdict::refused(&Error::NotFound(Missing::Session)),
             Ok(()) => Verdict::Permitted,
             Err(error) => Verdict::refused(&error),

@@ -5,7 +5,7 @@ import { refusal } from '../lib/can.js';
 import { called, now, plural, showDate } from '../lib/format.js';
 import { fail, openDialog, toast } from '../lib/overlay.js';
 import { refresh, useQuery } from '../lib/query.js';
-import { Badge, Button, Copy, Person, Time } from './basics.js';
+import { Badge, Button, Copy, Person } from './basics.js';
 import { confirm, Dialog } from './dialog.js';
 import { SearchBox } from './fields.js';
 import { Callout, Card, Facts } from './places.js';
@@ -78,7 +78,7 @@ export function Invited({ user }) {
     if (done) toast({ title: 'The invitation is withdrawn.' });
   };
   const acts = html`<${Button} size="s" refused=${no} onClick=${make}>New link<//>${user.invitedUntil && html`<${Button} size="s" refused=${no} onClick=${withdraw}>Withdraw<//>`}`;
-  return html`<div style="margin-bottom:16px"><${Callout} kind=${user.invitedUntil ? '' : 'warn'} lead=${user.invitedUntil ? 'Invited.' : 'No way in yet.'} actions=${acts}>${user.invitedUntil ? html`The link works once, until <${Time} at=${user.invitedUntil} />.` : 'There is no password, and no invitation is open. Make a link and hand it over.'}<//></div>`;
+  return html`<div style="margin-bottom:16px"><${Callout} kind=${user.invitedUntil ? '' : 'warn'} lead=${user.invitedUntil ? 'Invited.' : 'No way in yet.'} actions=${acts}>${user.invitedUntil ? html`The link works once, until ${showDate(user.invitedUntil)}.` : 'There is no password, and no invitation is open. Make a link and hand it over.'}<//></div>`;
 }
 
 /** @param {{user: User, link: string, done: (answer: any) => void}} props */

@@ -29,7 +29,7 @@ pub async fn apply(shared: &Shared, spec: &WorkspaceSpec, trust: &AgentTrust) ->
         return if spec.desired == Desired::Running { Err(ClusterError::Rejected(needs_image())) } else { Ok(()) };
     };
     let wanted = workspace::objects(context, spec, trust);
-    let (volume, service) = surroundings(shared, &client, spec, &wanted, live.as_ref()).await?;
+    let (volume, service) = Box::pin(surroundings(shared, &client, spec, &wanted, live.as_ref())).await?;
     let ties = Ties { order_digest: &wanted.order_digest, volume: volume.metadata.uid.as_deref().unwrap_or_default() };
     let existed = live.is_some();
     let set = sets.apply(&workspace::stateful_set(context, spec, image, ties), live).await?;
@@ -72,7 +72,7 @@ async fn surroundings(
         let live = if set.is_some() { services.find(&wanted.service.name_any()).await? } else { None };
         services.apply(&wanted.service, live).await
     };
-    let (volume, service, ()) = try_join3(disk::ensure(shared, client, spec, &wanted.volume, set), service, order).await?;
+    let (volume, service, ()) = Box::pin(try_join3(disk::ensure(shared, client, spec, &wanted.volume, set), service, order)).await?;
     Ok((volume, service))
 }
 
