@@ -46,6 +46,7 @@ pub fn settings(config: &Config) -> Result<KubernetesSettings, Failure> {
         kubeconfig: section.kubeconfig.clone(),
         context: section.context.clone(),
         agent_image: section.agent_image.clone(),
+        images: section.images.iter().map(|(app, image)| ((*app).to_owned(), image.clone())).collect(),
         storage_class: section.storage_class.clone(),
         connect: match section.connect {
             Connect::Auto => kubernetes::Connect::Auto,

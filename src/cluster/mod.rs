@@ -278,6 +278,11 @@ pub trait ClusterView: Send + Sync {
         Box::pin(std::future::ready(true))
     }
 
+    /// What to do where it does not, in one sentence.
+    fn app_hint(&self, app: &App) -> String {
+        app.hint.clone()
+    }
+
     fn health(&self) -> BoxFuture<'_, ClusterHealth>;
 }
 

@@ -27,6 +27,10 @@ pub enum Connect {
     PortForward,
 }
 
+/// Which key names the image of which built-in template.
+const IMAGES: [(&str, &str); 3] =
+    [("shell", "cluster.shell_image"), ("code-server", "cluster.code_server_image"), ("jupyterlab", "cluster.jupyterlab_image")];
+
 /// The section. Everything but `kind` and `namespace_prefix` is for Kubernetes.
 #[derive(Debug, Clone)]
 pub struct Cluster {
@@ -38,6 +42,8 @@ pub struct Cluster {
     pub context: Option<String>,
     /// Empty where there is no Kubernetes.
     pub agent_image: String,
+    /// The images of built-in templates by the app that they are for; `shell` for the one without.
+    pub images: BTreeMap<&'static str, String>,
     pub storage_class: Option<String>,
     pub connect: Connect,
     /// Networks from which this server reaches agents, when it runs beside the cluster.
@@ -67,6 +73,7 @@ impl Cluster {
             kubeconfig: text("cluster.kubeconfig").map(PathBuf::from),
             context: text("cluster.context"),
             agent_image: get.text("cluster.agent_image").to_owned(),
+            images: IMAGES.iter().filter_map(|(app, key)| Some((*app, text(key)?))).collect(),
             storage_class: text("cluster.storage_class"),
             connect: match get.text("cluster.connect") {
                 "direct" => Connect::Direct,

@@ -20,7 +20,7 @@ pub struct NodeCapacity {
     pub name: String,
     /// What a cloud calls this kind of machine.
     pub instance_type: Option<String>,
-    /// Why it takes nothing new: `cordoned`, `not ready`.
+    /// Why it takes nothing new: `cordoned`, `not ready`, `not for workspaces (…)`.
     pub unschedulable: Option<String>,
     /// What the machine has, in thousandths of a core and in bytes.
     pub total_cpu_milli: i64,

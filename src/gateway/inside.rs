@@ -162,6 +162,11 @@ pub async fn is_installed(gateway: &Gateway, app: &App) -> bool {
     gateway.view.has_app(app).await
 }
 
+/// What to do where it would not, in one sentence.
+pub fn hint(gateway: &Gateway, app: &App) -> String {
+    gateway.view.app_hint(app)
+}
+
 /// The newest lines that an app printed in this run; nothing where it does not run.
 pub async fn log(gateway: &Gateway, caller: &Caller, id: WorkspaceId, slug: &str, lines: usize) -> Result<String> {
     let workspace = workspaces::view(&gateway.ops, caller, id, Action::ViewWorkspaceLogs).await?;

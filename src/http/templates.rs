@@ -61,7 +61,8 @@ impl TemplateView {
         let mut apps = Vec::with_capacity(template.recipe.apps.len());
         for app in &template.recipe.apps {
             // An image brings its own programs.
-            apps.push(app_view(app, !template.is_local() || inside::is_installed(gateway, app).await));
+            let is_installed = !template.is_local() || inside::is_installed(gateway, app).await;
+            apps.push(app_view(app, is_installed, inside::hint(gateway, app)));
         }
         Self {
             id: template.id.to_string(),
@@ -79,13 +80,13 @@ impl TemplateView {
     }
 }
 
-fn app_view(app: &App, installed: bool) -> TemplateAppView {
+fn app_view(app: &App, installed: bool, hint: String) -> TemplateAppView {
     TemplateAppView {
         slug: app.slug.clone(),
         name: app.name.clone(),
         icon: app.icon.clone(),
         installed,
-        hint: Some(app.hint.clone()).filter(|hint| !installed && !hint.is_empty()),
+        hint: Some(hint).filter(|hint| !installed && !hint.is_empty()),
     }
 }
 

@@ -80,6 +80,8 @@ function Problems({ health, stats, capacity, groups }) {
   for (const warning of told?.cluster.warnings || []) found.push({ kind: 'warn', title: 'Not isolated', text: warning });
   if (stats?.platform.adminAdvice) found.push({ kind: 'warn', title: plural(stats.platform.adminUsers, 'platform admin'), text: stats.platform.adminAdvice });
   for (const node of capacity?.nodes || []) {
+    // A node that was never meant for workspaces is no trouble.
+    if (node.unschedulable?.startsWith('not for workspaces')) continue;
     if (node.unschedulable) found.push({ kind: 'warn', title: `${node.name} takes nothing new`, text: `It is ${node.unschedulable}.` });
     else if (node.cpuPercentage >= 90 || node.memoryPercentage >= 90) found.push({ kind: 'warn', title: `${node.name} is nearly full`, text: `${percent(Math.max(node.cpuPercentage, node.memoryPercentage))} of its ${node.cpuPercentage >= node.memoryPercentage ? 'CPU' : 'memory'} is given away.` });
     const disk = node.totalDisk ? 100 * amount('storage', node.usedDisk) / amount('storage', node.totalDisk) : 0;

@@ -3,12 +3,13 @@
 //! Pods of others are not watched. Who asks how much room there is reads them once, without anything of them but their
 //! requests, and the answer serves everybody for a while.
 
-use super::Shared;
+use super::settings::KubernetesSettings;
 use super::words::amounts::{amount, cpu};
+use super::{Shared, metrics};
 use crate::clock::{Millis, SECOND};
 use crate::cluster::{Capacity, ClusterError, NodeCapacity};
 use hyper::Request;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, Taint};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -90,15 +91,17 @@ pub async fn of(shared: &Shared) -> Result<Capacity, ClusterError> {
         return Err(ClusterError::Transient(spot.unwrap_or_else(|| "the nodes are still being read".to_owned())));
     }
     let promised = promised(shared).await?;
+    // What is measured is a help and no more: without it there are still the promises.
+    let busy = metrics::nodes(shared).await.ok().flatten().unwrap_or_default();
     let nodes = watch.all::<Node>().into_iter().map(|node| {
         let name = node.metadata.name.clone().unwrap_or_default();
         let used = promised.get(&name).copied().unwrap_or_default();
-        capacity(&node, used)
+        capacity(&node, used, busy.get(&name).copied(), &shared.settings)
     });
     Ok(Capacity { nodes: nodes.collect() })
 }
 
-fn capacity(node: &Node, used: Promised) -> NodeCapacity {
+fn capacity(node: &Node, used: Promised, busy: Option<metrics::Used>, settings: &KubernetesSettings) -> NodeCapacity {
     let gives = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
     let has = node.status.as_ref().and_then(|status| status.capacity.as_ref());
     let labels = node.metadata.labels.as_ref();
@@ -106,13 +109,15 @@ fn capacity(node: &Node, used: Promised) -> NodeCapacity {
     NodeCapacity {
         name: node.metadata.name.clone().unwrap_or_default(),
         instance_type: kinds.into_iter().find_map(|kind| labels?.get(kind).cloned()),
-        unschedulable: unschedulable(node),
+        unschedulable: unschedulable(node, settings),
         total_cpu_milli: cpu(has),
         total_memory_bytes: amount(has, "memory"),
         cpu_milli: cpu(gives),
         memory_bytes: amount(gives, "memory"),
         used_cpu_milli: used.cpu_milli,
         used_memory_bytes: used.memory_bytes,
+        busy_cpu_milli: busy.map(|busy| busy.cpu_milli),
+        busy_memory_bytes: busy.map(|busy| busy.memory_bytes),
         total_pods: Some(amount(has, "pods")),
         pods: Some(amount(gives, "pods")),
         used_pods: used.pods,
@@ -120,14 +125,34 @@ fn capacity(node: &Node, used: Promised) -> NodeCapacity {
     }
 }
 
-/// Why a node takes nothing new.
-fn unschedulable(node: &Node) -> Option<String> {
-    if node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
+/// Why a node takes no new workspace.
+fn unschedulable(node: &Node, settings: &KubernetesSettings) -> Option<String> {
+    let spec = node.spec.as_ref();
+    if spec.and_then(|spec| spec.unschedulable).unwrap_or(false) {
         return Some("cordoned".to_owned());
     }
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     let ready = conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True");
-    (!ready).then(|| "not ready".to_owned())
+    if !ready {
+        return Some("not ready".to_owned());
+    }
+    let labels = node.metadata.labels.as_ref();
+    let lacks = settings.node_selector.iter().find(|(name, value)| labels.and_then(|all| all.get(*name)) != Some(*value));
+    if let Some((name, _)) = lacks {
+        return Some(format!("not for workspaces (label {name})"));
+    }
+    let mut taints = spec.and_then(|spec| spec.taints.as_ref()).into_iter().flatten();
+    let taint = taints.find(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute") && !is_tolerated(taint, settings))?;
+    Some(format!("not for workspaces (taint {})", taint.key))
+}
+
+/// Whether every workspace tolerates the taint.
+fn is_tolerated(taint: &Taint, settings: &KubernetesSettings) -> bool {
+    settings.tolerations.iter().any(|toleration| {
+        toleration.key == taint.key
+            && toleration.value.as_ref().is_none_or(|value| Some(value) == taint.value.as_ref())
+            && toleration.effect.is_none_or(|effect| effect.as_str() == taint.effect)
+    })
 }
 
 async fn promised(shared: &Shared) -> Result<BTreeMap<String, Promised>, ClusterError> {
@@ -199,14 +224,43 @@ mod tests {
         assert_eq!(all["n"], Promised { cpu_milli: 750 + 1_000 + 60, memory_bytes: (2 << 30) + (1 << 20), pods: 3 });
     }
 
+    fn node(spec: serde_json::Value, ready: &str) -> Node {
+        serde_json::from_value(json!({
+            "metadata": {"name": "n", "labels": {"node.kubernetes.io/instance-type": "m5.large"}}, "spec": spec,
+            "status": {"capacity": {"cpu": "4", "memory": "16Gi", "pods": "110"}, "allocatable": {"cpu": "3800m", "memory": "15Gi", "pods": "100"},
+                       "conditions": [{"type": "Ready", "status": ready}]}
+        }))
+        .unwrap()
+    }
+
     #[test]
-    fn a_node_says_what_it_gives_and_what_is_promised_of_it() {
-        let node = json!({
-            "metadata": {"name": "n", "labels": {"node.kubernetes.io/instance-type": "m5.large"}},
-            "status": {"capacity": {"cpu": "4", "memory": "16Gi"}, "allocatable": {"cpu": "3800m", "memory": "15Gi"}},
-        });
-        let found = capacity(&serde_json::from_value(node).unwrap(), Promised { cpu_milli: 10, memory_bytes: 20, pods: 3 });
-        assert_eq!((found.cpu_milli, found.memory_bytes, found.used_cpu_milli, found.used_memory_bytes), (3_800, 15 << 30, 10, 20));
-        assert_eq!(found.instance_type.as_deref(), Some("m5.large"));
+    fn a_node_says_what_it_gives_and_what_is_promised_and_used_of_it() {
+        let (promised, busy) = (Promised { cpu_milli: 10, memory_bytes: 20, pods: 3 }, metrics::Used { cpu_milli: 5, memory_bytes: 7 });
+        let found = capacity(&node(json!({}), "True"), promised, Some(busy), &KubernetesSettings::new("agent"));
+        assert_eq!((found.total_cpu_milli, found.cpu_milli, found.memory_bytes), (4_000, 3_800, 15 << 30));
+        assert_eq!(
+            (found.used_cpu_milli, found.used_memory_bytes, found.busy_cpu_milli, found.busy_memory_bytes),
+            (10, 20, Some(5), Some(7))
+        );
+        assert_eq!((found.total_pods, found.pods, found.used_pods), (Some(110), Some(100), 3));
+        assert_eq!((found.instance_type.as_deref(), found.unschedulable), (Some("m5.large"), None));
+    }
+
+    #[test]
+    fn a_node_that_takes_no_workspace_says_why() {
+        let settings = KubernetesSettings::new("agent");
+        let why = |spec, ready| unschedulable(&node(spec, ready), &settings);
+        assert_eq!(why(json!({"unschedulable": true}), "True").as_deref(), Some("cordoned"));
+        assert_eq!(why(json!({}), "Unknown").as_deref(), Some("not ready"));
+        let tainted =
+            json!({"taints": [{"key": "soft", "effect": "PreferNoSchedule"}, {"key": "gpu", "value": "a100", "effect": "NoSchedule"}]});
+        assert_eq!(why(tainted.clone(), "True").as_deref(), Some("not for workspaces (taint gpu)"));
+        let mut tolerant = settings.clone();
+        tolerant.tolerations = vec![crate::domain::container::Toleration::parse("gpu=a100:NoSchedule").unwrap()];
+        assert_eq!(unschedulable(&node(tainted.clone(), "True"), &tolerant), None);
+        tolerant.tolerations = vec![crate::domain::container::Toleration::parse("gpu=h100:NoSchedule").unwrap()];
+        assert!(unschedulable(&node(tainted, "True"), &tolerant).is_some());
+        let choosy = KubernetesSettings { node_selector: [("pool".to_owned(), "dev".to_owned())].into(), ..settings.clone() };
+        assert_eq!(unschedulable(&node(json!({}), "True"), &choosy).as_deref(), Some("not for workspaces (label pool)"));
     }
 }

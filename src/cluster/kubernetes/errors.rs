@@ -11,6 +11,17 @@ pub fn is_unauthorized(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 401)
 }
 
+/// Whether the API server has too much to do at the moment.
+pub fn is_throttled(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if matches!(status.code, 429 | 503))
+}
+
+/// The API server asked to be left alone for so long.
+pub fn throttled(wait: Duration) -> ClusterError {
+    let seconds = wait.as_secs_f64().ceil();
+    ClusterError::Transient(format!("the cluster has too much to do: it asks to wait {seconds} seconds"))
+}
+
 /// Whether there is no such object.
 pub fn is_not_found(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.is_not_found())

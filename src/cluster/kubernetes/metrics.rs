@@ -36,6 +36,7 @@ type Measured = Option<Arc<BTreeMap<(String, String), Used>>>;
 #[derive(Default)]
 pub struct Meter {
     pods: Mutex<Option<(Millis, Measured)>>,
+    nodes: Mutex<Option<(Millis, Measured)>>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +80,12 @@ pub async fn of(shared: &Shared, workspace: &WorkspaceRef) -> Result<Metrics, Cl
     let all = measured(shared, &shared.meter.pods, &path).await?;
     let used = all.and_then(|all| all.get(&(workspace.namespace.clone(), pod)).copied());
     Ok(Metrics { cpu_milli: used.map(|used| used.cpu_milli), memory_bytes: used.map(|used| used.memory_bytes), ..Metrics::default() })
+}
+
+/// What nodes use, by name; `None` where nothing measures.
+pub async fn nodes(shared: &Shared) -> Result<Option<BTreeMap<String, Used>>, ClusterError> {
+    let all = measured(shared, &shared.meter.nodes, "/apis/metrics.k8s.io/v1beta1/nodes").await?;
+    Ok(all.map(|all| all.iter().map(|((_, name), used)| (name.clone(), *used)).collect()))
 }
 
 /// Asks, unless somebody did a moment ago; who comes while one asks waits for that answer.

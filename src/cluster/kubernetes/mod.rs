@@ -25,6 +25,7 @@ mod metrics;
 pub mod names;
 mod notes;
 mod observe;
+mod pace;
 pub mod quantity;
 mod reach;
 pub mod rights;

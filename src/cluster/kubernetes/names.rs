@@ -42,8 +42,6 @@ pub const POLICIES: [&str; 4] = [POLICY_DENY, POLICY_DNS, POLICY_SERVER, POLICY_
 /// The container of the workspace, and the one that brings the agent.
 pub const CONTAINER: &str = "workspace";
 pub const INIT_CONTAINER: &str = "agent";
-/// The port on which the agent listens.
-pub const AGENT_PORT: u16 = 7681;
 
 /// Inside the container: the agent, its order, the disk, sockets.
 pub const PROGRAM_DIR: &str = "/codex-web";

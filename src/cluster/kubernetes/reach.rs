@@ -4,6 +4,7 @@ use super::connect::{Connector, Parts, Pods, Seen};
 use super::{KubernetesCluster, Shared, names};
 use crate::clock::SystemEntropy;
 use crate::cluster::{ClusterError, WorkspaceRef};
+use crate::domain::agent::AGENT_PORT;
 use crate::domain::id::WorkspaceId;
 use k8s_openapi::api::core::v1::Pod;
 use std::sync::Arc;
@@ -71,7 +72,7 @@ impl KubernetesCluster {
                 pods: Arc::new(Watched(Arc::clone(&self.shared))),
                 proof: proof.clone(),
                 entropy: Arc::new(SystemEntropy),
-                port: names::AGENT_PORT,
+                port: AGENT_PORT,
             })
         }))
     }

@@ -10,12 +10,13 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 /// What was asked.
 #[derive(Debug, Clone)]
 pub struct Call {
+    pub at: Instant,
     pub method: String,
     /// With the query.
     pub path: String,
@@ -61,7 +62,7 @@ impl Api {
     async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
         let (method, path) = (request.method().to_string(), request.uri().to_string());
         let body = request.into_body().collect().await.unwrap().to_bytes();
-        let call = Call { method, path, body: serde_json::from_slice(&body).unwrap_or_default() };
+        let call = Call { at: Instant::now(), method, path, body: serde_json::from_slice(&body).unwrap_or_default() };
         self.calls.lock().unwrap().push(call.clone());
         let Answer(status, retry_after, body) = {
             let mut script = self.script.lock().unwrap();

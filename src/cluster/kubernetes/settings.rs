@@ -1,5 +1,6 @@
 //! What the operator decided about the cluster, as this runtime needs it. Plain data: nothing is looked up here.
 
+use crate::cluster::{Recipe, WorkspaceSpec};
 use crate::domain::container::Toleration;
 use crate::domain::egress::Entry;
 use crate::token::proof::ProofKey;
@@ -37,6 +38,9 @@ pub struct KubernetesSettings {
     pub context: Option<String>,
     /// The image with this program as its entry point.
     pub agent_image: String,
+    /// What stands for the built-in templates of the local runtime here: an image by the app that the template is for,
+    /// [`SHELL`] for the one without.
+    pub images: BTreeMap<String, String>,
     /// `None`: the cluster's default class.
     pub storage_class: Option<String>,
     pub connect: Connect,
@@ -58,13 +62,33 @@ pub struct KubernetesSettings {
     pub proof: Arc<OnceLock<ProofKey>>,
 }
 
+/// The built-in template that has no app.
+pub const SHELL: &str = "shell";
+
+/// What an operator does so that the built-in template for this app can be used here.
+pub fn image_hint(app: &str) -> String {
+    format!("An operator of this server names an image with it in `cluster.{}_image`.", app.replace('-', "_"))
+}
+
 impl KubernetesSettings {
+    /// The image of a workspace; `None` where it is made from programs of a machine and no image stands for them.
+    pub fn image_of<'a>(&'a self, spec: &'a WorkspaceSpec) -> Option<&'a str> {
+        match &spec.recipe {
+            Recipe::Image { reference } => Some(reference),
+            Recipe::Local { .. } => {
+                let app = spec.apps.iter().find_map(|app| app.requires.as_deref()).unwrap_or(SHELL);
+                self.images.get(app).map(String::as_str)
+            }
+        }
+    }
+
     /// What holds when nobody says anything but the image.
     pub fn new(agent_image: &str) -> Self {
         Self {
             kubeconfig: None,
             context: None,
             agent_image: agent_image.to_owned(),
+            images: BTreeMap::new(),
             storage_class: None,
             connect: Connect::Auto,
             server: ServerPlace {

@@ -1,7 +1,8 @@
 //! The reading half of the trait: streams and numbers.
 
-use super::{KubernetesCluster, capacity, health, logs, metrics};
+use super::{KubernetesCluster, capacity, health, logs, metrics, settings};
 use crate::cluster::{ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, WorkspaceRef};
+use crate::domain::app::App;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
@@ -20,6 +21,16 @@ impl ClusterView for KubernetesCluster {
 
     fn connect<'a>(&'a self, workspace: &'a WorkspaceRef) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ClusterError>> {
         Box::pin(async move { self.connector()?.connect(workspace).await })
+    }
+
+    /// Whether an image stands for the built-in template that brings this app.
+    fn has_app<'a>(&'a self, app: &'a App) -> BoxFuture<'a, bool> {
+        let is_there = app.requires.as_ref().is_none_or(|name| self.shared.settings.images.contains_key(name));
+        Box::pin(std::future::ready(is_there))
+    }
+
+    fn app_hint(&self, app: &App) -> String {
+        settings::image_hint(app.requires.as_deref().unwrap_or(&app.slug))
     }
 
     fn capacity(&self) -> BoxFuture<'_, Result<Capacity, ClusterError>> {

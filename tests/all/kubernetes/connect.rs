@@ -2,14 +2,15 @@
 
 use super::rig::{Rig, eventually, skipped};
 use super::{group, installation, settings, workspace};
-use crate::contract::{Terminal, reference, start, ticket_for};
+use crate::contract::{Terminal, new_signer, observed, reference, start, ticket_for, trust};
 use crate::program::binary;
 use bytes::Bytes;
 use codex_web::agent::forward;
+use codex_web::clock::{Clock, SystemClock, SystemEntropy};
 use codex_web::cluster::agent_client::{self, AgentError};
-use codex_web::cluster::kubernetes::Connect;
-use codex_web::cluster::{ByteStream, Cluster, ClusterError, Desired, WorkspaceRef, WorkspaceSpec};
-use codex_web::token::ticket::Scope;
+use codex_web::cluster::kubernetes::{Connect, KubernetesSettings, names};
+use codex_web::cluster::{AgentTrust, ByteStream, Cluster, ClusterError, Desired, WorkspaceRef, WorkspaceSpec};
+use codex_web::token::ticket::{Scope, Wanted};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -171,6 +172,85 @@ async fn a_stop_is_polite_and_files_stay() {
     start(&*reached.cluster, &reached.spec).await;
     let printed = reached.shell("one", "cat ended").await;
     assert!(printed.contains("ended well"), "{printed}");
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn without_a_route_to_the_pod_the_way_leads_through_the_api_server() {
+    let Some(reached) = Reached::new(Connect::Direct).await else { return };
+    if reached.rig.outside().is_none() {
+        return skipped("the routes to this cluster are not ours to close");
+    }
+    let pod = reached.rig.api::<Pod>(&reached.spec.namespace).get(&names::pod(&reached.spec.id)).await.unwrap();
+    let closed = reached.rig.without_route(&pod.status.unwrap().pod_ip.unwrap());
+    eventually("the address of the pod is not reached", || async { reached.cluster.connect(&reference(&reached.spec)).await.is_err() })
+        .await;
+    // Another server, which has found nothing out yet.
+    let fallen_back = Reached { cluster: installation(&reached.rig, settings(&reached.rig)), ..reached };
+    fallen_back.cluster.observe().await.unwrap();
+    let printed = fallen_back.shell("one", "echo by-another-$((1 + 1))-ways").await;
+    assert!(printed.contains("by-another-2-ways"), "{printed}");
+    let told = fallen_back.cluster.health().await.summary;
+    assert!(told.contains("through the API server: ") && told.contains("cannot be reached from here"), "{told}");
+    drop(closed);
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn workspaces_run_on_while_the_key_of_their_tickets_changes() {
+    let Some(reached) = Reached::new(Connect::Auto).await else { return };
+    let pods = reached.rig.api::<Pod>(&reached.spec.namespace);
+    let pod = async || pods.get(&names::pod(&reached.spec.id)).await.unwrap();
+    let before = pod().await;
+    let mut terminal = Terminal::open(&*reached.cluster, &reached.spec, "one", None).await;
+    terminal.expect("$ ").await;
+
+    // As the gateway and the reconciler do it: who runs is told, and who starts anew reads it.
+    let next = new_signer("codex-web");
+    let trust = AgentTrust { jwks: next.jwks(), ..trust() };
+    let (old_ticket, new_ticket) = (
+        || ticket_for(&reached.spec.id, reached.spec.run, &[Scope::Admin]),
+        || {
+            let wanted = Wanted { workspace: &reached.spec.id, run: reached.spec.run, actor: None, scope: &[Scope::Term] };
+            next.mint(&wanted, SystemClock.now(), &SystemEntropy).unwrap()
+        },
+    );
+    agent_client::renew_trust(reached.stream().await, &old_ticket(), &trust.jwks).await.unwrap();
+    reached.cluster.trust(&trust);
+    observed(&*reached.cluster, &reached.spec, |seen| seen.is_some_and(|seen| seen.generation == 0)).await;
+    reached.cluster.apply_workspace(&reached.spec, &trust).await.unwrap();
+    observed(&*reached.cluster, &reached.spec, |seen| seen.is_some_and(|seen| seen.generation == reached.spec.generation)).await;
+
+    let refused = agent_client::list_sessions(reached.stream().await, &old_ticket()).await;
+    assert!(matches!(refused, Err(AgentError::Refused { status: 401, .. })), "{refused:?}");
+    assert_eq!(agent_client::list_sessions(reached.stream().await, &new_ticket()).await.unwrap().len(), 1, "the terminal of before");
+    terminal.send("echo still $((1 + 1))\r").await;
+    terminal.expect("still 2").await;
+    assert_eq!(pod().await.metadata.uid, before.metadata.uid);
+
+    // An agent that starts anew in the same run was never told; it reads its order.
+    pods.delete(&names::pod(&reached.spec.id), &DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() }).await.unwrap();
+    eventually("another pod accepts the new key", || async {
+        let Ok(stream) = reached.cluster.connect(&reference(&reached.spec)).await else { return false };
+        agent_client::list_sessions(stream, &new_ticket()).await.is_ok()
+    })
+    .await;
+    assert_ne!(pod().await.metadata.uid, before.metadata.uid);
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
+async fn an_api_server_with_a_certificate_of_the_sites_own_authority_is_believed_by_extra_ca() {
+    let Some(rig) = Rig::with_state().await else { return };
+    let (kubeconfig, authority) = rig.kubeconfig_without_authority();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kubeconfig");
+    std::fs::write(&file, kubeconfig).unwrap();
+    let unknown = KubernetesSettings { kubeconfig: Some(file), ..settings(&rig) };
+    let refused = installation(&rig, unknown.clone()).observe().await;
+    assert!(matches!(&refused, Err(ClusterError::Transient(why)) if why.to_lowercase().contains("certificate")), "{refused:?}");
+    let told = KubernetesSettings { extra_ca: Some(authority), ..unknown };
+    assert!(installation(&rig, told).observe().await.is_ok());
 }
 
 /// The exported image is taken by a container runtime as it is, and its program starts.

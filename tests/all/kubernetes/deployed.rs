@@ -65,6 +65,13 @@ impl Deployed {
         serde_json::from_str(&answer).unwrap_or(Value::Null)
     }
 
+    /// Signs in anew.
+    fn sign_in(&mut self) {
+        self.token.clear();
+        let signed_in = self.done("POST", "/api/auth/login", &json!({"username": "mara", "password": PASSWORD}));
+        signed_in["accessToken"].as_str().unwrap().clone_into(&mut self.token);
+    }
+
     async fn becomes(&self, workspace: &str, status: &str) {
         eventually(&format!("the workspace is {status}"), || async {
             self.done("GET", &format!("/api/workspaces/{workspace}"), &Value::Null)["status"] == status
@@ -97,7 +104,7 @@ fn overlay(rig: &Rig) -> tempfile::TempDir {
 async fn the_server_runs_in_the_cluster_from_the_shipped_manifests() {
     let Some(rig) = Rig::with_state().await else { return };
     let files = overlay(&rig);
-    let server = Deployed::new(rig, files.path());
+    let mut server = Deployed::new(rig, files.path());
     let told = server.rig.kubectl(&["--namespace=codex-web", "logs", "deployment/codex-web"]);
     assert!(told.contains("\"cluster\":\"kubernetes\",\"healthy\":true"), "{told}");
 
@@ -116,6 +123,17 @@ async fn the_server_runs_in_the_cluster_from_the_shipped_manifests() {
     // By way of the agent in the pod, which lets nobody in but this server; and over a stop.
     let file = format!("/api/workspaces/{workspace}/files/kept.txt");
     assert_eq!(server.call("PUT", &file, "kept over a stop").0, 200);
+    let pods: Api<Pod> = server.rig.api(&namespace);
+    let pod_of_it = || async {
+        let pods = pods.list(&ListParams::default()).await.unwrap().items;
+        pods.iter().map(|pod| pod.metadata.uid.clone()).collect::<Vec<_>>()
+    };
+    // Its keys are given away and replaced: the pod runs on, and its agent is told.
+    let before = pod_of_it().await;
+    server.command(&["keys", "rotate", "--compromised"]);
+    server.sign_in();
+    eventually("the agent believes the new key", || async { server.call("GET", &file, "").0 == 200 }).await;
+    assert_eq!(pod_of_it().await, before);
     let actions = format!("/api/workspaces/{workspace}/actions");
     server.done("POST", &actions, &json!({"type": "stop"}));
     server.becomes(&workspace, "stopped").await;

@@ -13,18 +13,22 @@ mod connect;
 mod deployed;
 mod drills;
 mod faults;
+mod killed;
 mod objects;
 mod observe;
+mod policies;
 
 use crate::contract::{Subject, group_is, spec};
 use codex_web::clock::{Clock, SystemClock, SystemEntropy};
 use codex_web::cluster::kubernetes::{KubernetesCluster, KubernetesSettings};
 use codex_web::cluster::{Cluster, GroupSpec, Size, WorkspaceSpec};
+use codex_web::domain::egress::Policy;
 use codex_web::domain::id::GroupId;
 use codex_web::domain::template::Recipe;
 use codex_web::token::proof::ProofKey;
 use rig::Rig;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What the operator would write for the cluster of these tests.
 pub fn settings(rig: &Rig) -> KubernetesSettings {
@@ -36,8 +40,12 @@ pub fn settings(rig: &Rig) -> KubernetesSettings {
 
 /// An installation of its own on the cluster. Made again for the same rig it is the same one, as after a restart.
 pub fn installation(rig: &Rig, settings: KubernetesSettings) -> Arc<dyn Cluster> {
-    let cluster: Arc<dyn Cluster> =
-        KubernetesCluster::new(settings, tokio::sync::watch::Sender::default().subscribe(), Arc::new(SystemClock));
+    installation_under(rig, settings, watch::Sender::default().subscribe())
+}
+
+/// As [`installation`], whose workspaces may reach what this says.
+pub fn installation_under(rig: &Rig, settings: KubernetesSettings, egress: watch::Receiver<Arc<Policy>>) -> Arc<dyn Cluster> {
+    let cluster: Arc<dyn Cluster> = KubernetesCluster::new(settings, egress, Arc::new(SystemClock));
     cluster.prove_with(ProofKey::new(zeroize::Zeroizing::new([7; 32])));
     cluster.claim(&rig.name("installation"));
     cluster

@@ -3,7 +3,7 @@
 
 use super::rig::{Rig, eventually};
 use super::{group, installation, settings, workspace};
-use crate::contract::{start, trust};
+use crate::contract::{group_is, observed, start, trust};
 use codex_web::cluster::kubernetes::names;
 use codex_web::cluster::{Cluster, ClusterError, Desired, GroupSpec};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -158,6 +158,7 @@ async fn the_quota_is_ours_as_a_whole() {
     let quotas: Api<ResourceQuota> = rig.api(&group.namespace);
     let by_hand = json!({ "spec": { "hard": { "count/jobs.batch": "7", "pods": "99" } } });
     quotas.patch(names::QUOTA, &PatchParams::default(), &Patch::Merge(&by_hand)).await.unwrap();
+    group_is(&*cluster, &group.id, |seen| seen.is_some_and(|seen| seen.generation == 0)).await;
     cluster.apply_group(&group).await.unwrap();
     let hard = quotas.get(names::QUOTA).await.unwrap().spec.unwrap().hard.unwrap();
     assert_eq!((hard["pods"].0.as_str(), hard["requests.cpu"].0.as_str()), ("3", "2500m"));
@@ -175,6 +176,7 @@ async fn what_somebody_adds_to_a_pod_by_hand_is_taken_out_again() {
     let name = names::workspace(&spec.id);
     let by_hand = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "miner", "image": "example.org/miner" }] } } } });
     sets.patch(&name, &PatchParams::default(), &Patch::Strategic(&by_hand)).await.unwrap();
+    observed(&*cluster, &spec, |seen| seen.is_some_and(|seen| seen.generation == 0)).await;
     cluster.apply_workspace(&spec, &trust()).await.unwrap();
     let containers = sets.get(&name).await.unwrap().spec.unwrap().template.spec.unwrap().containers;
     assert_eq!(containers.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), [names::CONTAINER]);

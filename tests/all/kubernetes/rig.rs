@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Debug;
 use std::future::Future;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -179,11 +180,48 @@ impl Rig {
         format!("{before}token: {token}}}{after}")
     }
 
-    /// The address by which pods reach this process, and by which policies know it.
-    pub fn outside(&self) -> Option<String> {
+    /// The rig's own kubeconfig without the authority of the API server's certificate, and that authority, in PEM.
+    pub fn kubeconfig_without_authority(&self) -> (String, String) {
+        let own = std::fs::read_to_string(&self.kubeconfig).unwrap();
+        let (before, rest) = own.split_once(", certificate-authority: \"").unwrap();
+        let (path, after) = rest.split_once('"').unwrap();
+        (format!("{before}{after}"), std::fs::read_to_string(path).unwrap())
+    }
+
+    /// Takes this machine's route to an address away until the result is dropped. Only where [`Rig::with_state`] gave the rig.
+    pub fn without_route(&self, address: &str) -> NoRoute {
+        assert!(self.state.is_some(), "only for a cluster of ours");
+        NoRoute::tell("add", address);
+        NoRoute(address.to_owned())
+    }
+
+    /// The number of the node of ours, from which its addresses follow.
+    fn node(&self) -> Option<String> {
         let cluster = std::fs::read_to_string(self.state.as_ref()?.join("cluster")).unwrap();
         let (mode, number) = cluster.trim().split_once(' ')?;
-        (mode == "node").then(|| format!("10.245.{number}.1"))
+        (mode == "node").then(|| number.to_owned())
+    }
+
+    /// The address by which pods reach this process, and by which policies know it.
+    pub fn outside(&self) -> Option<String> {
+        self.node().map(|number| format!("10.245.{number}.1"))
+    }
+
+    /// Another address of this process for pods, one that is not private. Only where [`Rig::with_state`] gave the rig.
+    pub fn internet(&self) -> IpAddr {
+        let number: u8 = self.node().expect("only a node of ours has it").parse().unwrap();
+        IpAddr::from([203, 0, 113, number + 1])
+    }
+
+    /// Where the name server of the cluster listens, as policies see it. Only where [`Rig::with_state`] gave the rig.
+    pub fn name_server(&self) -> String {
+        format!("10.245.{}.2:1053", self.node().expect("only a node of ours has it"))
+    }
+
+    /// The address of the API server's own service. Only where [`Rig::with_state`] gave the rig.
+    pub fn first_service(&self) -> String {
+        let number: u8 = self.node().expect("only a node of ours has it").parse().unwrap();
+        format!("10.247.{}.1", number * 16)
     }
 }
 
@@ -205,6 +243,23 @@ impl Drop for Rig {
             });
         };
         let _ = std::thread::spawn(delete).join();
+    }
+}
+
+/// An address to which there is no route.
+#[must_use = "the route is back when nobody holds this"]
+pub struct NoRoute(String);
+
+impl NoRoute {
+    fn tell(what: &str, address: &str) {
+        let status = Command::new("ip").args(["route", what, "unreachable", address]).status().unwrap();
+        assert!(status.success(), "the route to {address} was not changed");
+    }
+}
+
+impl Drop for NoRoute {
+    fn drop(&mut self) {
+        Self::tell("delete", &self.0);
     }
 }
 
@@ -282,7 +337,8 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: impl Fn
     }
 }
 
-async fn client(kubeconfig: &Path) -> Client {
+/// A client of the administrator; it works as long as the runtime in which it was made.
+pub async fn client(kubeconfig: &Path) -> Client {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let file = Kubeconfig::read_from(kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
-const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../../..");
+export const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../../..");
 
 /** The executable under test: the one that is named, else the shipped one, else the one of development. */
 export function binary(): string {

@@ -54,8 +54,12 @@ export class World {
   }
 
   /** A running server with its first administrator and these settings, and nothing else. */
-  static async start(settings: Record<string, string> = {}): Promise<World> {
-    const program = new Program(settings);
+  static start(settings: Record<string, string> = {}): Promise<World> {
+    return World.on(new Program(settings));
+  }
+
+  /** As `start`, on a server that was made already and has nobody yet. */
+  static async on(program: Program): Promise<World> {
     await program.start();
     const code = (await program.setUpLink()).split("#")[1];
     const asked = { username: "mara.holt", email: "mara.holt@example.org", name: "Mara Holt", password: PASSWORD };
@@ -100,9 +104,9 @@ export class World {
   }
 
   /** Waits until a workspace has this status. */
-  async until(id: string, status: string, who: Person = this.admin): Promise<Workspace> {
+  async until(id: string, status: string, who: Person = this.admin, patience = 30_000): Promise<Workspace> {
     const api = await this.api(who);
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + patience;
     for (;;) {
       const now = await api.call("GET", `/api/workspaces/${id}`);
       if (now.status === status) return now;

@@ -49,6 +49,7 @@ load() {
   dns=10.247.$((number * 16)).10
   pods=10.246.$number.0/24
   outside=10.245.$number.1
+  internet=203.0.113.$((number + 1))
   if [ "$mode" = node ]; then
     node=10.245.$number.2
     etcd_port=2379 peer_port=2380 api_port=6443 kwok_port=10247

@@ -3,8 +3,9 @@
 
 use super::Place;
 use crate::cluster::kubernetes::quantity;
+use crate::cluster::kubernetes::words::claim;
 use crate::cluster::kubernetes::{Shared, names};
-use crate::cluster::{ClusterError, Note, NoteKind, Reason, WorkspaceSpec};
+use crate::cluster::{ClusterError, Note, NoteKind, WorkspaceSpec};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::{Client, ResourceExt};
@@ -20,27 +21,17 @@ pub async fn ensure(
 ) -> Result<PersistentVolumeClaim, ClusterError> {
     let claims = Place::<PersistentVolumeClaim>::in_namespace(shared, client, &spec.namespace);
     let name = wanted.name_any();
-    match claims.find(&name).await? {
-        Some(live) if live.metadata.deletion_timestamp.is_some() => Err(ClusterError::Rejected(missing(&name, "is being removed"))),
+    match claims.known(&name).await? {
+        Some(live) if live.metadata.deletion_timestamp.is_some() => Err(ClusterError::Rejected(claim::going())),
         Some(live) => grow(shared, &claims, spec, live).await,
         None if set.is_some_and(|set| set.annotations().contains_key(names::VOLUME)) => {
-            Err(ClusterError::Rejected(missing(&name, "is not there any more")))
+            // The workspace had files, and they are gone: an empty disk in their place would hide it.
+            Err(ClusterError::Rejected(claim::gone()))
         }
         None => match claims.create(wanted).await {
             Err(ClusterError::Conflict(_)) => claims.find(&name).await?.ok_or(ClusterError::Gone),
             made => made,
         },
-    }
-}
-
-/// The workspace had files, and they are gone: an empty disk in their place would hide it.
-fn missing(name: &str, what: &str) -> Reason {
-    Reason {
-        code: "disk_missing".to_owned(),
-        message: format!("The disk of the workspace {what}: somebody removed the volume claim {name} in the cluster."),
-        remedy: Some(format!(
-            "A platform admin restores {name} from a backup. To begin with an empty disk instead, they delete the StatefulSet of the workspace too."
-        )),
     }
 }
 

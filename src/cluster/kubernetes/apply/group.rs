@@ -4,6 +4,7 @@ use super::{Place, is_ours};
 use crate::cluster::kubernetes::applied::{Holder, Prints, print_of};
 use crate::cluster::kubernetes::manifests::group::{self, GroupObjects};
 use crate::cluster::kubernetes::manifests::{Context, digest};
+use crate::cluster::kubernetes::watch::kept::Kept;
 use crate::cluster::kubernetes::{Shared, names};
 use crate::cluster::{ClusterError, GroupSpec};
 use crate::domain::egress::Policy;
@@ -80,7 +81,8 @@ async fn contents(shared: &Shared, client: &Client, wanted: &GroupObjects, is_ne
     let account = async {
         let account = one(&accounts, &wanted.account, is_new).await?;
         if let Some(registry) = &wanted.registry {
-            one(&secrets, registry, is_new).await?;
+            let live = if is_new { None } else { secrets.find(&registry.name_any()).await? };
+            secrets.apply(registry, live).await?;
         }
         Ok(account)
     };
@@ -92,8 +94,8 @@ async fn contents(shared: &Shared, client: &Client, wanted: &GroupObjects, is_ne
 }
 
 /// Applies one object; in a namespace that was just made there is nothing to compare it with.
-async fn one<K: super::Object>(place: &Place<'_, K>, wanted: &K, is_new: bool) -> Result<K, ClusterError> {
-    let live = if is_new { None } else { place.find(&wanted.name_any()).await? };
+async fn one<K: super::Object + Kept<As = K>>(place: &Place<'_, K>, wanted: &K, is_new: bool) -> Result<K, ClusterError> {
+    let live = if is_new { None } else { place.known(&wanted.name_any()).await? };
     place.apply(wanted, live).await
 }
 

@@ -13,6 +13,8 @@ pub mod workspace;
 
 use super::client::Clients;
 use super::covers::covers;
+use super::watch::Watch;
+use super::watch::kept::Kept;
 use super::{Shared, names};
 use crate::cluster::ClusterError;
 use k8s_openapi::NamespaceResourceScope;
@@ -30,29 +32,43 @@ impl<K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwne
 /// One kind of object in one place.
 pub struct Place<'a, K: Object> {
     clients: &'a Clients,
+    watch: Option<&'a Watch>,
     api: Api<K>,
 }
 
 impl<'a, K: Object + Resource<Scope = NamespaceResourceScope>> Place<'a, K> {
     pub fn in_namespace(shared: &'a Shared, client: &Client, namespace: &str) -> Self {
-        Self { clients: &shared.clients, api: Api::namespaced(client.clone(), namespace) }
+        Self { clients: &shared.clients, watch: shared.watch().ok(), api: Api::namespaced(client.clone(), namespace) }
     }
 }
 
 impl<'a, K: Object> Place<'a, K> {
     /// For kinds that are in no namespace.
     pub fn whole(shared: &'a Shared, client: &Client) -> Self {
-        Self { clients: &shared.clients, api: Api::all(client.clone()) }
+        Self { clients: &shared.clients, watch: shared.watch().ok(), api: Api::all(client.clone()) }
     }
 
     pub async fn find(&self, name: &str) -> Result<Option<K>, ClusterError> {
-        self.clients.call(self.api.get_opt(name)).await
+        self.clients.call_again(|| self.api.get_opt(name)).await
+    }
+
+    /// The object as the watch shows it, which costs no call; where the watch shows none, or is not to be believed at the
+    /// moment, as the API server has it. What the watch shows may be a moment old: the next look finds out.
+    pub async fn known(&self, name: &str) -> Result<Option<K>, ClusterError>
+    where
+        K: Kept<As = K>,
+    {
+        let watch = self.watch.filter(|watch| watch.trouble().is_none());
+        match watch.and_then(|watch| watch.find::<K>(self.api.namespace(), name)) {
+            Some(shown) => Ok(Some(K::clone(&shown))),
+            None => self.find(name).await,
+        }
     }
 
     /// Makes an object that must not be there yet.
     pub async fn create(&self, object: &K) -> Result<K, ClusterError> {
         let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        self.clients.call(self.api.create(&params, object)).await
+        self.clients.call_again(|| self.api.create(&params, object)).await
     }
 
     /// Puts an object into the wanted state; `live` is what is known of it.
@@ -60,8 +76,8 @@ impl<'a, K: Object> Place<'a, K> {
         if let Some(live) = live.filter(|live| covers(wanted, live)) {
             return Ok(live);
         }
-        let params = PatchParams::apply(names::FIELD_MANAGER).force();
-        let after = self.clients.call(self.api.patch(&wanted.name_any(), &params, &Patch::Apply(wanted))).await?;
+        let (name, params, patch) = (wanted.name_any(), PatchParams::apply(names::FIELD_MANAGER).force(), Patch::Apply(wanted));
+        let after = self.clients.call_again(|| self.api.patch(&name, &params, &patch)).await?;
         if covers(wanted, &after) {
             return Ok(after);
         }
@@ -78,13 +94,13 @@ impl<'a, K: Object> Place<'a, K> {
         for _ in 0..TRIES {
             let mut whole = wanted.clone();
             whole.meta_mut().resource_version = live.resource_version();
-            let written = async {
+            let written = || async {
                 match self.api.replace(&name, &params, &whole).await {
                     Err(error) if is_outdated(&error) => Ok(None),
                     written => written.map(Some),
                 }
             };
-            if let Some(written) = self.clients.call(written).await? {
+            if let Some(written) = self.clients.call_again(written).await? {
                 return Ok(written);
             }
             live = self.find(&name).await?.filter(|live| live.uid() == uid).ok_or(ClusterError::Gone)?;
@@ -94,12 +110,13 @@ impl<'a, K: Object> Place<'a, K> {
 
     /// Changes some fields of an object that is there.
     pub async fn merge(&self, name: &str, change: &serde_json::Value) -> Result<K, ClusterError> {
-        self.clients.call(self.api.patch(name, &PatchParams::default(), &Patch::Merge(change))).await
+        let (params, patch) = (PatchParams::default(), Patch::Merge(change));
+        self.clients.call_again(|| self.api.patch(name, &params, &patch)).await
     }
 
     /// Begins to remove an object of ours. Nothing to remove is as good as removed.
     pub async fn remove(&self, name: &str, installation: &str) -> Result<(), ClusterError> {
-        let found = self.clients.call(self.api.get_metadata_opt(name)).await?;
+        let found = self.clients.call_again(|| self.api.get_metadata_opt(name)).await?;
         let Some(found) = found.filter(|found| found.metadata.deletion_timestamp.is_none()) else { return Ok(()) };
         if !is_ours(&found.metadata, installation) {
             return Err(not_ours(&K::kind(&()), name));
@@ -111,7 +128,7 @@ impl<'a, K: Object> Place<'a, K> {
     pub async fn remove_exactly(&self, name: &str, uid: Option<String>) -> Result<(), ClusterError> {
         let preconditions = Some(Preconditions { uid, resource_version: None });
         let params = DeleteParams { preconditions, ..DeleteParams::background() };
-        match self.clients.call(self.api.delete(name, &params)).await {
+        match self.clients.call_again(|| self.api.delete(name, &params)).await {
             Ok(_) | Err(ClusterError::Gone) => Ok(()),
             Err(error) => Err(error),
         }

@@ -12,10 +12,10 @@ use serde_json::json;
 
 /// Gives the running pod the wanted cpu and memory.
 pub async fn resize(shared: &Shared, client: &Client, spec: &WorkspaceSpec, pod: &Pod) -> Result<(), ClusterError> {
-    let wanted = resources(&spec.size);
-    if is_sized(pod, &wanted) {
+    if is_sized(pod, spec) {
         return Ok(());
     }
+    let wanted = resources(&spec.size);
     let change = json!({ "spec": { "containers": [{ "name": names::CONTAINER, "resources": wanted }] } });
     let api: Api<Pod> = Api::namespaced(client.clone(), &spec.namespace);
     let name = pod.name_any();
@@ -36,8 +36,12 @@ pub async fn resize(shared: &Shared, client: &Client, spec: &WorkspaceSpec, pod:
     Ok(())
 }
 
-/// Whether the container of the workspace has this size.
-fn is_sized(pod: &Pod, wanted: &ResourceRequirements) -> bool {
+/// Whether the container of the workspace has the wanted size.
+pub fn is_sized(pod: &Pod, spec: &WorkspaceSpec) -> bool {
+    holds(pod, &resources(&spec.size))
+}
+
+fn holds(pod: &Pod, wanted: &ResourceRequirements) -> bool {
     let containers = pod.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
     let container = containers.iter().find(|container| container.name == names::CONTAINER);
     container.and_then(|container| container.resources.as_ref()).is_some_and(|live| covers::covers(wanted, live))
@@ -55,8 +59,8 @@ mod tests {
             { "name": "workspace", "resources": { "requests": { "cpu": "1", "memory": "1Gi" }, "limits": { "memory": "1073741824" } } },
         ] } }))
         .unwrap();
-        assert!(is_sized(&pod, &resources(&Size::new(1_000, 1 << 30, 0))));
-        assert!(!is_sized(&pod, &resources(&Size::new(2_000, 1 << 30, 0))));
-        assert!(!is_sized(&Pod::default(), &resources(&Size::new(1_000, 1 << 30, 0))));
+        assert!(holds(&pod, &resources(&Size::new(1_000, 1 << 30, 0))));
+        assert!(!holds(&pod, &resources(&Size::new(2_000, 1 << 30, 0))));
+        assert!(!holds(&Pod::default(), &resources(&Size::new(1_000, 1 << 30, 0))));
     }
 }

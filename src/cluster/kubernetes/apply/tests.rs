@@ -32,7 +32,7 @@ async fn contested(times: u32, becomes: &'static str) -> (std::sync::Arc<scripte
     })
     .await;
     let client = clients.get().await.unwrap();
-    let place = Place { clients: &clients, api: Api::namespaced(client, "n") };
+    let place = Place { clients: &clients, watch: None, api: Api::namespaced(client, "n") };
     let written = place.apply(&wanted(), None).await;
     (api, written)
 }
@@ -57,4 +57,43 @@ async fn an_object_that_was_made_anew_meanwhile_is_not_replaced() {
 async fn what_changes_all_the_time_is_given_up_for_now() {
     let (_, written) = contested(1_000, "first").await;
     assert!(matches!(written, Err(ClusterError::Transient(_))), "{written:?}");
+}
+
+/// An API server that is too busy for this many calls, each time asking to wait so many seconds.
+async fn busy(times: usize, seconds: u64) -> (std::sync::Arc<scripted::Api>, Result<LimitRange, ClusterError>) {
+    let mut calls = 0;
+    let (api, clients) = scripted::Api::begin(PATIENCE, move |call| {
+        calls += 1;
+        // In plain words, as the filter in front of the API server answers.
+        if calls <= times {
+            Answer(429, Some(seconds), json!("Too many requests, please try again later."))
+        } else {
+            Answer(200, None, call.body.clone())
+        }
+    })
+    .await;
+    let client = clients.get().await.unwrap();
+    let place = Place { clients: &clients, watch: None, api: Api::namespaced(client, "n") };
+    let mut written = place.apply(&wanted(), None).await;
+    if written.is_err() {
+        // Whoever asks next is told without a call.
+        written = place.apply(&wanted(), None).await;
+    }
+    (api, written)
+}
+
+#[tokio::test]
+async fn a_busy_api_server_is_asked_again_when_it_says_and_not_before() {
+    let (api, written) = busy(1, 1).await;
+    assert!(written.is_ok(), "{written:?}");
+    let times: Vec<_> = api.calls().iter().map(|call| call.at).collect();
+    assert_eq!(times.len(), 2);
+    assert!(times[1] - times[0] >= Duration::from_millis(990), "{:?}", times[1] - times[0]);
+}
+
+#[tokio::test]
+async fn who_asks_to_be_left_alone_for_long_is_and_that_is_said() {
+    let (api, written) = busy(100, 60).await;
+    assert!(matches!(&written, Err(ClusterError::Transient(why)) if why.contains("asks to wait 60 seconds")), "{written:?}");
+    assert_eq!(api.calls().len(), 1);
 }

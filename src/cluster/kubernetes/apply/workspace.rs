@@ -7,10 +7,11 @@ use super::{Object, Place, disk, is_ours, resize};
 use crate::cluster::kubernetes::applied::{Holder, print_of, trust_print};
 use crate::cluster::kubernetes::manifests::Context;
 use crate::cluster::kubernetes::manifests::workspace::{self, Ties, WorkspaceObjects};
+use crate::cluster::kubernetes::settings::{SHELL, image_hint};
 use crate::cluster::kubernetes::{Shared, names};
-use crate::cluster::{AgentTrust, ClusterError, Desired, Reason, Recipe, WorkspaceSpec};
+use crate::cluster::{AgentTrust, ClusterError, Desired, Reason, WorkspaceSpec};
 use crate::domain::id::WorkspaceId;
-use futures_util::future::{try_join3, try_join4};
+use futures_util::future::{try_join, try_join3};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret, Service};
 use kube::{Client, ResourceExt};
@@ -20,19 +21,19 @@ pub async fn apply(shared: &Shared, spec: &WorkspaceSpec, trust: &AgentTrust) ->
     let context = Context { installation: shared.installation()?, settings: &shared.settings };
     let client = shared.clients.get().await?;
     let sets = Place::<StatefulSet>::in_namespace(shared, &client, &spec.namespace);
-    let live = sets.find(&names::workspace(&spec.id)).await?;
+    let live = sets.known(&names::workspace(&spec.id)).await?;
     if let Some(live) = live.as_ref().filter(|live| !is_ours(&live.metadata, context.installation)) {
         return Err(super::not_ours("StatefulSet", &live.name_any()));
     }
-    let Recipe::Image { reference: image } = &spec.recipe else {
+    let Some(image) = shared.settings.image_of(spec).or_else(|| made_from(live.as_ref()?)).map(str::to_owned) else {
         // Of what cannot run nothing was ever made.
-        return if spec.desired == Desired::Running { Err(ClusterError::Rejected(needs_image())) } else { Ok(()) };
+        return if spec.desired == Desired::Running { Err(ClusterError::Rejected(needs_image(spec))) } else { Ok(()) };
     };
     let wanted = workspace::objects(context, spec, trust);
     let (volume, service) = Box::pin(surroundings(shared, &client, spec, &wanted, live.as_ref())).await?;
     let ties = Ties { order_digest: &wanted.order_digest, volume: volume.metadata.uid.as_deref().unwrap_or_default() };
     let existed = live.is_some();
-    let set = sets.apply(&workspace::stateful_set(context, spec, image, ties), live).await?;
+    let set = sets.apply(&workspace::stateful_set(context, spec, &image, ties), live).await?;
     shared.trust(trust);
     let prints = [print_of(&set), print_of(&volume), print_of(&service), trust_print(trust)];
     shared.applied.remember(Holder::Workspace(spec.id.clone()), prints.into());
@@ -43,11 +44,19 @@ pub async fn apply(shared: &Shared, spec: &WorkspaceSpec, trust: &AgentTrust) ->
     if existed && spec.desired == Desired::Running { renew_pod(shared, &client, spec).await } else { Ok(()) }
 }
 
-fn needs_image() -> Reason {
+/// The image that a workspace was made from: it goes on with that when the setting that named it is gone.
+fn made_from(set: &StatefulSet) -> Option<&str> {
+    let pod = set.spec.as_ref()?.template.spec.as_ref()?;
+    pod.containers.iter().find(|container| container.name == names::CONTAINER)?.image.as_deref()
+}
+
+fn needs_image(spec: &WorkspaceSpec) -> Reason {
+    let app = spec.apps.iter().find_map(|app| app.requires.as_deref()).unwrap_or(SHELL);
+    let remedy = format!("{} Then it starts by itself; a workspace from a container image needs no such setting.", image_hint(app));
     Reason {
         code: "needs_image".to_owned(),
-        message: "This workspace is made from programs of the server's own machine, which a Kubernetes cluster does not have.".to_owned(),
-        remedy: Some("Create it from a container image.".to_owned()),
+        message: "No image stands for its template in this cluster, so there is nothing to start.".to_owned(),
+        remedy: Some(remedy.replace('`', "")),
     }
 }
 
@@ -62,24 +71,30 @@ async fn surroundings(
     let services = Place::<Service>::in_namespace(shared, client, &spec.namespace);
     let secrets = Place::<Secret>::in_namespace(shared, client, &spec.namespace);
     let has_order = set.is_some_and(|set| set.annotations().get(names::ORDER) == Some(&wanted.order_digest));
-    let order = async {
+    // Nobody watches Secrets, so one is there only while the disk is, by which the workspace is seen: whatever this server
+    // dies at, its successor finds both.
+    let disk_and_order = async {
+        let volume = disk::ensure(shared, client, spec, &wanted.volume, set).await?;
         if spec.desired == Desired::Running && !has_order {
             secrets.apply(&wanted.order, None).await?;
         }
-        Ok(())
+        Ok(volume)
     };
     let service = async {
-        let live = if set.is_some() { services.find(&wanted.service.name_any()).await? } else { None };
+        let live = if set.is_some() { services.known(&wanted.service.name_any()).await? } else { None };
         services.apply(&wanted.service, live).await
     };
-    let (volume, service, ()) = Box::pin(try_join3(disk::ensure(shared, client, spec, &wanted.volume, set), service, order)).await?;
-    Ok((volume, service))
+    Box::pin(try_join(disk_and_order, service)).await
 }
 
 /// Ends a pod of an earlier run; the StatefulSet makes the next one. A pod of this run gets the wanted size.
 async fn renew_pod(shared: &Shared, client: &Client, spec: &WorkspaceSpec) -> Result<(), ClusterError> {
     let pods = Place::<Pod>::in_namespace(shared, client, &spec.namespace);
     let name = names::pod(&spec.id);
+    // One that is of this run and has its size stays so; of an earlier one the watch may tell too late.
+    if pods.known(&name).await?.is_some_and(|pod| run_of(&pod) == spec.run && resize::is_sized(&pod, spec)) {
+        return Ok(());
+    }
     let Some(pod) = pods.find(&name).await? else { return Ok(()) };
     if pod.metadata.deletion_timestamp.is_some() {
         return Ok(());
@@ -99,10 +114,11 @@ pub fn run_of(pod: &Pod) -> i64 {
 pub async fn remove(shared: &Shared, id: &WorkspaceId, namespace: &str) -> Result<(), ClusterError> {
     let client = shared.clients.get().await?;
     let name = names::workspace(id);
-    try_join4(
+    // First what nobody watches: as long as anything else is there, this is planned again.
+    gone::<Secret>(shared, &client, namespace, names::order_secret(id)).await?;
+    try_join3(
         gone::<StatefulSet>(shared, &client, namespace, name.clone()),
         gone::<Service>(shared, &client, namespace, name),
-        gone::<Secret>(shared, &client, namespace, names::order_secret(id)),
         gone::<PersistentVolumeClaim>(shared, &client, namespace, names::volume(id)),
     )
     .await?;

@@ -8,6 +8,7 @@ use super::group::group_labels;
 use super::{Context, marks, metadata};
 use crate::cluster::GroupSpec;
 use crate::cluster::kubernetes::names;
+use crate::domain::agent::AGENT_PORT;
 use crate::domain::egress::{Entry, Mode, Policy};
 use k8s_openapi::api::networking::v1::{
     IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
@@ -68,7 +69,7 @@ fn server(context: Context<'_>) -> NetworkPolicySpec {
     let server = &context.settings.server;
     let pod = pods_in(&server.namespace, LabelSelector { match_labels: Some(server.labels.clone()), ..LabelSelector::default() });
     let from = std::iter::once(pod).chain(server.cidrs.iter().map(|text| block(whole(text), &[]))).collect();
-    let rule = NetworkPolicyIngressRule { from: Some(from), ports: Some(ports(Some(names::AGENT_PORT), &["TCP"])) };
+    let rule = NetworkPolicyIngressRule { from: Some(from), ports: Some(ports(Some(AGENT_PORT), &["TCP"])) };
     NetworkPolicySpec { policy_types: Some(vec!["Ingress".to_owned()]), ingress: Some(vec![rule]), ..NetworkPolicySpec::default() }
 }
 

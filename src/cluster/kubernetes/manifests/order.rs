@@ -5,10 +5,12 @@
 //! becomes a Secret.
 
 use crate::cluster::kubernetes::names::{HOME, PROGRAM, RUNTIME_DIR};
+use crate::cluster::kubernetes::settings::image_hint;
 use crate::cluster::local::Tier;
 use crate::cluster::local::git_files::{self, GIT_CONFIG, SSH_SOCKET};
 use crate::cluster::{AgentTrust, WorkspaceSpec};
 use crate::domain::agent::AgentOrder;
+use crate::domain::app::App;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -21,7 +23,7 @@ pub fn order(spec: &WorkspaceSpec, trust: &AgentTrust) -> AgentOrder {
         argv: spec.container.shell.clone(),
         command: spec.container.command.clone(),
         env: environment(spec),
-        apps: spec.apps.clone(),
+        apps: apps(spec),
         jwks: trust.jwks.clone(),
         issuer: trust.issuer.clone(),
         // The image is not ours, so git finds its configuration where the environment says, as without a private root.
@@ -30,6 +32,12 @@ pub fn order(spec: &WorkspaceSpec, trust: &AgentTrust) -> AgentOrder {
         grace_milliseconds: GRACE_MILLISECONDS,
         ..AgentOrder::bare(spec.id.clone(), spec.run, HOME.to_owned())
     }
+}
+
+/// The apps of the recipe; what is said of one that the image does not have is for here.
+fn apps(spec: &WorkspaceSpec) -> Vec<App> {
+    let here = |app: &App| App { hint: app.requires.as_deref().map_or_else(|| app.hint.clone(), image_hint), ..app.clone() };
+    spec.apps.iter().map(here).collect()
 }
 
 fn environment(spec: &WorkspaceSpec) -> BTreeMap<String, String> {

@@ -7,7 +7,7 @@ use super::{Context, marks};
 use crate::cluster::kubernetes::names;
 use crate::cluster::kubernetes::quantity::{of_bytes, of_count, of_milli};
 use crate::cluster::{Size, WorkspaceSpec};
-use crate::domain::agent::HEALTH_PATH;
+use crate::domain::agent::{AGENT_PORT, HEALTH_PATH};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, HTTPGetAction, LocalObjectReference,
     PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
@@ -134,7 +134,7 @@ fn main(spec: &WorkspaceSpec, image: &str) -> Container {
     let env = |name: &str, value: &str| EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None };
     let port = ContainerPort {
         name: Some("agent".to_owned()),
-        container_port: i32::from(names::AGENT_PORT),
+        container_port: i32::from(AGENT_PORT),
         protocol: Some("TCP".to_owned()),
         ..ContainerPort::default()
     };
@@ -176,7 +176,7 @@ fn probe(period: i32, tries: i32, timeout: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
             path: Some(HEALTH_PATH.to_owned()),
-            port: IntOrString::Int(i32::from(names::AGENT_PORT)),
+            port: IntOrString::Int(i32::from(AGENT_PORT)),
             ..HTTPGetAction::default()
         }),
         period_seconds: Some(period),

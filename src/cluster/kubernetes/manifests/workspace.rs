@@ -7,7 +7,7 @@ use super::{Context, Marks, digest, marks, metadata, order, our_labels, pod, sea
 use crate::cluster::kubernetes::names;
 use crate::cluster::kubernetes::quantity::of_bytes;
 use crate::cluster::{AgentTrust, Desired, WorkspaceSpec};
-use crate::domain::agent::AgentOrder;
+use crate::domain::agent::{AGENT_PORT, AgentOrder};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
@@ -80,7 +80,7 @@ fn volume(context: Context<'_>, spec: &WorkspaceSpec) -> PersistentVolumeClaim {
 fn service(context: Context<'_>, spec: &WorkspaceSpec) -> Service {
     let port = ServicePort {
         name: Some("agent".to_owned()),
-        port: i32::from(names::AGENT_PORT),
+        port: i32::from(AGENT_PORT),
         target_port: Some(IntOrString::String("agent".to_owned())),
         protocol: Some("TCP".to_owned()),
         ..ServicePort::default()

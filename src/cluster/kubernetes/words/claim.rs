@@ -12,10 +12,17 @@ use k8s_openapi::api::core::v1::Pod;
 /// A mount that fails for less than this may be one that waits for a Secret on its way. Milliseconds.
 const MOUNT_PATIENCE: i64 = 5 * SECOND;
 
+const CURE: &str = "A platform admin can bring the claim back from a backup. Without one, make the workspace anew; or they delete its \
+                    StatefulSet, and it begins with an empty disk.";
+
 /// The words for a claim that is gone.
 pub fn gone() -> Reason {
-    let cure = "A platform admin can bring the claim back from a backup; without one, make the workspace anew.";
-    reason("disk_missing", "Its disk is gone: somebody deleted the claim, and its files with it.", cure)
+    reason("disk_missing", "Its disk is gone: somebody deleted the claim, and its files with it.", CURE)
+}
+
+/// The words for a claim that is on its way out, where the workspace is to be started with it.
+pub fn going() -> Reason {
+    reason("disk_missing", "Its disk is being deleted: somebody deleted the claim, and its files go with it.", CURE)
 }
 
 /// The StatefulSet is there and its claim is not.

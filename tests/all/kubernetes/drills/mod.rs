@@ -1,6 +1,7 @@
 //! Parts of the cluster are killed, frozen and brought back while the server works: nothing hangs, nothing is lost or
 //! doubled, and what is shown is true again soon after. Each drill has the cluster for itself.
 
+mod limits;
 mod scale;
 
 use super::rig::{PATIENCE, Rig, eventually};
