@@ -211,7 +211,7 @@ const FOR_PEOPLE: [(&str, &str); 15] = [
 ];
 
 /// Fields that are only looked up: what names nothing is not found there, or is a wrong user name like any other.
-const LOOKED_UP: [(&str, &str); 2] = [("", "groupId"), ("/api/auth/login", "username")];
+const LOOKED_UP: [(&str, &str); 3] = [("", "groupId"), ("/api/auth/login", "username"), ("/api/groups/{group}/quota/move", "to")];
 
 fn is_looked_up(route: &Route, field: &str) -> bool {
     LOOKED_UP.iter().any(|(path, name)| *name == field && (path.is_empty() || *path == route.path))

@@ -51,11 +51,11 @@ export function Try({ one, schemas }) {
   return html`<form class="stack" ref=${form} onSubmit=${press} novalidate>
     ${one.parameters.length > 0 && html`<div class="fields2">${one.parameters.map(field)}</div>`}
     ${one.body && !one.body.bytes && one.body.schema && html`<div class="field"><label for=${`try-${one.id}-body`}>Body${one.body.required ? '' : html` <span class="optional">(optional)</span>`}</label><textarea class="input mono" id=${`try-${one.id}-body`} rows=${Math.min(16, body.split('\n').length + 1)} spellcheck=${false} onInput=${(/** @type {any} */ event) => setBody(event.target.value)}>${body}</textarea></div>`}
-    <div class="command"><pre tabindex="0" role="region" aria-label="The same with curl">${curl}</pre><${Copy} text=${curl} label="Copy as curl" /></div>
+    <div class="command"><pre tabindex="0" role="group" aria-label="The same with curl">${curl}</pre><${Copy} text=${curl} label="Copy as curl" /></div>
     ${wrong && html`<${Callout} kind="bad" alert lead="Not sent.">${wrong}<//>`}
     <div class="row wrap"><${Button} kind="primary" size="s" icon="play" type="submit" busy=${busy} busyWord="Sending" refused=${no}>Try it<//><span class="t12 fg2">${no || (one.method === 'GET' ? 'Sent with your session; it changes nothing.' : 'Sent with your session, after you have confirmed it.')}</span></div>
     ${answer && html`<section class="stack s8" aria-label="Answer"><div class="row wrap" role="status"><${Badge} kind=${answer.status < 300 ? 'ok' : answer.status < 400 ? 'info' : 'bad'}>${answer.status} ${answer.words}<//><span class="t12 fg2">${answer.ms} ms</span>${answer.callid && html`<${Id} id=${answer.callid} label="Copy the call id" />`}${answer.cut && html`<span class="t12 fg2">${answer.cut}</span>`}</div>
-      ${answer.text && html`<div class="command answer"><pre tabindex="0" role="region" aria-label="Body of the answer">${answer.text}</pre><${Copy} text=${answer.text} label="Copy the answer" /></div>`}</section>`}</form>`;
+      ${answer.text && html`<div class="command answer"><pre tabindex="0" role="group" aria-label="Body of the answer">${answer.text}</pre><${Copy} text=${answer.text} label="Copy the answer" /></div>`}</section>`}</form>`;
 }
 
 /** Why it cannot be tried from a page. @param {Operation} one */

@@ -27,9 +27,9 @@ function One({ block, book }) {
   switch (block.kind) {
     // The link stands beside the heading, not in it, so that the heading is read out as it is written.
     case 'heading': return html`<div class=${`prose-h l${block.level}`}>${h(`h${block.level}`, { id: block.id, tabIndex: -1 }, html`<${Words} text=${block.text} book=${book} />`)}<a class="anchor" href=${`#${block.id}`} aria-label=${`Link to ${plain(block.text)}`}><${Icon} name="link" size="s14" /></a></div>`;
-    case 'code': return html`<div class="command"><pre tabindex="0" role="region" aria-label="Commands">${block.text}</pre><${Copy} text=${block.text} label="Copy" /></div>`;
+    case 'code': return html`<div class="command"><pre tabindex="0" role="group" aria-label="Commands">${block.text}</pre><${Copy} text=${block.text} label="Copy" /></div>`;
     case 'note': return html`<div class="callout" role="note"><${Icon} name="info" /><div class="text"><${Prose} blocks=${block.blocks} book=${book} /></div></div>`;
-    case 'table': return html`<div class="card"><div class="table-scroll" tabindex="0" role="region" aria-label=${block.head.filter(Boolean).join(', ')}><table class="table"><thead><tr>${block.head.map((cell) => html`<th scope="col"><${Words} text=${cell} book=${book} /></th>`)}</tr></thead><tbody>${block.rows.map((row) => html`<tr>${row.map((cell) => html`<td><${Words} text=${cell} book=${book} /></td>`)}</tr>`)}</tbody></table></div></div>`;
+    case 'table': return html`<div class="card"><div class="table-scroll" tabindex="0" role="group" aria-label=${block.head.filter(Boolean).join(', ')}><table class="table"><thead><tr>${block.head.map((cell) => html`<th scope="col"><${Words} text=${cell} book=${book} /></th>`)}</tr></thead><tbody>${block.rows.map((row) => html`<tr>${row.map((cell) => html`<td><${Words} text=${cell} book=${book} /></td>`)}</tr>`)}</tbody></table></div></div>`;
     case 'list': {
       const items = block.items.map((item) => html`<li>${item.map((part, i) => (part.kind === 'p' && i === 0 ? html`<${Words} text=${part.text} book=${book} />` : html`<${One} block=${part} book=${book} />`))}</li>`);
       return block.ordered ? html`<ol start=${block.start}>${items}</ol>` : html`<ul>${items}</ul>`;

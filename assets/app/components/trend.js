@@ -25,7 +25,7 @@ export function labelsOf(answer) {
 
 /** How an amount of this unit is written, and what round steps of its axis are made of. @param {string} unit @param {number} most the largest there is */
 export function scale(unit, most) {
-  if (unit === 'bytes') return { show: (/** @type {number} */ value) => showBytes(value), base: unitFor(most).unit };
+  if (unit === 'bytes') return { show: (/** @type {number} */ value) => (value === 0 ? '0' : showBytes(value)), base: unitFor(most).unit };
   if (unit === 'cores') return { show: (/** @type {number} */ value) => `${number(Math.round(value * 1000) / 1000)}`, base: most > 0 && most < 1 ? 10 ** Math.floor(Math.log10(most)) : 1 };
   return { show: (/** @type {number} */ value) => number(Math.round(value * 10) / 10), base: 1 };
 }

@@ -62,10 +62,10 @@ function Call({ one, api }) {
   const { schemas } = api;
   const example = one.answer.schema && JSON.stringify(exampleOf(one.answer.schema, schemas), null, 2);
   return html`<div class="card-body stack s24 api-body"><${Access} one=${one} />
-    ${one.body?.schema && html`<section class="stack s8"><h3>Body${one.body.required ? '' : html` <span class="fg3" style="font-weight:400">(optional)</span>`}</h3><${Fields} schema=${one.body.schema} schemas=${schemas} /></section>`}
-    <section class="stack s8"><h3>Answer</h3><p class="t13"><${Badge} kind="ok">${one.answer.status}<//> ${one.answer.description}${one.answer.schema ? ` ${capital(kindOf(one.answer.schema, schemas))}.` : one.answer.kind ? ` ${one.answer.kind}.` : ''} Refusals are <a class="link" href="/help/user/automation#what-is-common-to-all-calls">told alike everywhere</a>.</p>
-      ${one.answer.schema && html`<${Fields} schema=${one.answer.schema} schemas=${schemas} /><details><summary class="t13 link">Example</summary><div class="command" style="margin-top:8px"><pre tabindex="0" role="region" aria-label="Example of the answer">${example}</pre><${Copy} text=${example || ''} label="Copy the example" /></div></details>`}</section>
-    <section class="stack s8"><h3>Try it</h3><${Late} load=${tryIt} part="Try" one=${one} schemas=${schemas} /></section></div>`;
+    ${one.body?.schema && html`<section class="stack s8"><h2>Body${one.body.required ? '' : html` <span class="fg3" style="font-weight:400">(optional)</span>`}</h2><${Fields} schema=${one.body.schema} schemas=${schemas} /></section>`}
+    <section class="stack s8"><h2>Answer</h2><p class="t13"><${Badge} kind="ok">${one.answer.status}<//> ${one.answer.description}${one.answer.schema ? ` ${capital(kindOf(one.answer.schema, schemas))}.` : one.answer.kind ? ` ${one.answer.kind}.` : ''} Refusals are <a class="link" href="/help/user/automation#what-is-common-to-all-calls">told alike everywhere</a>.</p>
+      ${one.answer.schema && html`<${Fields} schema=${one.answer.schema} schemas=${schemas} /><details><summary class="t13 link">Example</summary><div class="command" style="margin-top:8px"><pre tabindex="0" role="group" aria-label="Example of the answer">${example}</pre><${Copy} text=${example || ''} label="Copy the example" /></div></details>`}</section>
+    <section class="stack s8"><h2>Try it</h2><${Late} load=${tryIt} part="Try" one=${one} schemas=${schemas} /></section></div>`;
 }
 
 /** @param {string} text */

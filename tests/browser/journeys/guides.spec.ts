@@ -222,14 +222,14 @@ test("the API reference is this server's: a call is found, read, tried and copie
 
   await test.step("reading is tried at once, with the session", async () => {
     await me.getByRole("button", { name: "Try it" }).click();
-    await expect(me.getByRole("region", { name: "Body of the answer" })).toContainText('"username": "mara.holt"');
+    await expect(me.getByRole("group", { name: "Body of the answer" })).toContainText('"username": "mara.holt"');
     await expect(me.getByRole("region", { name: "Answer", exact: true })).toContainText("200");
   });
 
   await test.step("a call that changes something asks first, and says what came back", async () => {
     await page.goto("/help/api/groups#post_api_groups");
     const create = page.locator("details#post_api_groups");
-    await expect(create.getByRole("region", { name: "The same with curl" })).toContainText('curl -X POST "$API_URL/groups"');
+    await expect(create.getByRole("group", { name: "The same with curl" })).toContainText('curl -X POST "$API_URL/groups"');
     await create.getByLabel("Body").fill('{ "name": "tried-out", "displayName": "" }');
     await create.getByRole("button", { name: "Try it" }).click();
     const dialog = page.getByRole("dialog", { name: "Send POST /api/groups?" });
@@ -238,7 +238,7 @@ test("the API reference is this server's: a call is found, read, tried and copie
     await create.getByRole("button", { name: "Try it" }).click();
     await dialog.getByRole("button", { name: "Send it" }).click();
     await expect(create.getByRole("region", { name: "Answer", exact: true })).toContainText("400");
-    await expect(create.getByRole("region", { name: "Body of the answer" })).toContainText("displayName");
+    await expect(create.getByRole("group", { name: "Body of the answer" })).toContainText("displayName");
   });
 
   await test.step("what is missing is said before anything is sent", async () => {
