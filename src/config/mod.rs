@@ -2,10 +2,10 @@
 //! file, environment, flags.
 //!
 //! Every problem is reported at once, with the nearest known name. The source of each value is kept, so that
-//! `config show` can say it and the settings page can refuse to change what a file pins. The environment comes in as
-//! a parameter ([`Surroundings`]); nothing here asks the process for it, and nothing else in the program reads a
-//! variable.
+//! `config show` can say it and the settings page can refuse to change what a file pins. The environment comes in as a
+//! parameter ([`Surroundings`]); nothing here asks the process for it, and nothing else in the program reads a variable.
 
+mod audit;
 pub mod cluster;
 pub mod gateway;
 pub mod layers;
@@ -231,9 +231,7 @@ impl Config {
             egress_proxy: Upstream::parse(get.text("workspaces.egress_proxy")).ok(),
             egress_direct: get.targets("workspaces.egress_direct"),
             metrics_listen: get.text("metrics.listen").parse().ok(),
-            audit_export_dir: Some(get.text("audit.export_dir"))
-                .filter(|text| !text.is_empty())
-                .map_or_else(|| dir.join("audit"), PathBuf::from),
+            audit_export_dir: audit::export_dir(&get, &dir),
             log_json: get.text("log.format") == "json",
             run_dir: run_dir(surroundings, &dir),
             file,
@@ -275,7 +273,7 @@ impl Config {
             pricing: pricing::read(&get),
             idle_after_hours: get.count("workspaces.idle_after_hours"),
             abandoned_after_days: get.count("workspaces.abandoned_after_days"),
-            audit: AuditSettings { retention_days: get.count("audit.retention_days"), hold: get.on("audit.hold") },
+            audit: audit::read(&get),
         }
     }
 

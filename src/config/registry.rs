@@ -215,6 +215,7 @@ pub static KEYS: &[Key] = &[
 
     example(start("metrics", "listen", Address, Unset,
         "An address of its own for GET /metrics (Prometheus), plain and without a token: for loopback or a network of monitors only."), "127.0.0.1:9464"),
+
     runtime("audit", "retention_days", Count { min: DAYS_MIN, max: 36_500 }, Text("365"),
         "Days that the audit log stays in the database. What is older is written out, read back, and only then removed."),
     runtime("audit", "hold", Bool, Text("off"),

@@ -32,6 +32,9 @@ const WHO: [&str; 6] = ["username", "user name", "user", "login", "email", "e-ma
 /// Reads the list; what is no list at all names the rule that it breaks.
 pub fn parse(text: &str) -> Result<Vec<Line>, FieldRule> {
     let text = text.trim_start_matches('\u{feff}');
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(FieldRule::new("invalid", "A list has no control characters."));
+    }
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -117,6 +120,7 @@ mod tests {
     #[test]
     fn what_is_no_list_is_refused() {
         assert_eq!(parse(" \n,\n").unwrap_err().code, "required");
+        assert_eq!(parse("ada\u{0}\nben").unwrap_err().code, "invalid");
         assert_eq!(parse(&"x\n".repeat(MOST_LINES + 1)).unwrap_err().code, "too_long");
     }
 

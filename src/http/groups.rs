@@ -263,7 +263,7 @@ pub async fn update(request: Request) -> Result<Reply> {
     if dry_run {
         let weighed = groups::weigh(&request.app.ops, &request.caller, group(&request)?, update.quota).await?;
         let commitments = capacity::beside(&request, weighed.before, weighed.after).await?;
-        return Reply::ok(&DryRunView { allowed: true, checks: weighed.checks.iter().map(CheckView::from).collect(), commitments });
+        return Reply::ok(&QuotaDryRunView { allowed: true, checks: weighed.checks.iter().map(CheckView::from).collect(), commitments });
     }
     let sets_quota = update.quota != QuotaChange::default();
     let single = groups::update(&request.app.ops, &request.caller, group(&request)?, update).await?;
@@ -272,7 +272,7 @@ pub async fn update(request: Request) -> Result<Reply> {
 
 /// What a new quota would leave. It is always allowed: it stops nothing, it only refuses more.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct DryRunView {
+pub struct QuotaDryRunView {
     pub allowed: bool,
     pub checks: Vec<CheckView>,
     /// What the quotas of all groups would promise together, for who may see the capacity.

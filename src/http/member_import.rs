@@ -14,7 +14,7 @@ use serde::Serialize;
 /// A list of people.
 #[derive(Debug, utoipa::ToSchema)]
 #[allow(dead_code)] // describes the body; it is decoded field by field
-pub struct ImportBody {
+pub struct MemberImportBody {
     /// A user name or an e-mail address a line, or CSV with columns such as `email` and `role`; at most 1000 people.
     list: String,
     /// Of lines that name none: `member` (the default) or `admin`.

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// What somebody did to the caller's account or to one of their workspaces.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ActivityView {
+pub struct OwnActivityView {
     pub id: String,
     pub timestamp: String,
     /// `looked`, `entered`, `changed`, or `tried` where it was refused or failed.
@@ -33,7 +33,7 @@ pub struct ActivityView {
     pub count: i64,
 }
 
-impl ActivityView {
+impl OwnActivityView {
     fn of(deed: Deed) -> Self {
         let entry = deed.entry;
         Self {
@@ -57,7 +57,7 @@ impl ActivityView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivitiesView {
-    pub items: Vec<ActivityView>,
+    pub items: Vec<OwnActivityView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
     pub has_more: bool,
@@ -73,5 +73,5 @@ pub async fn list(request: Request) -> Result<Reply> {
     let before = keys.and_then(|keys| keys.first().and_then(|key| key.parse().ok()));
     let page = own_activity::list(&request.app.ops, &request.caller, before, usize::try_from(limit).unwrap_or(20)).await?;
     let next = page.items.last().filter(|_| page.more).map(|deed| shape.cursor(&[&deed.entry.seq.to_string()]));
-    Reply::ok(&ActivitiesView { next_token: next, has_more: page.more, items: page.items.into_iter().map(ActivityView::of).collect() })
+    Reply::ok(&ActivitiesView { next_token: next, has_more: page.more, items: page.items.into_iter().map(OwnActivityView::of).collect() })
 }

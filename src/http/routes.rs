@@ -232,7 +232,7 @@ pub const ROUTES: &[Route] = &[
     Route::post("/api/admin/user-imports", Access::Action(A::CreateUser), to!(user_import::import))
         .says("Makes the accounts of a list, all or none, each with an invitation.")
         .asks(&[asked("dryRun", ParameterKind::Flag, "Only say what each row would come to; nothing is written.")])
-        .takes(schema_of::<user_import::ImportBody>)
+        .takes(schema_of::<user_import::UserImportBody>)
         .gives(200, AnswerDoc::Json(schema_of::<user_import::ImportView>)),
     Route::get("/api/admin/users/{user}", Access::Action(A::ViewUser), to!(users::get))
         .says("One user, with workspaces and groups.")
@@ -424,7 +424,7 @@ pub const ROUTES: &[Route] = &[
         .gives(200, AnswerDoc::Json(schema_of::<members::MemberView>)),
     Route::post("/api/groups/{group}/members/import", Access::Action(A::AddUserToGroup), to!(member_import::import))
         .says("New members from a list or CSV. With dryRun: what becomes of each line.")
-        .takes(schema_of::<member_import::ImportBody>)
+        .takes(schema_of::<member_import::MemberImportBody>)
         .asks(DRY_RUN)
         .gives(200, AnswerDoc::List(schema_of::<member_import::ImportRowView>)),
     Route::patch("/api/groups/{group}/members/{user}", Access::Action(A::SetUserGroupRole), to!(members::set_role))

@@ -17,7 +17,7 @@ const CSV_BYTES: usize = 60 * 1024;
 /// A list of people.
 #[derive(Debug, utoipa::ToSchema)]
 #[allow(dead_code)] // describes the body; it is decoded field by field
-pub struct ImportBody {
+pub struct UserImportBody {
     /// CSV, at most 500 people; the first line names the columns: email, and where wanted username, name, groups (names,
     /// separated by semicolons), ends (a date) and manager (a user name).
     pub csv: String,

@@ -46,7 +46,9 @@ fn concerned(tx: &Tx<'_>, link: &Link, subject: Option<&str>) -> Result<Option<S
 
 /// Writes down whom an entry concerns.
 pub(super) fn note(tx: &Tx<'_>, link: &Link, subject: Option<&str>) -> Result<()> {
-    if let Some(person) = concerned(tx, link, subject)? {
+    // A sign-in that fails takes as long under a name that nobody has.
+    let stranger = || (link.actor_kind == "anonymous" && link.success == 0).then(String::new);
+    if let Some(person) = concerned(tx, link, subject)?.or_else(stranger) {
         tx.statement(INSERT)?.execute(params![person, link.seq])?;
     }
     Ok(())

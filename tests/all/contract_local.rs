@@ -518,13 +518,19 @@ async fn logs_can_be_followed(host: Host) {
 async fn usage_is_measured(host: Host) {
     let spec = spec(&["sh"]);
     start(host.cluster(), &spec).await;
+    let begun = Instant::now();
     let first = host.cluster.metrics(&reference(&spec)).await.unwrap();
     assert_eq!(first.cpu_milli, None, "there is nothing to compare the first reading with");
     // The shell stays, so that what it used is not on its way between two processes.
     let mut terminal = Terminal::open(host.cluster(), &spec, "main", None).await;
     terminal.send("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo DO''NE\r").await;
     terminal.expect("DONE").await;
-    let second = host.cluster.metrics(&reference(&spec)).await.unwrap();
+    let mut second = host.cluster.metrics(&reference(&spec)).await.unwrap();
+    // Two readings lie a second apart, or there is nothing to say yet.
+    while second.cpu_milli.is_none() && begun.elapsed() < Duration::from_secs(20) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        second = host.cluster.metrics(&reference(&spec)).await.unwrap();
+    }
     assert!(second.cpu_milli.unwrap() > 0 && second.memory_bytes.unwrap() > 100_000, "{second:?}");
     assert!(second.processes.unwrap() >= 1, "{second:?}");
     let capacity = host.cluster.capacity().await.unwrap();

@@ -1,5 +1,6 @@
 //! The house rules, read off the sources: who may use whom, where SQL and actix may stand, how large a file may grow.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,23 @@ fn is_test_file(path: &str) -> bool {
 
 fn assert_none(what: &str, found: Vec<String>) {
     assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+/// The description of the API knows a type by its last name, so two of one name would be one schema.
+#[test]
+fn no_two_types_of_the_api_have_the_same_name() {
+    let (mut seen, mut twice) = (BTreeSet::new(), Vec::new());
+    for source in sources() {
+        for after in source.code.split("ToSchema)]").skip(1) {
+            let declared = after.lines().find_map(|line| line.split_once("struct ").or_else(|| line.split_once("enum ")));
+            let name = declared.unwrap().1.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned();
+            if !seen.insert(name.clone()) {
+                twice.push(format!("{}: {name}", source.path));
+            }
+        }
+    }
+    assert!(seen.len() > 60, "{seen:?}");
+    assert_none("types of the same name", twice);
 }
 
 #[test]

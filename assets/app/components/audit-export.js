@@ -2,7 +2,7 @@
 import { html, useState } from '../lib/html.js';
 import { withParams } from '../lib/api.js';
 import { refresh } from '../lib/query.js';
-import { Button } from './basics.js';
+import { Button, Icon } from './basics.js';
 import { Dialog } from './dialog.js';
 import { Field } from './fields.js';
 import { Segments } from './segments.js';
@@ -22,5 +22,5 @@ export function ExportDialog({ done }) {
   return html`<${Dialog} title="Export the audit log" lead="Entries hold ids, never names or addresses. That you took it out becomes an entry." onClose=${done}><div class="body stack">
       <div><${Segments} label="As" value=${form} onPick=${setForm} options=${[['jsonl', 'JSON lines'], ['csv', 'CSV']]} /><p class="hint t12 fg2" style="margin-top:8px">${FORMS[form]}</p></div>
       <div class="fields2">${date('export-from', 'First day', from, setFrom, undefined)}${date('export-to', 'Last day', to, setTo, wrong ? 'This is before the first day.' : undefined)}</div></div>
-    <div class="buttons"><${Button} onClick=${done}>Cancel<//><${Button} kind="primary" icon="download" href=${wrong ? undefined : address} download="" refused=${wrong ? 'The last day is before the first.' : undefined} onClick=${begun}>Export<//></div><//>`;
+    <div class="buttons"><${Button} onClick=${done}>Cancel<//>${wrong ? html`<${Button} kind="primary" icon="download" refused="The last day is before the first.">Export<//>` : html`<a class="btn primary" href=${address} download="" onClick=${begun}><${Icon} name="download" />Export</a>`}</div><//>`;
 }

@@ -10,7 +10,7 @@ function place(menu, button) {
   const box = menu.getBoundingClientRect();
   const below = at.bottom + 4 + box.height <= innerHeight || at.top < box.height;
   menu.style.left = `${Math.max(8, Math.min(at.right - box.width, innerWidth - box.width - 8))}px`;
-  menu.style.top = `${below ? at.bottom + 4 : at.top - box.height - 4}px`;
+  menu.style.top = `${below ? Math.max(8, Math.min(at.bottom + 4, innerHeight - box.height - 8)) : at.top - box.height - 4}px`;
 }
 
 /** @param {KeyboardEvent} event @param {HTMLElement} menu */
