@@ -19,7 +19,7 @@ test("a token is made, copied, used by a program and revoked, and its text is ne
   });
   await test.step("it is shown once, to be copied", async () => {
     const dialog = page.getByRole("dialog", { name: "New API token" });
-    await dialog.getByLabel("Name").fill("nightly build");
+    await dialog.getByLabel("Name", { exact: true }).fill("nightly build");
     await dialog.getByLabel("Works for").selectOption("7");
     await dialog.getByRole("checkbox", { name: /profile:read/ }).check();
     await dialog.getByRole("button", { name: "Make token" }).click();
@@ -69,7 +69,7 @@ test("an administrator makes a service account with a token for one group, finds
   await test.step("it gets a token that works in its group only", async () => {
     await page.getByRole("button", { name: "New token" }).click();
     const dialog = page.getByRole("dialog", { name: "New API token" });
-    await dialog.getByLabel("Name").fill("runner seven");
+    await dialog.getByLabel("Name", { exact: true }).fill("runner seven");
     await dialog.getByRole("checkbox", { name: /workspaces:write/ }).check();
     await dialog.getByRole("checkbox", { name: /Only in certain groups/ }).check();
     await dialog.getByRole("checkbox", { name: "Pipelines" }).check();
