@@ -108,7 +108,7 @@ pub async fn list(request: Request) -> Result<Reply> {
     let query = request.query();
     let filter = Filter {
         from: query.time("startDate"),
-        until: query.optional("endDate", until),
+        until: query.given("endDate", until),
         actor: query.text("userId", 128),
         action: query.text("action", 64),
         resource: query.text("resource", 128),

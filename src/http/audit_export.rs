@@ -33,7 +33,7 @@ fn after(query: &Query) -> i64 {
 pub async fn export(request: Request) -> Result<Reply> {
     let query = request.query();
     let form = form(&query);
-    let range = Range { after: after(&query), up_to: None, from: query.time("startDate"), until: query.optional("endDate", until) };
+    let range = Range { after: after(&query), up_to: None, from: query.time("startDate"), until: query.given("endDate", until) };
     query.finish()?;
     let name = name(form, &range, request.app.clock.now());
     let reply = stream(&request, form, range).await?;

@@ -243,11 +243,20 @@ impl Query {
         Self { pairs, seen: RefCell::default(), problems: RefCell::default(), broken: Cell::new(broken) }
     }
 
-    /// A parameter, parsed; an empty one is absent.
+    /// A parameter of text, parsed; an empty one is absent, as forms send what nobody filled in.
     pub fn optional<T>(&self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, FieldRule>) -> Option<T> {
+        if self.pairs.iter().any(|(n, value)| n == name && !value.is_empty()) {
+            return self.given(name, parse);
+        }
+        self.seen.borrow_mut().insert(name);
+        None
+    }
+
+    /// A parameter, parsed whatever it holds.
+    pub fn given<T>(&self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, FieldRule>) -> Option<T> {
         self.seen.borrow_mut().insert(name);
         let mut values = self.pairs.iter().filter(|(n, _)| n == name);
-        let value = values.next().map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())?;
+        let value = values.next().map(|(_, v)| v.as_str())?;
         if values.next().is_some() {
             self.problems.borrow_mut().push(FieldProblem::new(name, "repeated", "This parameter may stand once."));
         }
@@ -273,7 +282,7 @@ impl Query {
     }
 
     pub fn flag(&self, name: &'static str) -> bool {
-        self.optional(name, |t| match t {
+        self.given(name, |t| match t {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
             _ => Err(FieldRule::new("invalid", "Allowed are true and false.")),
@@ -282,7 +291,7 @@ impl Query {
     }
 
     pub fn flag_option(&self, name: &'static str) -> Option<bool> {
-        self.optional(name, |t| match t {
+        self.given(name, |t| match t {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
             _ => Err(FieldRule::new("invalid", "Allowed are true and false.")),
@@ -290,7 +299,7 @@ impl Query {
     }
 
     pub fn integer(&self, name: &'static str, from: i64, to: i64) -> Option<i64> {
-        self.optional(name, |t| {
+        self.given(name, |t| {
             t.parse::<i64>()
                 .ok()
                 .filter(|n| (from..=to).contains(n))
@@ -299,7 +308,7 @@ impl Query {
     }
 
     pub fn time(&self, name: &'static str) -> Option<crate::clock::Millis> {
-        self.optional(name, |t| {
+        self.given(name, |t| {
             crate::clock::Millis::parse(t)
                 .ok_or_else(|| FieldRule::new("invalid", "Write the time as RFC 3339, for example 2026-03-12T10:20:30Z, or as a date."))
         })

@@ -528,6 +528,10 @@ fn hostile_values(kind: ParameterKind) -> Vec<String> {
         ParameterKind::Text => &["%00", "a%0ab", "%1b%5b31m"],
     };
     let mut all: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+    // What nobody filled in is no number; a text that is empty is none.
+    if kind != ParameterKind::Text {
+        all.push(String::new());
+    }
     all.push("x".repeat(5_000));
     all
 }

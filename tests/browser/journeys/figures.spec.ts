@@ -61,7 +61,7 @@ test("the overview answers in figures, and its chart is a table too", async ({ a
   await expect(page.getByRole("region", { name: "Capacity by node" }).getByRole("row")).toHaveCount(3);
   await page.getByRole("button", { name: "Table of Growth" }).click();
   await expect(page.getByRole("region", { name: "Growth" }).getByRole("row")).toHaveCount(31);
-  await page.getByRole("button", { name: "90 days" }).click();
+  await page.getByRole("group", { name: "Period", exact: true }).getByRole("button", { name: "90 days" }).click();
   await expect(page).toHaveURL(/days=90/);
   await expect(page.getByRole("region", { name: "Growth" }).getByRole("row")).toHaveCount(91);
 

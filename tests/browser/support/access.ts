@@ -1,4 +1,4 @@
-// What makes a page usable by everybody, as checks.
+// What makes a page usable by everybody, as checks. Each goes on after a fault, so that one run tells of all pages.
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page } from "@playwright/test";
 
@@ -6,7 +6,7 @@ import { expect, type Page } from "@playwright/test";
 export async function expectAccessible(page: Page, what: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
   const told = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary?.replaceAll("\n", " ")}`));
-  expect(told, `axe on ${what}`).toEqual([]);
+  expect.soft(told, `axe on ${what}`).toEqual([]);
 }
 
 /** Nothing is wider than the window, apart from what scrolls in a frame of its own. */
@@ -21,7 +21,7 @@ export async function expectNoSidewaysScroll(page: Page, what: string): Promise<
     });
     return [`${document.documentElement.scrollWidth} in ${width}`, ...wide.slice(0, 5).map((element) => `${element.tagName}.${element.className} "${element.innerText?.slice(0, 40)}"`)];
   });
-  expect(over, `wider than the window: ${what}`).toEqual([]);
+  expect.soft(over, `wider than the window: ${what}`).toEqual([]);
 }
 
 /** The text of a control is part of its accessible name, so that it can be said. */
@@ -32,7 +32,7 @@ export async function expectNamesHoldText(page: Page, what: string): Promise<voi
       .filter((element) => element.checkVisibility() && flat(element.innerText).length > 1 && !flat(element.ariaLabel ?? "").includes(flat(element.innerText)))
       .map((element) => `"${element.innerText}" is called "${element.ariaLabel}"`);
   });
-  expect(wrong, `names on ${what}`).toEqual([]);
+  expect.soft(wrong, `names on ${what}`).toEqual([]);
 }
 
 /** The text spacing of WCAG 1.4.12 cuts nothing off and makes nothing overlap sideways. */
@@ -50,7 +50,7 @@ export async function expectRoomForSpacing(page: Page, what: string): Promise<vo
       .filter((element) => element.checkVisibility() && element.innerText.trim() && element.scrollHeight > element.clientHeight + 2 && element.clientHeight > 0 && getComputedStyle(element).overflowY !== "visible" && !element.closest(".cut, .sr, .table-scroll"))
       .map((element) => `${element.tagName}.${element.className} "${element.innerText.slice(0, 40)}"`);
   });
-  expect(cut, `cut off by wide text spacing: ${what}`).toEqual([]);
+  expect.soft(cut, `cut off by wide text spacing: ${what}`).toEqual([]);
   await handle.evaluate((sheet) => { document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet); });
 }
 
