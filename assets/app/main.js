@@ -4,8 +4,8 @@ import { refusal } from './lib/can.js';
 import { here, match, navigate, setRoutes, signInAddress, startRouter } from './lib/router.js';
 import { installation, me, recognise } from './lib/session.js';
 import { Mark } from './components/basics.js';
-import { Dialogs, Toasts, Tooltip } from './components/floats.js';
 import { openKeys, openPalette, Shell } from './components/shell.js';
+import { afterFirstPaint, Late } from './components/late.js';
 import { Callout, FailedPage, Skeleton } from './components/places.js';
 import { loadIcons } from './icons.js';
 import { get, onlyReading } from './lib/api.js';
@@ -105,15 +105,7 @@ function OnlyReading() {
   return html`<div class="page" style="padding-block:16px 0"><${Callout} kind="warn" alert lead="The server’s disk is nearly full.">Nothing new is saved and no workspace starts. Reading, stopping and deleting work. ${may(me.value, 'access_admin_panel') ? html`Free space on the disk of the data directory: <code>codex-web doctor</code> says which.` : 'Your administrator can see this too.'} It goes on by itself.<//></div>`;
 }
 
-/** Waits until something can be read: a slow machine or line must not share its time with what nobody sees yet. @param {() => void} then */
-function afterFirstPaint(then) {
-  const painted = new PerformanceObserver((entries) => {
-    if (!entries.getEntriesByName('first-contentful-paint').length) return;
-    painted.disconnect();
-    then();
-  });
-  painted.observe({ type: 'paint', buffered: true });
-}
+const floating = () => import('./components/floats.js');
 
 function App() {
   // What the first page can do without comes after it.
@@ -121,7 +113,7 @@ function App() {
   const { bare = false, open = false, signedIn = !bare && !open } = match(here.value.path)?.route || {};
   if (trouble.value) return html`<main><${FailedPage} what="Codex Web could not be reached" error=${trouble.value} again=${start} /></main>`;
   if (!ready.value) return null;
-  const floats = html`<${Dialogs} /><${Toasts} /><${Tooltip} />`;
+  const floats = html`<${Late} calm load=${floating} part="Floats" />`;
   if (signedIn && !me.value) return null;
   if (bare) return html`<${Fence}><${Page} /><//>${floats}`;
   if (!me.value) return html`<header class="top"><a class="row strong" href="/"><${Mark} />Codex Web</a><a class="btn right" href=${signInAddress()}>Sign in</a></header><main id="main" tabindex="-1"><${Fence}><${Page} /><//></main>${floats}`;

@@ -1,12 +1,14 @@
 /** The frame of the pages before a session: mark, title, one card, and the theme at the foot. */
 import { html, loadStyle, useState } from '../lib/html.js';
-import { helpFor } from '../lib/help.js';
-import { here, match } from '../lib/router.js';
 import { installation } from '../lib/session.js';
 import { setTheme, theme } from '../theme.js';
 import { Icon, Mark } from './basics.js';
+import { Late } from './late.js';
 
 await loadStyle('/style/entry.css');
+
+const help = () => import('./help-link.js');
+const HELP = { class: 'btn ghost', target: '_blank', rel: 'noopener' };
 
 /** @param {{title: string, under?: any, below?: any, wide?: boolean, children?: any}} props */
 export function Entry({ title, under, below, wide, children }) {
@@ -17,5 +19,5 @@ export function Entry({ title, under, below, wide, children }) {
   return html`<div class="entry"><main class=${`entry-box ${wide ? 'wide' : ''}`} tabindex="-1">
     <header class="row" style="gap:12px;margin-bottom:24px"><${Mark} size=${32} /><div><h1>${title}</h1>${under && html`<p class="t13 fg2">${under}</p>`}</div></header>
     <div class="card entry-card">${children}</div>${below && html`<p class="t13 fg2" style="text-align:center;margin:16px auto 0">${below}</p>`}</main>
-    <footer class="entry-foot"><span>Codex Web ${installation.value.version || ''}</span><span class="row"><a class="btn ghost" href=${helpFor(match(here.value.path))} target="_blank" rel="noopener"><${Icon} name="circle-question-mark" />Help</a><button type="button" class="btn ghost" onClick=${turn}><${Icon} name=${icon} />${word}</button></span></footer></div>`;
+    <footer class="entry-foot"><span>Codex Web ${installation.value.version || ''}</span><span class="row"><${Late} calm load=${help} part="HelpLink" ...${HELP} meanwhile=${html`<a ...${HELP} href="/help"><${Icon} name="circle-question-mark" />Help</a>`}><${Icon} name="circle-question-mark" />Help<//><button type="button" class="btn ghost" onClick=${turn}><${Icon} name=${icon} />${word}</button></span></footer></div>`;
 }

@@ -63,3 +63,6 @@ function show(target, element) {
   element.style.left = `${side ? at.right + 8 : Math.max(8, Math.min(at.left + at.width / 2 - box.width / 2, innerWidth - box.width - 8))}px`;
   element.style.top = `${side ? at.top + at.height / 2 - box.height / 2 : at.bottom + 6 + box.height > innerHeight ? at.top - box.height - 6 : at.bottom + 6}px`;
 }
+
+/** All that floats. */
+export const Floats = () => html`<${Dialogs} /><${Toasts} /><${Tooltip} />`;

@@ -1,13 +1,29 @@
-/** A part that is fetched when it is first shown. */
+/** Parts that are fetched when they are first shown. */
 import { h, useEffect, useState } from '../lib/html.js';
 
 /** @type {Map<any, any>} */
 const there = new Map();
 
-/** @param {{load: () => Promise<any>, part: string, meanwhile?: any, [more: string]: any}} props meanwhile: what stands there until then */
-export function Late({ load, part, meanwhile = null, ...props }) {
+/** Waits until something can be read: a slow machine or line must not share its time with what nobody sees yet. @param {() => void} then */
+export function afterFirstPaint(then) {
+  const painted = new PerformanceObserver((entries) => {
+    if (!entries.getEntriesByName('first-contentful-paint').length) return;
+    painted.disconnect();
+    then();
+  });
+  painted.observe({ type: 'paint', buffered: true });
+}
+
+/**
+ * A part that is fetched when it is first shown.
+ * @param {{load: () => Promise<any>, part: string, meanwhile?: any, calm?: boolean, [more: string]: any}} props meanwhile: what stands there until then; calm: it is fetched after the first paint
+ */
+export function Late({ load, part, meanwhile = null, calm = false, ...props }) {
   const [, again] = useState(0);
-  useEffect(() => { if (!there.has(load)) load().then((module) => { there.set(load, module); again((n) => n + 1); }); }, [load]);
+  useEffect(() => {
+    const fetched = () => load().then((module) => { there.set(load, module); again((n) => n + 1); });
+    if (!there.has(load)) (calm ? afterFirstPaint(fetched) : fetched());
+  }, [load]);
   const module = there.get(load);
   return module ? h(module[part], props) : meanwhile;
 }

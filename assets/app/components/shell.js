@@ -3,10 +3,9 @@ import { html, useState } from '../lib/html.js';
 import { may } from '../lib/can.js';
 import { connection } from '../lib/events.js';
 import { called, showClock } from '../lib/format.js';
-import { helpFor } from '../lib/help.js';
 import { openDialog } from '../lib/overlay.js';
 import { useQuery } from '../lib/query.js';
-import { here, match } from '../lib/router.js';
+import { here, navigate } from '../lib/router.js';
 import { installation, me, signOut } from '../lib/session.js';
 import { stateOf } from '../lib/words.js';
 import { setTheme, theme } from '../theme.js';
@@ -29,6 +28,7 @@ function Connection() {
 }
 
 const bell = () => import('./bell.js');
+const help = () => import('./help-link.js');
 
 /** What the caller may administer, in the order of the side bar. */
 export function adminPages() {
@@ -102,10 +102,18 @@ function keep() {
 export const openKeys = async () => { openDialog((await import('./shell-dialogs.js')).Keys); };
 const openDrawer = async () => { openDialog((await import('./shell-dialogs.js')).Drawer); };
 
+/** Whoever is faster than the table of sections waits for it. @param {MouseEvent} event */
+const toHelp = async (event) => {
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  navigate((await help()).helpHere());
+};
+const HELP = { class: 'iconbtn l', 'aria-label': 'Help for this page', 'data-tip': 'Help for this page' };
+
 /** @param {{children: any}} props */
 export function Shell({ children }) {
   return html`<a class="skip" href="#main">To the content</a><div class="shell"><${Side} /><div>
     <header class="top"><button type="button" class="iconbtn menu-button" aria-label="Open the menu" onClick=${openDrawer}><${Icon} name="menu" /></button><${Crumbs} />
-      <button type="button" class="search-open" aria-keyshortcuts="Control+K Meta+K" onClick=${openPalette}><${Icon} name="search" /><span>Search or jump to </span><kbd>${/Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K'}</kbd></button><a class="iconbtn l" href=${helpFor(match(here.value.path))} aria-label="Help for this page" data-tip="Help for this page"><${Icon} name="circle-question-mark" /></a><${Late} load=${bell} part="Bell" /><${Account} /></header>
+      <button type="button" class="search-open" aria-keyshortcuts="Control+K Meta+K" onClick=${openPalette}><${Icon} name="search" /><span>Search or jump to </span><kbd>${/Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K'}</kbd></button><${Late} calm load=${help} part="HelpLink" ...${HELP} meanwhile=${html`<a ...${HELP} href="/help" onClick=${toHelp}><${Icon} name="circle-question-mark" /></a>`}><${Icon} name="circle-question-mark" /><//><${Late} calm load=${bell} part="Bell" /><${Account} /></header>
     <main id="main" tabindex="-1">${children}</main></div></div>`;
 }
