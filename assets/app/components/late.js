@@ -20,10 +20,13 @@ export function afterFirstPaint(then) {
  */
 export function Late({ load, part, meanwhile = null, calm = false, ...props }) {
   const [, again] = useState(0);
-  useEffect(() => {
-    const fetched = () => load().then((module) => { there.set(load, module); again((n) => n + 1); });
-    if (!there.has(load)) (calm ? afterFirstPaint(fetched) : fetched());
-  }, [load]);
   const module = there.get(load);
+  useEffect(() => {
+    if (module) return;
+    // It may have come between the drawing and now, for another part of the same file.
+    const fetched = () => (there.has(load) ? Promise.resolve() : load().then((found) => { there.set(load, found); })).then(() => again((n) => n + 1));
+    if (calm) afterFirstPaint(fetched);
+    else fetched();
+  }, [load]);
   return module ? h(module[part], props) : meanwhile;
 }

@@ -1,8 +1,8 @@
 // What the first page weighs, as it goes over the wire.
 import { expect, test } from "../support/test.ts";
 
-/** Answers of the API are data; the face and the further icons are fetched when the page stands. */
-const LATER = /^\/api\/|\.woff2$|icons-more/;
+/** Answers of the API are data; these are fetched when the page stands: the face, further icons, what floats, the bell, the table of help. */
+const LATER = /^\/api\/|\.woff2$|icons-more|components\/(floats|bell|help-link)\.js$|lib\/help\.js$|notices\.css$/;
 
 test("the home page of the first day weighs less than 60 kB", async ({ as, world }) => {
   const person = await world.person("nora.falk", "Nora Falk");
