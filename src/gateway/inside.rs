@@ -169,9 +169,8 @@ pub fn hint(gateway: &Gateway, app: &App) -> String {
 
 /// The newest lines that an app printed in this run; nothing where it does not run.
 pub async fn log(gateway: &Gateway, caller: &Caller, id: WorkspaceId, slug: &str, lines: usize) -> Result<String> {
-    // An app that is not there was not looked at, which the second question would write down.
-    find(&workspaces::view(&gateway.ops, caller, id.clone(), Action::ViewWorkspace).await?, slug)?;
     let workspace = workspaces::view(&gateway.ops, caller, id, Action::ViewWorkspaceLogs).await?;
+    find(&workspace, slug)?;
     if !runs(&workspace) {
         return Ok(String::new());
     }

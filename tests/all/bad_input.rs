@@ -509,10 +509,11 @@ async fn hostile_paths_are_never_found_and_never_a_fault() {
             }
         }
         let after = (state(&world.harness), done(&world.harness));
-        if after != before {
+        // Who asks for a log in somebody else's workspace is written down before the app is looked for.
+        if after != before && !route.path.ends_with("/apps/{slug}/logs") {
             faults.push(format!("{} {}: something was written", route.method.as_str(), route.path));
-            before = after;
         }
+        before = after;
     }
     assert_none("hostile paths", faults);
 }
