@@ -184,12 +184,24 @@ pub(super) fn permitted(
 
 /// Asks for one action and gives the workspace: for what only reads. Looking closely at what is somebody else's is recorded.
 pub async fn view(ops: &Ops, caller: &Caller, id: WorkspaceId, action: Action) -> Result<Workspace> {
+    view_if(ops, caller, id, action, |_| Ok(())).await
+}
+
+/// The same, for a part of it that may not be there: what `has` refuses was not looked at, and leaves no entry.
+pub async fn view_if(
+    ops: &Ops,
+    caller: &Caller,
+    id: WorkspaceId,
+    action: Action,
+    has: impl FnOnce(&Workspace) -> Result<()>,
+) -> Result<Workspace> {
     let principal = caller.principal.clone();
     let job = move |read: &Read<'_>| {
         let actor = actors::load(read, &principal)?;
         permitted(read, &actor, &id, action, None).map(|(workspace, _)| (workspace, read.now()))
     };
     let (workspace, now) = ops.db.read(caller.origin.clone(), job).await?;
+    has(&workspace)?;
     if looks::is_recorded(action) {
         looks::record(ops, caller, &workspace, action, now).await?;
     }

@@ -333,7 +333,9 @@ async fn every_invalid_field_of_every_body_is_refused_and_named() {
         for (how, attack, field) in attacks(route, &sample, &fields(&document, route)) {
             let answer = client.call(route.method.as_str(), &path, Some(attack)).await;
             tried += 1;
-            let looked_up = is_looked_up(route, &field) && matches!(answer.status, 401 | 404 | 409 | 429);
+            // Of a list of people nobody is found, so that nobody joins.
+            let nobody = route.path.ends_with("/members/import") && answer.status == 409;
+            let looked_up = is_looked_up(route, &field) && (nobody || matches!(answer.status, 401 | 404 | 429));
             if !looked_up && (answer.status != 400 || answer.code() != "VALIDATION_ERROR" || !names(&answer, &field)) {
                 faults.push(format!("{name}, {how}: {} {}", answer.status, short(&answer.text)));
             }
@@ -509,8 +511,7 @@ async fn hostile_paths_are_never_found_and_never_a_fault() {
             }
         }
         let after = (state(&world.harness), done(&world.harness));
-        // Who asks for a log in somebody else's workspace is written down before the app is looked for.
-        if after != before && !route.path.ends_with("/apps/{slug}/logs") {
+        if after != before {
             faults.push(format!("{} {}: something was written", route.method.as_str(), route.path));
         }
         before = after;
