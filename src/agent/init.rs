@@ -151,7 +151,7 @@ async fn serve(mut order: AgentOrder, door: Door, voice: &Voice) -> ExitCode {
     if let Some(command) = Command::of(&order, &environment, &children, voice) {
         tokio::spawn(command.keep(agent.stopping()));
     }
-    log(&format!("the agent runs (run {}, {})", order.run, order.argv.join(" ")));
+    log(&format!("run {} began: {}", order.run, order.argv.join(" ")));
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => agent.stop(),

@@ -117,7 +117,10 @@ pub enum Command {
     Image(ImageCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  codex-web completions bash > ~/.local/share/bash-completion/completions/codex-web")]
-    Completions { shell: Shell },
+    Completions {
+        /// The shell that it is for.
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -320,7 +323,9 @@ pub enum AppsCommand {
     /// Remove an app, or one version of it.
     #[command(after_help = "Examples:\n  codex-web apps remove jupyterlab\n  codex-web apps remove code-server 4.139.1")]
     Remove {
+        /// As `apps list` names it.
         name: String,
+        /// One version; all of them without it.
         #[arg(value_name = "VERSION")]
         version: Option<String>,
     },

@@ -186,6 +186,11 @@ pub async fn get(request: Request) -> Result<Reply> {
     reply(200, &single)
 }
 
+pub async fn visit(request: Request) -> Result<Reply> {
+    groups::visit(&request.app.ops, &request.caller, group(&request)?).await?;
+    Ok(Reply::none())
+}
+
 /// The amounts of a body; `null` would be "no limit", which a group cannot have.
 fn quota(f: &mut Fields<'_>) -> QuotaChange {
     let change = f.nested("resourceQuota", |q| {

@@ -379,6 +379,9 @@ pub const ROUTES: &[Route] = &[
         .says("Deletes a group without workspaces.")
         .may_take(schema_of::<users::ReasonBody>)
         .gives(204, AnswerDoc::Nothing),
+    Route::put("/api/groups/{group}/visit", Access::Action(A::ViewGroup), to!(groups::visit))
+        .says("Notes that the caller, if a member, was here; the list of members shows when.")
+        .gives(204, AnswerDoc::Nothing),
     Route::get("/api/groups/{group}/usage", Access::Action(A::ViewGroupUsage), to!(groups::usage))
         .says("What the group uses of its quota.")
         .gives(200, AnswerDoc::Json(schema_of::<crate::domain::quota::UsageView>)),

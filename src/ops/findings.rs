@@ -82,7 +82,8 @@ fn tell(tx: &Tx<'_>, limited: &Limited, resource: Resource, level: i64) -> Resul
         Resource::Pods => "workspaces",
     };
     let link = limited.group.as_ref().map_or_else(|| "/admin".to_owned(), |id| format!("/groups/{id}"));
-    let message = format!("{} uses {level} % or more of its {what}.", limited.name);
+    let kind = if limited.group.is_none() { "Node " } else { "" };
+    let message = format!("{kind}{} uses {level} % or more of its {what}.", limited.name);
     for to in findings::caretakers(tx, limited.group.as_ref())? {
         inbox::insert(tx, &Notice { to: &to, code: "usage_alert", message: message.clone(), link: link.clone() })?;
     }

@@ -169,6 +169,22 @@ pub async fn get(ops: &Ops, caller: &Caller, group: String) -> Result<Single> {
     ops.db.read(caller.origin.clone(), job).await
 }
 
+/// A member was here. Written at most once a minute; of whoever else may look, nothing is kept.
+pub async fn visit(ops: &Ops, caller: &Caller, group: String) -> Result<()> {
+    let principal = caller.principal.clone();
+    let job = move |read: &Read<'_>| {
+        let actor = actors::load(read, &principal)?;
+        let group = found(read, &group)?;
+        read.authorize(&actor, Action::ViewGroup, Target::Group(&group.facts()), None)?;
+        let Some(user) = actor.user().map(|user| user.id.clone()) else { return Ok(None) };
+        Ok(memberships::is_visit_due(read, &group.id, &user)?.then_some((group.id, user)))
+    };
+    match ops.db.read(caller.origin.clone(), job).await? {
+        Some((group, user)) => ops.db.write(caller.origin.clone(), move |tx| memberships::visit(tx, &group, &user)).await,
+        None => Ok(()),
+    }
+}
+
 /// What a group may use and what it uses.
 pub async fn usage(ops: &Ops, caller: &Caller, group: String) -> Result<(ResourceQuota, Usage)> {
     let principal = caller.principal.clone();

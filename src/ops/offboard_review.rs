@@ -89,7 +89,7 @@ fn account(read: &Read<'_>, actor: &Actor, user: &User, facts: &UserFacts, held:
         return None;
     }
     let sessions = match held.sessions {
-        0 => "nobody is signed in with it now".to_owned(),
+        0 => "there is no sign-in to end".to_owned(),
         1 => "one sign-in ends".to_owned(),
         many => format!("{many} sign-ins end"),
     };

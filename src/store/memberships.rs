@@ -4,8 +4,8 @@
 //! members of that one group only, so it needs no index of its own.
 
 use super::sql::{Page, id_list, like_substring};
-use super::tx::{Read, Tx};
-use crate::clock::Millis;
+use super::tx::{Read, Tx, Unaudited};
+use crate::clock::{MINUTE, Millis};
 use crate::domain::group::GroupRole;
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::user::UserStatus;
@@ -70,6 +70,9 @@ const SET_ROLE: &str = "UPDATE membership SET role = ?3, granted_by = ?4, grante
 const REMOVE: &str = "DELETE FROM membership WHERE group_id = ?1 AND user_id = ?2";
 const REMOVE_OF_GROUP: &str = "DELETE FROM membership WHERE group_id = ?1";
 const REMOVE_OF_USER: &str = "DELETE FROM membership WHERE user_id = ?1";
+const LAST_VISIT: &str = "SELECT coalesce(last_visit_at, 0) FROM membership WHERE group_id = ?1 AND user_id = ?2 \
+     AND (expires_at IS NULL OR expires_at > ?3)";
+const VISIT: &str = "UPDATE membership SET last_visit_at = ?3 WHERE group_id = ?1 AND user_id = ?2 AND coalesce(last_visit_at, 0) <= ?4";
 const WORKSPACES: &str = "SELECT count(*) FROM workspace WHERE owner_id = ?1 AND group_id = ?2 AND desired <> 'deleted'";
 
 fn role(word: &str) -> GroupRole {
@@ -93,6 +96,19 @@ fn member(r: &Row<'_>) -> rusqlite::Result<Member> {
 /// The role of a person in a group, if they are a member now.
 pub fn find(read: &Read<'_>, group: &GroupId, user: &UserId) -> Result<Option<GroupRole>> {
     read.row(FIND, params![group.as_str(), user.as_str(), read.now().0], |r| Ok(role(&r.get::<_, String>(0)?)))
+}
+
+/// Whether a visit of this person would be written down: they are a member, and were not here within a minute.
+pub fn is_visit_due(read: &Read<'_>, group: &GroupId, user: &UserId) -> Result<bool> {
+    let now = read.now();
+    let last = read.row(LAST_VISIT, params![group.as_str(), user.as_str(), now.0], |r| r.get::<_, i64>(0))?;
+    Ok(last.is_some_and(|last| last <= now.plus(-MINUTE).0))
+}
+
+/// A member looked at the group now; written at most once a minute.
+pub fn visit(tx: &Tx<'_>, group: &GroupId, user: &UserId) -> Result<()> {
+    let now = tx.now();
+    tx.note(Unaudited::LastUsed, VISIT, params![group.as_str(), user.as_str(), now.0, now.plus(-MINUTE).0]).map(drop)
 }
 
 /// One member as the list shows them.

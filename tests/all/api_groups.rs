@@ -351,6 +351,31 @@ async fn members_are_searched_and_paged() {
 }
 
 #[tokio::test]
+async fn when_a_member_was_last_here_is_known_to_the_minute() {
+    let harness = Harness::new();
+    let group = harness.group("ml");
+    let (member, admin) = (harness.member("ml"), harness.admin());
+    let last = async || {
+        let members = admin.get(&format!("/api/groups/{group}/members")).await.expect(200).json;
+        let found = members.as_array().unwrap().iter().find(|m| m["id"] == member.user_id().as_str()).cloned();
+        found.unwrap()["lastVisitAt"].clone()
+    };
+    let visit = format!("/api/groups/{group}/visit");
+    assert_eq!(last().await, Value::Null);
+    member.call("PUT", &visit, None).await.expect(204);
+    let first = last().await;
+    assert!(first.is_string(), "{first}");
+    harness.clock.advance(30_000);
+    member.call("PUT", &visit, None).await.expect(204);
+    assert_eq!(last().await, first, "once a minute at most");
+    harness.clock.advance(30_000);
+    member.call("PUT", &visit, None).await.expect(204);
+    assert_ne!(last().await, first);
+    admin.call("PUT", &visit, None).await.expect(204);
+    harness.stranger().call("PUT", &visit, None).await.expect(404);
+}
+
+#[tokio::test]
 async fn the_matrix_and_the_statistics_answer() {
     let harness = Harness::new();
     let member = harness.member("team");

@@ -113,6 +113,8 @@ pub const ALL: &[Sample] = &[
     delete("/api/auth/tokens/{token}", "revoke_api_token").by(Kind::Member, Place::Own),
     row(Method::Post, "/api/notices/read", nothing, Audit::None("that somebody has read a notice is nothing they could be asked about"))
         .by(Kind::Member, Place::Own),
+    row(Method::Put, "/api/groups/{group}/visit", nothing, Audit::None("that a member has looked at their own group is no act"))
+        .by(Kind::Member, Place::Own),
     post("/api/users/me/ssh-key", nothing, "manage_own_ssh_key").by(Kind::Member, Place::Own),
     row(
         Method::Put,

@@ -1,5 +1,6 @@
 /** A group: its head and tabs; each tab is a part of its own. */
-import { html } from '../lib/html.js';
+import { html, useEffect } from '../lib/html.js';
+import { call } from '../lib/api.js';
 import { refusal } from '../lib/can.js';
 import { useQuery } from '../lib/query.js';
 import { stateWord } from '../lib/words.js';
@@ -20,6 +21,11 @@ export default function GroupPage({ params }) {
   const tab = params.tab || '';
   const address = `/groups/${params.id}`;
   usePage([{ text: 'Groups', href: '/groups' }, { text: group?.displayName || 'Group', href: address }, ...(WORDS[tab] ? [{ text: WORDS[tab] }] : [])]);
+  const visited = group?.role ? group.id : undefined;
+  useEffect(() => {
+    // Who did not come further than here was here too; whether it could be noted changes nothing on the page.
+    if (visited) call('PUT', `/api/groups/${visited}/visit`).catch(() => {});
+  }, [visited]);
   if (!group) return query.error ? html`<${FailedPage} what="The group could not be read" error=${query.error} again=${query.reload} />` : html`<div class="page"><${Skeleton} lines=${5} /></div>`;
   const create = html`<${Button} kind="primary" icon="plus" href=${`/workspaces/new?group=${group.id}`} refused=${refusal(group, 'create_workspace')}>New workspace<//>`;
   return html`<div class="page"><${PageHead} tabbed title=${group.displayName} lead=${html`<${Avatar} of=${group} group size="s40" />`} actions=${create} bottom=${create}

@@ -31,6 +31,15 @@ impl Tier {
             Self::Unconfined => "unconfined",
         }
     }
+
+    /// What people read once the sandbox was made: what is missing is told, by its name.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Full => "The sandbox was made.",
+            Self::UidLandlock => "The sandbox was made, without namespaces of its own.",
+            Self::Unconfined => "It runs without a sandbox, as the server's configuration says.",
+        }
+    }
 }
 
 /// One call of the launcher.

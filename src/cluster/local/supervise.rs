@@ -239,8 +239,7 @@ async fn event(run: &Run<'_>, progress: &mut Progress, line: &str) {
     let (shared, id, number) = (run.shared, &run.start.spec.id, run.start.spec.run);
     match serde_json::from_str(line) {
         Ok(StartEvent::SandboxMade) => {
-            let words = format!("The sandbox was made (tier {}).", run.live.tier.as_str());
-            shared.note(id, number, NoteKind::Step, "sandbox_made", &words);
+            shared.note(id, number, NoteKind::Step, "sandbox_made", run.live.tier.words());
         }
         Ok(StartEvent::Ready) if !progress.is_ready && !progress.is_stopping => {
             if answers(&run.live.socket).await {
