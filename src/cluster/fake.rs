@@ -140,6 +140,7 @@ impl FakeCluster {
     async fn change(&self, call: String) -> Result<(), ClusterError> {
         self.gate().await?;
         let mut state = self.state();
+        state.faults.trip(&call);
         state.calls.push(call);
         state.faults.reject.clone().map_or(Ok(()), |reason| Err(ClusterError::Rejected(reason)))
     }
@@ -326,6 +327,7 @@ impl ClusterView for FakeCluster {
         Box::pin(async move {
             self.gate().await?;
             let state = self.state();
+            state.faults.trip(workspace.id.as_str());
             let found = state.workspaces.get(&workspace.id).ok_or(ClusterError::Gone)?;
             let lines: Vec<LogLine> = found.logs.iter().filter(|l| options.since.is_none_or(|since| l.at >= since)).cloned().collect();
             let skipped = lines.len().saturating_sub(options.tail);

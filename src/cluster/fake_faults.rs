@@ -1,6 +1,7 @@
 //! What goes wrong with the cluster in memory: the switches of [`FakeCluster`](super::fake::FakeCluster).
 
 use crate::cluster::Reason;
+use crate::domain::id::WorkspaceId;
 use std::time::Duration;
 
 /// What goes wrong, until it is switched off again.
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub struct Faults {
     /// Every call fails with [`ClusterError::Transient`].
     pub unreachable: bool,
+    /// Whatever asks about this workspace panics, changing calls included.
+    pub panics_about: Option<WorkspaceId>,
     /// Every call takes this long.
     pub delay: Option<Duration>,
     /// The changing calls are refused with this reason.
@@ -18,4 +21,11 @@ pub struct Faults {
     pub hold_starts: bool,
     /// Workspaces and groups stay `terminating` until switched off.
     pub hold_removals: bool,
+}
+
+impl Faults {
+    /// Panics where it should: a fault of the implementation itself, which must stay with the call that met it.
+    pub fn trip(&self, call: &str) {
+        assert!(self.panics_about.as_ref().is_none_or(|id| !call.ends_with(id.as_str())), "on purpose");
+    }
 }

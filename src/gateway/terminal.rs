@@ -136,6 +136,14 @@ pub async fn list(gateway: &Gateway, caller: &Caller, id: WorkspaceId) -> Result
 pub async fn end(gateway: &Gateway, caller: &Caller, id: WorkspaceId, session: &str) -> Result<()> {
     let missing = Error::NotFound(crate::error::Missing::Terminal);
     let Some(entrance) = entering::look(&gateway.ops, caller, id).await? else { return Err(missing) };
+    if !entrance.own {
+        let opened = gateway.open(&entrance).await?;
+        let there = agent_client::list_sessions(opened.stream, &opened.ticket).await.map_err(agent_refused)?;
+        if !there.iter().any(|one| one.session == session) {
+            return Err(missing);
+        }
+        entering::ends_anothers(&gateway.ops, caller, &entrance, session).await?;
+    }
     let opened = gateway.open(&entrance).await?;
     agent_client::end_session(opened.stream, &opened.ticket, session).await.map_err(agent_refused)
 }

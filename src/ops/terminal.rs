@@ -193,6 +193,19 @@ pub async fn look(ops: &Ops, caller: &Caller, id: WorkspaceId) -> Result<Option<
     ops.db.read(caller.origin.clone(), job).await
 }
 
+/// Somebody else ends a terminal of this workspace, and the program in it: recorded before it is done, and the owner told.
+pub async fn ends_anothers(ops: &Ops, caller: &Caller, entrance: &Entrance, session: &str) -> Result<()> {
+    let (principal, entrance, session) = (caller.principal.clone(), entrance.clone(), session.to_owned());
+    let job = move |tx: &Tx<'_>| {
+        let actor = actors::load(tx, &principal)?;
+        let (workspace, permit) = permitted(tx, &actor, &entrance.workspace, Action::OpenTerminal, None)?;
+        tx.audit(&permit, Change::of(json!({ "run": entrance.run, "ended": session })))?;
+        let deed = Deed { code: "terminal_ended", line: "A terminal was ended.", done: "ended a terminal of" };
+        tell(tx, &permit, &workspace, entrance.run, &deed)
+    };
+    ops.db.write(caller.origin.clone(), job).await
+}
+
 /// Notes that a person used the workspace; at most one write a minute.
 pub async fn used(db: &Db, id: WorkspaceId) -> Result<()> {
     let origin = Origin { call_id: "terminal".to_owned(), ..Origin::default() };

@@ -383,7 +383,10 @@ mod tests {
         assert!(!passes_over(&Filter { success: Some(false), ..Filter::default() }));
         assert!(!passes_over(&Filter { from: Some(Millis(1)), until: Some(Millis(2)), ..Filter::default() }));
         assert!(passes_over(&Filter { success: Some(true), ..Filter::default() }));
-        assert!(passes_over(&Filter { action: Some("login".into()), ..actor.clone() }) && passes_over(&Filter { from: Some(Millis(1)), ..actor }));
+        assert!(
+            passes_over(&Filter { action: Some("login".into()), ..actor.clone() })
+                && passes_over(&Filter { from: Some(Millis(1)), ..actor })
+        );
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub mod terms;
 pub mod throttles;
 pub mod timeline;
 pub mod tx;
+mod unaudited;
 pub mod upgrade;
 pub mod users;
 pub mod workspace_list;

@@ -5,6 +5,7 @@
 
 use super::audit;
 use super::effects::Effect;
+pub use super::unaudited::Unaudited;
 use crate::clock::{Entropy, Millis};
 use crate::error::{Denied, Error, Result};
 use crate::events::Event;
@@ -22,41 +23,6 @@ pub struct Origin {
     pub call_id: String,
     pub address: String,
     pub agent: String,
-}
-
-/// The tables that are written without an audit entry, and why nobody could be asked about them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unaudited {
-    /// What the cluster said.
-    Status,
-    /// Use of a workspace.
-    Activity,
-    /// The timeline.
-    Timeline,
-    /// What workspaces counted for, from when to when.
-    Periods,
-    /// Use over time, and what stands out of it.
-    Samples,
-    /// Failed sign-ins, counted.
-    Throttle,
-    /// Answers kept for repeated requests.
-    Idempotency,
-    /// Last visit, last used.
-    LastUsed,
-    /// Refresh tokens that were rotated, one-time codes that were made or swept.
-    Rotation,
-    /// Read marks.
-    Inbox,
-    /// Delivery of mail and webhooks.
-    Outbox,
-    /// App sessions and ports of apps: they stand for a sign-in and an opening that were recorded.
-    AppDoors,
-    /// Signed heads of the chain.
-    Checkpoint,
-    /// Tries of the reconciler.
-    Attempts,
-    /// Keys and rows that a new installation is born with, and the clean-stop mark.
-    Installation,
 }
 
 /// What an audit entry says beyond who, what and when.
@@ -264,7 +230,8 @@ impl<'c> Tx<'c> {
     }
 
     /// Changes a table of the closed list.
-    pub(super) fn note(&self, _table: Unaudited, sql: &str, params: impl Params) -> Result<usize> {
+    pub(super) fn note(&self, table: Unaudited, sql: &str, params: impl Params) -> Result<usize> {
+        debug_assert!(table.covers(sql), "{table:?} does not stand for: {sql}");
         Ok(self.read.statement(sql)?.execute(params)?)
     }
 

@@ -266,6 +266,16 @@ async fn others_do_not_get_in_and_breaking_glass_is_recorded_with_the_path() {
     assert_eq!(notices.len(), 1, "one visit is told once: {notices:?}");
     assert!(notices[0]["message"].as_str().unwrap().contains("read files of your workspace mine. The reason: ticket 4711"), "{notices:?}");
     assert_eq!(fs::read(desk.home().join("diary")).unwrap(), b"dear diary");
+    let changes = || desk.site.harness.audit("write_workspace_files").into_iter().filter(|e| e["success"] == 1).count();
+    assert_eq!(changes(), 0);
+    let glass = "reason=ticket%204711";
+    desk.send(&admin, "PUT", &format!("note?{glass}"), &[], b"looked in").await.expect(200);
+    assert_eq!(changes(), 1);
+    let folder = json!({ "type": "directory" }).to_string();
+    desk.send(&admin, "POST", &format!("found?{glass}"), &[("content-type", "application/json")], folder.as_bytes()).await.expect(200);
+    assert_eq!(changes(), 2);
+    desk.send(&admin, "DELETE", &format!("note?{glass}"), &[], b"").await.expect(204);
+    assert_eq!(changes(), 3, "each change of somebody else's files is one entry");
 
     desk.site.act(&desk.anna, &desk.id, "stop").await.expect(200);
     desk.site.settle().await;

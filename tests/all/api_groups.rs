@@ -42,6 +42,9 @@ async fn a_new_group_is_active_with_its_creator_as_admin_and_owner() {
     assert_eq!(group["resourceQuota"], json!({"cpu": "20", "memory": "40Gi", "storage": "500Gi", "pods": 50}));
     assert_eq!(group["currentUsage"]["cpu"], json!({"used": "0", "total": "20", "percentage": 0.0}));
     assert_eq!((&group["private"], &group["privateMembers"]), (&json!(true), &json!(true)));
+    let listed = admin.get("/api/groups").await.expect(200).json;
+    let used = &listed.as_array().unwrap().iter().find(|g| g["name"] == "ml").unwrap()["usage"];
+    assert_eq!((&used["cpu"], &used["pods"]["total"]), (&json!({"used": "0", "total": "20", "percentage": 0.0}), &json!(50)));
     let by_name = admin.get("/api/groups/ml").await.expect(200).json;
     assert_eq!(by_name["id"], group["id"]);
     assert_eq!(running.harness.audit("create_group").len(), 1);

@@ -2,7 +2,6 @@
 
 use super::harness::Client;
 use super::site::Site;
-use codex_web::app::database_path;
 use serde_json::{Value, json};
 
 fn path(who: &Client) -> String {
@@ -19,20 +18,13 @@ fn states(review: &Value) -> Vec<String> {
     steps.iter().map(|s| format!("{}:{}", s["kind"].as_str().unwrap(), s["state"].as_str().unwrap())).collect()
 }
 
-fn execute(site: &Site, sql: &str) {
-    let file = rusqlite::Connection::open(database_path(site.harness.dir.path())).unwrap();
-    file.execute_batch(sql).unwrap();
-}
-
 #[tokio::test]
 async fn everything_of_a_leaver_is_listed_first_and_then_ends() {
     let mut site = Site::new();
     let (admin, leaver, heir) = (site.harness.admin(), site.harness.member("team"), site.harness.member("team"));
     let (kept, gone) = (site.running(&leaver, "team", "kept").await, site.running(&leaver, "team", "gone").await);
     let id = leaver.user_id();
-    execute(
-        &site,
-        &format!(
+    site.harness.execute(&format!(
             "INSERT INTO api_token (id, user_id, name, mark, secret_hash, created_at, expires_at) VALUES ('tok_1', '{id}', 'ci', 'cxp_ci', x'01', 0, 9999999999999); \
              INSERT INTO git_credential (user_id, host, username, sealed, created_at) VALUES ('{id}', 'git.example.org', 'ada', x'00', 0); \
              INSERT INTO system_grant (user_id, right, granted_at) VALUES ('{id}', 'monitorSystem', 0)"
@@ -134,7 +126,8 @@ async fn nobody_offboards_themselves_or_somebody_with_more_rights_or_the_last_ad
     assert_eq!(admin.post(&path(&admin), json!({})).await.expect(400).code(), "SELF_DISABLE_NOT_ALLOWED");
     assert_eq!(lead.post(&path(&member), json!({})).await.expect(403).code(), "AUTHORIZATION_ERROR");
     let helper = site.harness.stranger();
-    execute(&site, &format!("INSERT INTO system_grant (user_id, right, granted_at) VALUES ('{}', 'manageUsers', 0)", helper.user_id()));
+    site.harness
+        .execute(&format!("INSERT INTO system_grant (user_id, right, granted_at) VALUES ('{}', 'manageUsers', 0)", helper.user_id()));
     assert_eq!(helper.post(&path(&admin), json!({})).await.expect(403).code(), "AUTHORIZATION_ERROR");
     // Without the right over workspaces they are blocked, not half done.
     site.make(&member, "team", "engine", json!({})).await;

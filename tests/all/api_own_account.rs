@@ -147,7 +147,10 @@ async fn an_invitation_sets_the_first_password_once() {
     let code = invitation(&harness, 3 * DAY);
     let weak = harness.anonymous().post("/api/auth/invite", json!({"code": code, "password": "guest@example.org"})).await.expect(400);
     assert!(weak.fields()[0].starts_with("password:"));
+    let all = || harness.rows("SELECT count(*) AS n FROM audit_event")[0]["n"].as_i64().unwrap();
+    let before = all();
     let answer = harness.anonymous().post("/api/auth/invite", redemption(&code)).await.expect(200);
+    assert_eq!(all() - before, 1);
     assert_eq!(answer.json["user"]["username"], "guest");
     harness.anonymous().with_cookie(&answer.cookie("codex_sid_8080").unwrap()).get("/api/auth/me").await.expect(200);
     assert_eq!(harness.anonymous().post("/api/auth/invite", redemption(&code)).await.expect(400).fields(), ["code:invalid"]);

@@ -19,7 +19,9 @@ async fn a_refresh_token_gives_a_new_pair_of_the_same_sign_in() {
     let first = tokens(&harness).await;
     harness.clock.advance(15 * 60 * SECOND);
     harness.anonymous().with_bearer(first["accessToken"].as_str().unwrap()).get("/api/auth/me").await.expect(401);
+    let entries = harness.rows("SELECT count(*) AS n FROM audit_event");
     let second = refresh(&harness, &first["refreshToken"]).await.expect(200).json;
+    assert_eq!(harness.rows("SELECT count(*) AS n FROM audit_event"), entries, "going on is no act; reuse is one");
     assert_eq!((second["tokenType"].as_str(), second["user"]["username"].as_str()), (Some("Bearer"), Some("ada")));
     assert_ne!(first["refreshToken"], second["refreshToken"]);
     harness.anonymous().with_bearer(second["accessToken"].as_str().unwrap()).get("/api/auth/me").await.expect(200);

@@ -25,7 +25,10 @@ async fn the_holder_of_the_code_becomes_the_first_administrator_and_set_up_close
     let harness = Harness::new();
     assert!(setup_required(&harness).await);
     let code = code(&harness).await;
+    let entries = || harness.rows("SELECT count(*) AS n FROM audit_event")[0]["n"].as_i64().unwrap();
+    let before = entries();
     let answer = harness.anonymous().post("/api/setup", body(&code, "ada")).await.expect(201);
+    assert_eq!(entries() - before, 1, "one entry for the set-up: {:?}", harness.audit("set_up"));
     assert_eq!((answer.json["user"]["isAdmin"].as_bool(), answer.json["user"]["name"].as_str()), (Some(true), Some("Ada")));
     let client = harness.anonymous().with_cookie(&answer.cookie("codex_sid_8080").unwrap());
     client.get("/api/health/detailed").await.expect(200);

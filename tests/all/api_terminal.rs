@@ -91,6 +91,21 @@ async fn the_owner_types_and_reads_and_others_do_not_get_in() {
     let list = anna.get(&format!("/api/workspaces/{id}/terminals")).await.expect(200).json;
     assert_eq!((&list[0]["session"], &list[0]["attached"]), (&json!("main"), &json!(2)));
     anna.delete(&format!("/api/workspaces/{id}/terminals/none")).await.expect(404);
+    // Somebody it is shared with ends one of them: written down, and the owner told.
+    let ben = site.harness.member("team");
+    site.harness.execute(&format!(
+        "INSERT INTO share (holder_kind, holder_id, object_kind, object_id, level, granted_at) VALUES ('user', '{}', 'workspace', '{id}', 'use', 0)",
+        ben.user_id()
+    ));
+    let mut other = open(&site, &page(&site, &anna), &path.replace("main", "other")).await.unwrap();
+    assert_eq!(told(&mut other).await["t"], "hello");
+    let ended = || site.harness.audit("open_terminal").iter().filter(|e| e["details"]["ended"] == "other").count();
+    ben.delete(&format!("/api/workspaces/{id}/terminals/none")).await.expect(404);
+    assert_eq!(ended(), 0);
+    ben.delete(&format!("/api/workspaces/{id}/terminals/other")).await.expect(204);
+    assert_eq!(ended(), 1);
+    let told_owner = anna.get("/api/notices").await.expect(200).text;
+    assert!(told_owner.contains("ended a terminal of your workspace mine"), "{told_owner}");
     anna.delete(&format!("/api/workspaces/{id}/terminals/main")).await.expect(204);
     assert_eq!(told(&mut socket).await["t"], "exit");
 }
@@ -174,6 +189,23 @@ async fn a_connection_ends_within_a_second_when_its_right_does() {
         assert_eq!((&bye["t"], &bye["code"]), (&json!("bye"), &json!(code)), "{cut:?}");
         assert!(started.elapsed() < Duration::from_secs(1));
     }
+    let cookie = open(&site, &page(&site, &anna), &path).await.unwrap();
+    let bearer = open(&site, &anna.by_token(), &path).await.unwrap();
+    let (admin, user) = (site.harness.admin(), format!("/api/admin/users/{}", anna.user_id()));
+    let (mut open_ones, page_of_hers) = ([cookie, bearer], page(&site, &anna));
+    for socket in &mut open_ones {
+        assert_eq!(told(socket).await["t"], "hello");
+    }
+    let started = std::time::Instant::now();
+    admin.post(&format!("{user}/disable"), json!({ "reason": "left" })).await.expect(200);
+    for socket in &mut open_ones {
+        let bye = told(socket).await;
+        assert_eq!((&bye["t"], &bye["code"]), (&json!("bye"), &json!("revoked")), "who is disabled is out");
+    }
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!(open(&site, &page_of_hers, &path).await.err(), Some(401));
+    admin.post(&format!("{user}/enable"), json!({})).await.expect(200);
+    let anna = site.harness.signed_in(anna.user_id());
     for (action, code) in [("restart", "restart"), ("stop", "stopped")] {
         let mut socket = open(&site, &page(&site, &anna), &path).await.unwrap();
         assert_eq!(told(&mut socket).await["t"], "hello");

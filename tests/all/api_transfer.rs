@@ -2,7 +2,6 @@
 
 use super::harness::Client;
 use super::site::Site;
-use codex_web::app::database_path;
 use codex_web::domain::group::GroupRole;
 use serde_json::{Value, json};
 
@@ -11,11 +10,6 @@ fn path(id: &str) -> String {
 }
 
 /// What no route writes yet.
-fn execute(site: &Site, sql: &str) {
-    let file = rusqlite::Connection::open(database_path(site.harness.dir.path())).unwrap();
-    file.execute_batch(sql).unwrap();
-}
-
 async fn notices(who: &Client) -> Vec<String> {
     let told = who.get("/api/notices").await.expect(200).json;
     told.as_array().unwrap().iter().map(|n| n["message"].as_str().unwrap().to_owned()).collect()
@@ -27,9 +21,7 @@ async fn a_given_workspace_is_stopped_and_is_the_new_owners_alone() {
     let (anna, ben) = (site.harness.member("team"), site.harness.member("team"));
     let id = site.running(&anna, "team", "engine").await;
     let (share, session) = (ben.user_id(), anna.session_id());
-    execute(
-        &site,
-        &format!(
+    site.harness.execute(&format!(
             "INSERT INTO share (holder_kind, holder_id, object_kind, object_id, level, granted_at) VALUES ('user', '{share}', 'workspace', '{id}', 'use', 0); \
          INSERT INTO app_session (hash, session_id, workspace_id, app, host, created_at) VALUES (x'01', '{session}', '{id}', 'code', 'a.localhost', 0)"
         ),
@@ -109,14 +101,11 @@ async fn the_pools_of_the_new_owner_and_the_new_group_are_asked() {
     let refused = anna.post(&path(&id), json!({ "userId": anna.user_id(), "groupId": "small" })).await.expect(409);
     assert_eq!((refused.code(), &refused.json["error"]["details"]["level"]), ("QUOTA_EXCEEDED", &json!("group")));
     // Inside its group it counts for nothing more, however full that is.
-    execute(
-        &site,
-        &format!(
-            "INSERT INTO resource_limit (account_kind, account_id, kind, amount) VALUES ('user', '{}', 'storage', {})",
-            ben.user_id(),
-            100_i64 << 30
-        ),
-    );
+    site.harness.execute(&format!(
+        "INSERT INTO resource_limit (account_kind, account_id, kind, amount) VALUES ('user', '{}', 'storage', {})",
+        ben.user_id(),
+        100_i64 << 30
+    ));
     let refused = anna.post(&path(&id), json!({ "userId": ben.user_id() })).await.expect(409);
     assert_eq!((refused.code(), &refused.json["error"]["details"]["level"]), ("QUOTA_EXCEEDED", &json!("user")));
     lead.post(&path(&id), json!({ "userId": lead.user_id(), "reason": "to look after it" })).await.expect(200);
@@ -144,7 +133,7 @@ async fn a_disk_in_a_namespace_does_not_leave_its_group() {
     let other = site.harness.group("other");
     site.harness.join(&other, anna.user_id(), GroupRole::Member);
     let id = site.running(&anna, "team", "engine").await;
-    execute(&site, "UPDATE \"group\" SET namespace_uid = 'uid-1' WHERE name = 'team'");
+    site.harness.execute("UPDATE \"group\" SET namespace_uid = 'uid-1' WHERE name = 'team'");
     let refused = anna.post(&path(&id), json!({ "userId": anna.user_id(), "groupId": "other" })).await.expect(409);
     assert!(
         refused.code() == "WRONG_STATE" && refused.json["error"]["message"].as_str().unwrap().contains("namespace"),

@@ -338,6 +338,13 @@ impl Harness {
         self.app.ops.db.write_blocking(Origin { call_id: "call_harness".into(), ..Origin::default() }, job).unwrap();
     }
 
+    /// Writes into the file as nothing of the product would.
+    pub fn execute(&self, sql: &str) {
+        let file = rusqlite::Connection::open(database_path(self.dir.path())).unwrap();
+        file.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        file.execute_batch(sql).unwrap();
+    }
+
     /// What the file holds, read past the application: one object per row.
     pub fn rows(&self, sql: &str) -> Vec<Value> {
         rows(&database_path(self.dir.path()), sql)

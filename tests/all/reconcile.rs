@@ -116,12 +116,6 @@ async fn compare_everything(site: &mut Site) {
     site.settle().await;
 }
 
-fn execute(site: &Site, sql: &str) {
-    let connection = rusqlite::Connection::open(site.harness.dir.path().join("codex-web.db")).unwrap();
-    connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
-    connection.execute_batch(sql).unwrap();
-}
-
 #[tokio::test]
 async fn a_round_reads_nothing_of_what_is_settled() {
     let mut site = Site::new();
@@ -129,7 +123,7 @@ async fn a_round_reads_nothing_of_what_is_settled() {
     site.make(&anna, "team", "stopped", json!({})).await;
     site.running(&anna, "team", "running").await;
     // Whoever reads a row like this fails.
-    execute(&site, "UPDATE workspace SET spec = 'unreadable'");
+    site.harness.execute("UPDATE workspace SET spec = 'unreadable'");
     for _ in 0..5 {
         site.reconciler.round().await.unwrap();
     }
@@ -193,7 +187,7 @@ async fn what_the_file_calls_settled_is_what_the_plan_leaves_alone() {
     let (db, now) = (&site.harness.app.ops.db, site.harness.clock.now());
     let (mut due, mut settled) = (0, 0);
     for state in every_state() {
-        execute(&site, &state);
+        site.harness.execute(&state);
         let page = db.read(Origin::default(), |read| due::due(read, &After::default(), 10)).await.unwrap();
         if !page.workspaces.is_empty() {
             due += 1;
@@ -238,6 +232,35 @@ async fn a_silent_cluster_is_told_of_once_and_its_return_too() {
     site.harness.cluster.set_faults(|f| f.unreachable = false);
     site.settle().await;
     let back = site.look(&anna, &running).await;
+    assert_eq!((&back["status"], &back["reason"]), (&json!("running"), &json!(null)));
+}
+
+#[tokio::test]
+async fn a_step_that_panics_fails_its_own_workspace_and_nobody_elses() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    let make = async |name: &str| {
+        let made = site.make(&anna, "team", name, json!({ "start": true, "tier": "single-user" })).await;
+        WorkspaceId::parse(made["id"].as_str().unwrap()).unwrap()
+    };
+    let (bad, good) = (make("bad").await, make("good").await);
+    site.harness.cluster.set_faults(|f| f.panics_about = Some(bad.clone()));
+    site.settle().await;
+    assert_eq!(site.look(&anna, good.as_str()).await["status"], "running", "the others go on");
+    let failed = site.look(&anna, bad.as_str()).await;
+    assert_ne!(failed["status"], "running");
+    assert!(failed["reason"]["message"].as_str().unwrap().contains("its log says more"), "{failed}");
+    // A request that meets the same fault is answered, and so is the next one.
+    let logs = format!("/api/workspaces/{good}/logs");
+    site.harness.cluster.set_faults(|f| f.panics_about = Some(good.clone()));
+    let broken = anna.get(&logs).await.expect(500);
+    assert_eq!(broken.code(), "INTERNAL_ERROR");
+    site.harness.cluster.set_faults(|f| f.panics_about = None);
+    anna.get(&logs).await.expect(200);
+    // What failed is tried again, and nothing is left of it.
+    site.harness.clock.advance(MINUTE);
+    site.settle().await;
+    let back = site.look(&anna, bad.as_str()).await;
     assert_eq!((&back["status"], &back["reason"]), (&json!("running"), &json!(null)));
 }
 

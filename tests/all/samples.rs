@@ -17,8 +17,8 @@ pub enum Audit {
     Two(&'static str, &'static str),
     /// None, for this reason.
     None(&'static str),
-    /// It cannot succeed here, for this reason; the test named beside it shows its entry.
-    Elsewhere(&'static str),
+    /// It cannot succeed here, for this reason; this test, `file::function`, shows its entry.
+    Elsewhere(&'static str, &'static str),
 }
 
 /// One row.
@@ -87,20 +87,20 @@ pub const ALL: &[Sample] = &[
         Method::Post,
         "/api/setup",
         |_| json!({"code": "cxc_wrong", "username": "first", "email": "first@example.org", "password": ANOTHER_PASSWORD}),
-        Audit::Elsewhere("set-up is over in a populated world: api_setup.rs"),
+        Audit::Elsewhere("set-up is over in a populated world", "api_setup::the_holder_of_the_code_becomes_the_first_administrator_and_set_up_closes_for_ever"),
     ),
     post("/api/auth/login", |_| json!({"username": "member", "password": PASSWORD}), "sign_in").by(Kind::Anonymous, Place::Near),
     row(
         Method::Post,
         "/api/auth/invite",
         |_| json!({"code": "cxc_wrong", "password": ANOTHER_PASSWORD}),
-        Audit::Elsewhere("needs an invitation: api_credentials.rs"),
+        Audit::Elsewhere("needs an invitation", "api_own_account::an_invitation_sets_the_first_password_once"),
     ),
     row(
         Method::Post,
         "/api/auth/refresh",
         |_| json!({"refreshToken": "cxr_wrong"}),
-        Audit::Elsewhere("needs a refresh token: api_refresh.rs"),
+        Audit::Elsewhere("needs a refresh token", "api_refresh::a_refresh_token_gives_a_new_pair_of_the_same_sign_in"),
     ),
     post("/api/auth/logout", nothing, "sign_out").by(Kind::Member, Place::Own),
     patch("/api/auth/profile", |_| json!({"name": "Another Name"}), "update_profile").by(Kind::Member, Place::Own),
@@ -137,7 +137,7 @@ pub const ALL: &[Sample] = &[
         Method::Post,
         "/api/admin/users/{user}/offboard",
         |_| json!({}),
-        Audit::Elsewhere("it is many steps, each with an entry of its own: api_offboard.rs"),
+        Audit::Elsewhere("it is many steps, each with an entry of its own", "api_offboard::everything_of_a_leaver_is_listed_first_and_then_ends"),
     ),
     post("/api/admin/users/{user}/promote", nothing, "promote_user_to_admin"),
     post("/api/admin/users/{user}/demote", nothing, "demote_admin_user").given(IS_PLATFORM_ADMIN),
@@ -201,16 +201,16 @@ pub const ALL: &[Sample] = &[
     )
     .by(Kind::Member, Place::Own)
     .given(RUNS),
-    row(Method::Delete, "/api/workspaces/{workspace}/terminals/{session}", nothing, Audit::Elsewhere("needs a running workspace")),
-    row(Method::Put, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace: api_files.rs")),
+    row(Method::Delete, "/api/workspaces/{workspace}/terminals/{session}", nothing, Audit::Elsewhere("needs a running workspace", "api_terminal::the_owner_types_and_reads_and_others_do_not_get_in")),
+    row(Method::Put, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace", "api_files::others_do_not_get_in_and_breaking_glass_is_recorded_with_the_path")),
     row(
         Method::Post,
         "/api/workspaces/{workspace}/files/{path}",
         |_| json!({"type": "directory"}),
-        Audit::Elsewhere("needs a running workspace: api_files.rs"),
+        Audit::Elsewhere("needs a running workspace", "api_files::others_do_not_get_in_and_breaking_glass_is_recorded_with_the_path"),
     ),
-    row(Method::Delete, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace: api_files.rs")),
-    row(Method::Post, "/api/workspaces/{workspace}/apps/{slug}/restart", nothing, Audit::Elsewhere("needs a running app: api_apps.rs")),
+    row(Method::Delete, "/api/workspaces/{workspace}/files/{path}", nothing, Audit::Elsewhere("needs a running workspace", "api_files::others_do_not_get_in_and_breaking_glass_is_recorded_with_the_path")),
+    row(Method::Post, "/api/workspaces/{workspace}/apps/{slug}/restart", nothing, Audit::Elsewhere("needs a running app", "api_apps::a_restart_is_recorded_and_told_to_an_owner_who_did_not_do_it")),
     delete("/api/admin/workspaces/{workspace}", "admin_delete_workspace"),
     row(Method::Post, "/api/machine/heartbeat", nothing, Audit::None("it changes nothing")).by(Kind::Machine, Place::Near),
     row(Method::Post, "/api/machine/activity", nothing, Audit::None("use is noted, not audited")).by(Kind::Machine, Place::Near),
