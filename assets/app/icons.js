@@ -12,7 +12,7 @@ export function loadIcons(sheet) {
   if (asked.has(sheet)) return;
   asked.add(sheet);
   const request = new XMLHttpRequest();
-  request.open('GET', `/vendor/${sheet}.svg`);
+  request.open('GET', new URL(`../vendor/${sheet}.svg`, import.meta.url));
   request.responseType = 'document'; // parsed by the browser: the policy allows no markup from text
   request.onerror = () => asked.delete(sheet);
   request.onload = () => {

@@ -2,7 +2,7 @@
 import { Component, h, html, render, signal, useEffect, useState } from './lib/html.js';
 import { refusal } from './lib/can.js';
 import { here, match, navigate, setRoutes, signInAddress, startRouter } from './lib/router.js';
-import { installation, me, recognise } from './lib/session.js';
+import { hasSession, installation, me, recognise } from './lib/session.js';
 import { Mark } from './components/basics.js';
 import { openKeys, openPalette, Shell } from './components/shell.js';
 import { afterFirstPaint, Late } from './components/late.js';
@@ -66,6 +66,8 @@ class Fence extends Component {
 
 /** Pages that were fetched already, so that they are there at once. @type {Map<any, any>} */
 const pages = new Map();
+/** @param {import('./lib/router.js').Route} route */
+const fetchPage = (route) => route.load().then((page) => { pages.set(route, page.default); });
 
 function Page() {
   const { path } = here.value;
@@ -76,7 +78,7 @@ function Page() {
     setLost(false);
     // Pages that stand alone come first in a browser's life: theirs wait for the first paint, as home's do.
     if (found && found.route.pattern !== '/' && !found.route.bare) loadIcons('icons-more');
-    if (found && !pages.has(found.route)) found.route.load().then((page) => { pages.set(found.route, page.default); setLoaded((count) => count + 1); }, () => setLost(true));
+    if (found && !pages.has(found.route)) fetchPage(found.route).then(() => setLoaded((count) => count + 1), () => setLost(true));
   }, [found?.route]);
   if (!found) return html`<${FailedPage} what="No such page" error=${{ status: 404, message: 'The address leads nowhere. It may have been cut off when it was copied.' }} />`;
   const no = found.route.needs && me.value ? refusal(me.value, found.route.needs) : undefined;
@@ -120,14 +122,22 @@ function App() {
   return html`<${Shell}><${Fence}><${Offline} /><${OnlyReading} /><${Page} /><//><//>${floats}`;
 }
 
+/** The first page is drawn with its frame, not after it; one that is slow to come does not hold the frame back. */
+async function firstPage() {
+  const route = match(here.peek().path)?.route;
+  if (route) await Promise.race([fetchPage(route).catch(() => {}), new Promise((done) => { setTimeout(done, 300); })]);
+}
+
 async function start() {
   trouble.value = null;
   try {
+    if (hasSession) firstPage();
     const known = location.pathname === '/setup' ? false : await recognise();
     const { bare = false, open = false, signedIn = !bare && !open } = match(location.pathname)?.route || {};
     if (!known && installation.value.setupRequired && location.pathname !== '/setup' && !open) navigate('/setup', { replace: true });
     else if (!known && signedIn) navigate(signInAddress(), { replace: true });
     else if (me.value?.mustChangePassword && signedIn) navigate('/sign-in?change=1', { replace: true });
+    await firstPage();
     ready.value = true;
   } catch (error) {
     trouble.value = error;

@@ -44,7 +44,7 @@ export function hasFace() {
 /** Fetches the typeface: at the start where it is at hand, else after the first page is drawn, whose weight it would double. */
 export async function loadFace() {
   try {
-    document.fonts.add(await new FontFace('Inter', 'url("/vendor/inter.woff2") format("woff2")', { weight: '400 600' }).load());
+    document.fonts.add(await new FontFace('Inter', `url("${new URL('../vendor/inter.woff2', import.meta.url).href}") format("woff2")`, { weight: '400 600' }).load());
     localStorage.setItem(FACE, 'yes');
   } catch { /* the system's typeface stays */ }
 }

@@ -32,6 +32,12 @@ pub fn without_session(reply: Reply, app: &App) -> Reply {
     reply.header("set-cookie", line(app, SESSION_COOKIE, "", 0)).header("clear-site-data", "\"storage\"")
 }
 
+/// Whether a call shows a session, be it a good one or not.
+pub fn shows_session(app: &App, headers: &[(String, String)]) -> bool {
+    let name = app.transport.cookies.name(SESSION_COOKIE);
+    headers.iter().any(|(header, value)| header == "cookie" && cookie_value(value, &name).is_some())
+}
+
 /// The value of the device cookie, if the call shows one.
 pub fn device(request: &Request) -> Option<String> {
     let name = request.app.transport.cookies.name(DEVICE_COOKIE);

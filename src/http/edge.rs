@@ -3,7 +3,7 @@
 
 use super::handler::{BodyStream, RawExchange, Reply, ReplyBody, Request};
 use super::route::{Access, BodyRule, Match, Method, Route};
-use super::{assets, origin_check, reply};
+use super::{assets, cookies, origin_check, reply};
 use crate::app::App;
 use crate::domain::id::{CallId, GroupId, UserId, WorkspaceId};
 use crate::error::{Error, Missing, Result};
@@ -168,7 +168,7 @@ fn page(app: &App, call: &Call) -> Result<Reply> {
         return Ok(Reply { status: 307, headers: Vec::new(), body: ReplyBody::Empty }.header("location", target));
     }
     let gzip = call.header("accept-encoding").is_some_and(|a| a.contains("gzip"));
-    assets::serve(&call.path, gzip, call.header("if-none-match"))
+    assets::serve(&call.path, cookies::shows_session(app, &call.headers), gzip, call.header("if-none-match"))
 }
 
 /// Who is calling, and whether they could ever be permitted.

@@ -16,6 +16,7 @@ pub mod control;
 pub mod cookies;
 pub mod cost;
 pub mod dashboard;
+pub mod document;
 pub mod edge;
 pub mod egress;
 pub mod events;

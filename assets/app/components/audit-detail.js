@@ -71,8 +71,8 @@ function Folded({ run }) {
 export function AuditDetail({ entry }) {
   const { details } = entry;
   /** @type {[string, any][]} */
-  const facts = [['Who', entry.username], ...(entry.agent ? [/** @type {[string, any]} */ (['With', browserOf(entry.agent)])] : []), ...(entry.requestId ? [/** @type {[string, any]} */ (['Call id', html`<${Id} id=${entry.requestId} />`])] : []), ['Entry', html`<${Id} id=${entry.id} />`],
-    ...(entry.hash ? [/** @type {[string, any]} */ (['Hash', html`<${Hash} hash=${entry.hash} />`])] : []), ...(entry.previousHash ? [/** @type {[string, any]} */ (['Before it', html`<${Hash} hash=${entry.previousHash} />`])] : [])];
+  const facts = [['Who', entry.username], ...(entry.agent ? [/** @type {[string, any]} */ (['Client', browserOf(entry.agent)])] : []), ...(entry.requestId ? [/** @type {[string, any]} */ (['Call id', html`<${Id} id=${entry.requestId} />`])] : []), ['Entry', html`<${Id} id=${entry.id} />`],
+    ...(entry.hash ? [/** @type {[string, any]} */ (['Hash', html`<${Hash} hash=${entry.hash} />`])] : []), ...(entry.previousHash ? [/** @type {[string, any]} */ (['Previous hash', html`<${Hash} hash=${entry.previousHash} />`])] : [])];
   return html`<div class="detail-cols"><div class="stack">${(!entry.folded || Object.keys(details || {}).length > 0) && html`<${Changed} details=${details} />`}${entry.folded && html`<${Folded} run=${entry.folded} />`}${entry.error && html`<p class="bad">The server said <code>${entry.error}</code>.</p>`}
       <div class="row wrap">${entry.userId && html`<${Button} size="s" onClick=${() => setQuery({ userId: entry.userId, after: null, page: null })}>Everything by this person<//>`}<${Button} size="s" onClick=${() => setQuery({ resource: entry.resource, after: null, page: null })}>Everything to this object<//>${entry.requestId && html`<${Button} size="s" onClick=${() => setQuery({ requestId: entry.requestId, after: null, page: null })}>Everything of this call<//>`}<${Copy} class="btn s" text=${new URL(`/admin/audit?entry=${entry.id}`, location.href).href} label="Copy the link to this entry">Link<//></div></div>
     <${Facts} rows=${facts} /></div>`;

@@ -42,7 +42,7 @@ const columns = [
   { key: 'who', title: 'Who', head: true, cell: (entry) => html`<span class="who"><${Avatar} of=${system(entry) ? {} : { id: entry.userId, username: who(entry) }} size="s20" /><span class="cut" style="font-weight:400" data-tip=${entry.username}>${who(entry)}</span></span>`, csv: (entry) => entry.username },
   { key: 'action', title: 'Action', cell: (entry) => html`<span class="mono">${entry.action}</span>${(entry.count || 1) > 1 && html` <${Badge}>${number(/** @type {number} */ (entry.count))} times<//>`}`, csv: (entry) => entry.action },
   { key: 'object', title: 'Object', cell: (entry) => { const { kind, id } = parts(entry); return html`<span class="strong">${entry.resourceName || (id.length > 20 ? `${id.slice(0, 9)}…${id.slice(-4)}` : id) || kind}</span> <span class="fg3">${id ? kind : ''}</span>`; }, csv: (entry) => entry.resource },
-  { key: 'from', title: 'From', cell: (entry) => html`<span class="mono fg2">${entry.address || 'internal'}</span>`, csv: (entry) => entry.address },
+  { key: 'from', title: 'From', minor: true, cell: (entry) => html`<span class="mono fg2">${entry.address || 'internal'}</span>`, csv: (entry) => entry.address },
   { key: 'outcome', title: 'Outcome', cell: (entry) => (entry.success ? html`<span class="row fg2" style="gap:6px"><${Icon} name="check" size="s14" class="ok" />Done</span>` : html`<${Badge} kind="bad" icon="ban">${refused(entry.error)}<//>`), csv: (entry) => (entry.success ? 'done' : entry.error || 'refused') },
 ];
 

@@ -41,5 +41,5 @@ function words(level, skipped) {
     return level.level === 'group' ? 'Everything fits' : `${plural(limited.length, 'limit')} kept`;
   }
   const over = level.checks.filter((check) => !check.ok);
-  return over.length === 1 ? sentence(over[0]) : `${over.length} things do not fit`;
+  return over.length === 1 ? 'One thing does not fit' : `${over.length} things do not fit`;
 }

@@ -21,7 +21,7 @@ const columns = [
   { key: 'email', title: 'E-mail', minor: true, cell: (member) => html`<span class="fg2">${member.email || '–'}</span>`, csv: (member) => member.email },
   { key: 'role', title: 'Role', cell: (member) => (member.role === 'admin' ? html`<${Badge} kind="accent">admin<//>` : html`<span class="fg2">member</span>`), csv: (member) => member.role },
   { key: 'joined', title: 'Joined', minor: true, cell: (member) => html`<span class="fg2">${showDate(member.joinedAt)}</span>`, csv: (member) => member.joinedAt },
-  { key: 'visit', title: 'Last visit', cell: (member) => html`<span class=${stale(member) ? 'warn' : 'fg2'}><span class="only-narrow">last visit </span><${Time} at=${member.lastVisitAt} /></span>`, csv: (member) => member.lastVisitAt },
+  { key: 'visit', title: 'Last visit', cell: (member) => html`<span class=${stale(member) ? 'warn' : 'fg2'}><span class="only-narrow">Last visit: </span><${Time} at=${member.lastVisitAt} never="not yet" /></span>`, csv: (member) => member.lastVisitAt },
 ];
 
 /** Who has not come for long, counted from the day they joined. @param {{lastVisitAt?: string | null, joinedAt: string}} member */
@@ -59,7 +59,7 @@ async function remove(group, members, clear) {
 export function GroupMembers({ group }) {
   const no = { add: refusal(group, 'add_user_to_group'), remove: refusal(group, 'remove_user_from_group'), role: refusal(group, 'set_user_group_role') };
   const several = async () => { openDialog((await import('./import-members.js')).ImportMembers, { group }); };
-  const add = html`${!no.add && html`<${Button} icon="upload" onClick=${several}>Add several<//>`}<${Button} icon="user-plus" kind="primary" refused=${no.add && 'Only platform admins add members.'} onClick=${() => openDialog(AddMember, { group })}>Add member<//>`;
+  const add = html`${!no.add && html`<${Button} icon="upload" onClick=${several}>Add several<//>`}<${Button} icon="user-plus" refused=${no.add && 'Only platform admins add members.'} onClick=${() => openDialog(AddMember, { group })}>Add member<//>`;
   const acts = (/** @type {Member} */ member) => html`<${Menu} label=${`Actions for ${called(member)}`} size="s" items=${[
     member.role === 'admin' ? { text: 'Make a plain member', icon: 'user-round', refused: no.role, run: () => { setRole(group, member, 'member'); } } : { text: 'Make an admin', icon: 'shield-user', refused: no.role, run: () => { setRole(group, member, 'admin'); } },
     { text: 'Remove', icon: 'user-minus', danger: true, line: true, refused: no.remove, run: () => { remove(group, [member]); } }]} />`;

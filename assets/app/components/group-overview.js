@@ -7,7 +7,7 @@ import { resourceWord } from '../lib/words.js';
 import { Avatar, Button, Person, Status } from './basics.js';
 import { sum, tightest, Tiles } from './gauge-tiles.js';
 import { Late } from './late.js';
-import { Callout, Card, Empty, Facts, Loaded } from './places.js';
+import { Callout, Card, Empty, Facts, Loaded, Skeleton } from './places.js';
 
 await loadStyle('/style/table.css');
 const cost = () => import('./workspace-cost.js');
@@ -25,9 +25,9 @@ export function GroupOverview({ group }) {
   const all = may(group, 'list_group_workspaces');
   const note = all && list ? count(list) : undefined;
   return html`<${Advice} group=${group} />${may(group, 'view_group_usage') && html`<${Late} load=${advice} part="GroupAdvice" group=${group} />`}<${Tiles} usage=${group.usage} note=${note} />
-    <div class="cols"><div class="stack">${may(group, 'view_group_usage') && html`<${Late} load=${trend} part="Trend" title="Use over time" path=${`/api/groups/${group.id}/usage/history`} parts=${['cpu', 'memory', 'storage', 'workspaces']} limitName="Quota" />`}<${Card} title=${all ? 'Top consumers' : 'My workspaces here'} right=${html`<a href=${`/groups/${group.id}/workspaces`}>All workspaces</a>`}>
+    <div class="cols"><div class="stack">${may(group, 'view_group_usage') && html`<${Late} load=${trend} part="Trend" meanwhile=${html`<${Card} title="Use over time"><${Skeleton} lines=${4} height=${67} /><//>`} title="Use over time" path=${`/api/groups/${group.id}/usage/history`} parts=${['cpu', 'memory', 'storage', 'workspaces']} limitName="Quota" />`}<${Card} title=${all ? 'Top consumers' : 'My workspaces here'} right=${html`<a href=${`/groups/${group.id}/workspaces`}>All workspaces</a>`}>
       <${Loaded} query=${workspaces} what="The workspaces could not be read">${() => (list?.length ? (all ? html`<${Consumers} list=${list} members=${members.data} />` : html`<${Short} list=${list} />`) : html`<${Empty} icon="square-terminal" title="No workspaces in this group yet" text="Choose a template and have one running in a few seconds." action=${may(group, 'create_workspace') && html`<${Button} icon="plus" href=${`/workspaces/new?group=${group.id}`}>New workspace<//>`} />`)}<//><//>${all && html`<${Late} load=${advice} part="GroupUnused" group=${group} />`}</div>
-    <aside>${may(group, 'read_group_page') && html`<${Late} load=${words} part="GroupWords" group=${group} />`}<${Card} title="Details"><div class="card-body"><${Facts} rows=${facts(group, members.data)} /></div><//>${may(group, 'view_group_usage') && html`<${Late} load=${cost} part="MonthCost" path=${`/api/groups/${group.id}`} />`}
+    <aside>${may(group, 'read_group_page') && html`<${Late} load=${words} part="GroupWords" meanwhile=${html`<${Card} title="About"><${Skeleton} lines=${1} height=${72} /><//>`} group=${group} />`}<${Card} title="Details"><div class="card-body"><${Facts} rows=${facts(group, members.data)} /></div><//>${may(group, 'view_group_usage') && html`<${Late} load=${cost} part="MonthCost" meanwhile=${html`<${Card} title="Cost"><${Skeleton} lines=${2} height=${42} /><//>`} path=${`/api/groups/${group.id}`} />`}
       <${Card} title="Members" right=${html`<a href=${`/groups/${group.id}/members`}>All ${group.memberCount}</a>`}><${Loaded} query=${members} what="The members could not be read">${(/** @type {any[]} */ people) => html`<ul class="lines">${[...people].sort((a, b) => Number(b.role === 'admin') - Number(a.role === 'admin')).slice(0, 5).map((person) => html`<li key=${person.id}><${Person} who=${person} size="" />${person.role === 'admin' && html`<span class="at">admin</span>`}</li>`)}</ul>`}<//><//></aside></div>`;
 }
 
@@ -36,7 +36,7 @@ function count(list) {
   const of = (/** @type {string[]} */ ...words) => list.filter(({ status }) => words.includes(status)).length;
   const [running, failed, waiting] = [of('running', 'starting'), of('error'), of('pending')];
   const rest = list.length - running - failed - waiting;
-  return [`${running} running`, failed && `${failed} failed`, waiting && `${waiting} waiting`, `${rest} stopped`].filter(Boolean).join(', ');
+  return [`${running}\u00a0running`, failed && `${failed}\u00a0failed`, waiting && `${waiting}\u00a0waiting`, `${rest}\u00a0stopped`].filter(Boolean).join(', ');
 }
 
 /** One sentence about the quota that is nearest to its end. @param {{group: Group}} props */

@@ -46,12 +46,12 @@ export function GroupSettings({ group }) {
     <${Card} title="Details"><div class="card-body stack"><${TextField} form=${form} name="displayName" label="Display name" maxlength="100" readonly=${Boolean(no.words)} /><${TextField} form=${form} name="description" label="Description" optional maxlength="500" lines=${2} readonly=${Boolean(no.words)} />${no.words && html`<p class="hint">Only platform admins change a group.</p>`}</div><//>
     <${Card} title="Quota"><div class="card-body stack"><${QuotaFields} form=${form} presets=${!no.quota} readonly=${Boolean(no.quota)} />${no.quota && html`<p class="hint">Only platform admins change quotas.</p>`}
       ${below.length > 0 && html`<${Callout} kind="warn" lead="Below what is in use.">${below.join(' ')} Nothing that runs is stopped; nothing more can start until it fits.<//>`}
-      ${!no.quota && html`<${Late} load=${overcommit} part="QuotaOvercommit" before=${group.resourceQuota} values=${form.values} />`}
       ${!no.quota && html`<${Late} load=${sizing} part="Sizing" form=${form} path=${`/api/groups/${group.id}/sizing`} />`}
+      ${!no.quota && html`<${Late} load=${overcommit} part="QuotaOvercommit" before=${group.resourceQuota} values=${form.values} />`}
       ${!no.quota && differs(group, form.values) && html`<${TextField} form=${form} name="reason" label="Reason for a new quota" optional maxlength="500" hint="Kept in its history and in the audit." />`}</div><//>
     <${FormProblem} form=${form} what="Not saved" /><${SaveBar} form=${form} /></form>
     ${may(group, 'view_group_usage') && html`<${Late} load=${history} part="QuotaHistory" group=${group} move=${!no.quota} />`}
-    <${Danger} title="Delete this group" text="Its members keep their accounts. A group with workspaces cannot be deleted." action=${html`<${Button} kind="danger" icon="trash-2" refused=${no.remove} onClick=${remove}>Delete group<//>`} refused=${no.remove} /></div>`;
+    <${Danger} title="Delete this group" text=${`Its members keep their accounts.${no.remove ? '' : ' A group with workspaces cannot be deleted.'}`} action=${html`<${Button} kind="danger" icon="trash-2" refused=${no.remove} onClick=${remove}>Delete group<//>`} refused=${no.remove} /></div>`;
 }
 
 /** Whether the quota of the form is another one. @param {import('../lib/types.js').Group} group @param {Record<string, any>} values */

@@ -21,7 +21,7 @@ export function GroupWords({ group }) {
   const words = /** @type {Words | undefined} */ (query.data);
   if (words && !writes && !words.purpose && !words.notes) return null;
   const edit = () => openDialog(Edit, { group, words });
-  return html`<${Card} title="About" right=${writes && words && html`<${Button} size="s" kind="ghost" icon="pencil" onClick=${edit}>Edit<//>`}><${Loaded} query=${query} what="The notes could not be read">${(/** @type {Words} */ { purpose, notes, welcome }) => html`<div class="card-body stack s8">
+  return html`<${Card} title="About" right=${writes && words && html`<${Button} size="s" kind="ghost" icon="pencil" onClick=${edit}>Edit<//>`}><${Loaded} query=${query} what="The notes could not be read" lines=${1} height=${72}>${(/** @type {Words} */ { purpose, notes, welcome }) => html`<div class="card-body stack s8">
     ${purpose && html`<p class="strong">${purpose}</p>`}${notes && html`<p class="t13 written">${notes}</p>`}
     ${!purpose && !notes && html`<p class="t13 fg2">Say what the group is for and what its members should know.</p>`}
     ${writes && welcome && html`<p class="t12 fg2">Who joins reads: <span class="written">${welcome}</span></p>`}</div>`}<//><//>`;

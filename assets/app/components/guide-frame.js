@@ -1,6 +1,6 @@
 /** The frame of the help pages: what there is to read on the left, the search above it, the chapter in the middle. */
 import { html, useEffect, useRef, useState } from '../lib/html.js';
-import { BOOKS, search, sections } from '../lib/guide.js';
+import { BOOKS, MOST, search, sections } from '../lib/guide.js';
 import { plural } from '../lib/format.js';
 import { query, setQuery } from '../lib/router.js';
 import { Icon } from './basics.js';
@@ -31,5 +31,5 @@ function Results({ text }) {
   if (!all) return html`<${Skeleton} lines=${6} />`;
   const found = search(all, text);
   if (!found.length) return html`<div class="card"><${Empty} icon="search" title=${`Nothing about “${text.trim()}”`} text="Try one word of it, or the word that stands on the button." /></div>`;
-  return html`<section aria-label="Found"><p class="t13 fg2" role="status">${plural(found.length, 'section')}</p><ul class="guide-found">${found.map(({ section, before, hit, after }) => html`<li key=${section.href}><a href=${section.href}><span class="strong">${section.heading}</span><span class="t12 fg3"><${Icon} name="chevron-right" size="s12" />${section.book.title}, ${section.chapter.title}</span></a><p class="t13 fg2">${before}<mark>${hit}</mark>${after}</p></li>`)}</ul></section>`;
+  return html`<section aria-label="Found"><p class="t13 fg2" role="status">${found.length < MOST ? '' : 'The first '}${plural(found.length, 'section')}</p><ul class="guide-found">${found.map(({ section, before, hit, after }) => html`<li key=${section.href}><a href=${section.href}><span class="strong">${section.heading}</span><span class="t12 fg3"><${Icon} name="chevron-right" size="s12" />${section.book.title}, ${section.chapter.title}</span></a><p class="t13 fg2">${before}<mark>${hit}</mark>${after}</p></li>`)}</ul></section>`;
 }

@@ -44,7 +44,7 @@ export function LineChart({ title, labels, series, show = number, base = 1, limi
   const [table, setTable] = useState(false);
   const id = useId();
   const drawn = { title, labels, series, show, base, limit, step };
-  return html`<section class="card" aria-labelledby=${id}><div class="card-head wrap"><h2 id=${id}>${title}</h2><ul class="legend">${series.map(({ name }, i) => html`<li key=${name}><i class=${`s${i + 1}`} />${name}</li>`)}${limit && html`<li key="limit"><i class="limit" />${limit.name}</li>`}</ul><span class="right row">${beside}<${Button} kind="ghost" size="s" icon="list" aria-pressed=${table ? 'true' : 'false'} onClick=${() => setTable(!table)}>Table<span class="sr"> of ${title}</span><//></span></div>${under}
+  return html`<section class="card" aria-labelledby=${id}><div class="card-head wrap"><h2 id=${id}>${title}</h2><ul class="legend">${series.map(({ name }, i) => html`<li key=${name}><i class=${`s${i + 1}`} />${name}</li>`)}${limit && html`<li key="limit">${isNear(series, limit) && html`<i class="limit" />`}${limit.name}</li>`}</ul><span class="right row">${beside}<${Button} kind="ghost" size="s" icon="list" aria-pressed=${table ? 'true' : 'false'} onClick=${() => setTable(!table)}>Table<span class="sr"> of ${title}</span><//></span></div>${under}
     ${table ? html`<${Numbers} ...${drawn} />` : html`<${Lines} ...${drawn} />`}</section>`;
 }
 
@@ -71,6 +71,12 @@ export function stretches(values) {
   return found;
 }
 
+/** A limit far above would press the lines flat: it is not drawn then, only named in the legend, and stands in the table. @param {Series[]} series @param {Series} [limit] */
+function isNear(series, limit) {
+  const bound = limit ? Math.max(0, ...known(limit.values)) : 0;
+  return bound > 0 && 3 * Math.max(0, ...series.flatMap(({ values }) => known(values))) >= bound;
+}
+
 /** A chart in words. @param {Drawn} drawn */
 function inWords({ title, labels, series, show }) {
   const line = (/** @type {Series} */ { name, values }) => { const told = known(values); return told.length ? `${name} from ${show(told[0])} to ${show(told[told.length - 1])}` : `${name} not known`; };
@@ -85,8 +91,7 @@ function Lines(props) {
   const width = useWidth(box);
   const most = Math.max(0, ...series.flatMap(({ values }) => known(values)));
   const bound = limit ? Math.max(0, ...known(limit.values)) : 0;
-  // A limit far above would press the lines flat; it is named in the legend then, and stands in the table.
-  const near = bound > 0 && most * 3 >= bound;
+  const near = isNear(series, limit);
   const steps = ticks(near ? Math.max(most, bound) : most, base);
   const left = 20 + 6.5 * Math.max(...steps.map((step) => show(step).length));
   const inner = { width: Math.max(0, width - left - EDGE.right), height: HEIGHT - EDGE.top - EDGE.bottom };

@@ -24,7 +24,7 @@ export default function PortsPart({ workspace }) {
   usePoll(query.reload, LOOK_MS, running && !no);
   if (no) return html`<div class="card"><${Empty} icon="ban" title="These servers are not yours to open" text=${no} /></div>`;
   if (!running) return html`<${NotRunning} workspace=${workspace} icon="ethernet-port" text="Servers that listen in it appear here while it runs." soon="Its servers appear here as soon as they listen." />`;
-  return html`<div class="cols rail"><div><${Loaded} query=${query} what="The ports could not be read" lines=${4}>${(/** @type {Port[]} */ list) => (list.length ? html`<${List} list=${list} workspace=${workspace} />` : html`<div class="card"><${Empty} icon="ethernet-port" title="No server listens yet" text="Start one in the terminal. It appears here within seconds, with a button that opens it." action=${html`<${Button} kind="primary" icon="terminal" href=${`/workspaces/${workspace.id}/terminal`} refused=${barred(workspace, 'open_terminal')}>Open terminal<//>`} /></div>`)}<//></div><aside><${Help} /></aside></div>`;
+  return html`<div class="cols rail"><div><${Loaded} query=${query} what="The ports could not be read" lines=${4}>${(/** @type {Port[]} */ list) => (list.length ? html`<${List} list=${list} workspace=${workspace} />` : html`<div class="card"><${Empty} icon="ethernet-port" title="No server listens yet" text="Start one in the terminal. It appears here within seconds, with a button that opens it." action=${html`<${Button} icon="terminal" href=${`/workspaces/${workspace.id}/terminal`} refused=${barred(workspace, 'open_terminal')}>Open terminal<//>`} /></div>`)}<//></div><aside><${Help} /></aside></div>`;
 }
 
 /** @param {{list: Port[], workspace: Workspace}} props */

@@ -18,7 +18,7 @@ function Words({ text, book }) {
     if (piece.kind === 'code') return html`<code>${piece.text}</code>`;
     if (piece.kind === 'bold') return html`<b>${piece.text}</b>`;
     if (piece.kind === 'link') return html`<a class="link" href=${target(piece.href, book)}>${piece.text}</a>`;
-    return piece.text;
+    return piece.text.replace(/(\d) (GiB|MiB|KiB|TiB|%|cores?|days?|hours?|minutes?|min|s)\b/g, '$1\u00a0$2');
   });
 }
 

@@ -23,9 +23,20 @@ import { CheckField, SelectField, TextField } from './fields.js';
  * @property {string} [updatedByName]
  */
 
+/** Where the key says too little, or says it in the words of the program. */
+const TITLES = /** @type {Record<string, string>} */ ({
+  'server.listen': 'Address to listen on', 'server.cert': 'Certificate', 'server.key': 'Private key of the certificate', 'server.extra_ca': 'Further certificate authorities', 'server.workers': 'Worker threads', 'server.body_limit': 'Largest request', 'data.dir': 'Data directory',
+  'data.synchronous': 'When the disk has it', 'data.readers': 'Connections that read', 'data.min_free': 'Disk kept free', 'cluster.kind': 'Where workspaces run', 'cluster.connect': 'How workspaces connect', 'gateway.mode': 'How apps are shown', 'workspaces.break_glass': 'Administrators enter with a reason',
+  'workspaces.idle_after_hours': 'Idle after (hours)', 'workspaces.abandoned_after_days': 'Abandoned after (days)', 'workspaces.allow_unconfined': 'Run without a sandbox', 'workspaces.egress': 'What workspaces may reach', 'workspaces.egress_allow': 'Also allowed', 'workspaces.egress_proxy': 'Proxy on the way out', 'workspaces.egress_direct': 'Not through the proxy',
+  'auth.password_min_length': 'Shortest password', 'limits.rate': 'Limit requests', 'metrics.listen': 'Address of the metrics', 'audit.retention_days': 'Entries are kept for (days)', 'audit.hold': 'Keep everything', 'audit.export_dir': 'Where old entries are written', 'log.level': 'How much is logged', 'log.format': 'Form of the log',
+});
+/** What a bare number counts. */
+const UNITS = /** @type {Record<string, string>} */ ({ 'server.body_limit': 'bytes', 'data.min_free': 'MiB' });
+
 /** "password_min_length" as people read it. @param {Setting} setting */
 export function titleOf({ key }) {
-  const words = key.slice(key.indexOf('.') + 1).replaceAll('_', ' ').replace(/\b(?:url|tls|cpu|ca)\b/g, (word) => word.toUpperCase()).replace(/\bgib\b/g, 'GiB');
+  if (TITLES[key]) return TITLES[key];
+  const words = key.slice(key.indexOf('.') + 1).replaceAll('_', ' ').replace(/\b(?:url|tls|cpu|ca|dns|cidr|ip|ttl|oidc|ssh)\b/g, (word) => word.toUpperCase()).replace(/\bjupyterlab\b/g, 'JupyterLab').replace(/\bgib\b/g, 'GiB');
   return words[0].toUpperCase() + words.slice(1);
 }
 
@@ -64,7 +75,7 @@ function Control({ setting, form }) {
 /** @param {{setting: Setting}} props a value that is not changed here */
 function Fixed({ setting }) {
   const text = setting.secret ? (setting.isSet ? 'set, and never shown' : 'not set') : shown(setting.value);
-  return html`<div><div class="t13 strong">${titleOf(setting)}</div><div class=${`setting-value ${text === 'not set' ? 'fg3' : 'mono'}`}>${text}</div></div>`;
+  return html`<div><div class="t13 strong">${titleOf(setting)}</div><div class=${`setting-value ${text === 'not set' ? 'fg3' : 'mono'}`}>${text}${UNITS[setting.key] && ` ${UNITS[setting.key]}`}</div></div>`;
 }
 
 /** Where the value comes from, and what a change takes. @param {{setting: Setting}} props */
@@ -72,7 +83,7 @@ function Origin({ setting }) {
   const { pinned, when, place, source, updatedAt, updatedByName, updatedBy } = setting;
   const cli = updatedBy?.startsWith('cli:') ? updatedBy.slice(4) : '';
   return html`<span class="row wrap t12 fg3"><span class="mono">${setting.key}</span>
-    ${pinned ? html`<${Badge} icon="lock" tip="The settings page cannot change what is set there">${place}<//>` : when === 'start' && html`<${Badge} tip="Set it in the file, a variable or a flag">at the next start<//>`}
+    ${pinned ? html`<${Badge} icon="lock" tip="The settings page cannot change what is set there">${place}<//>` : when === 'start' && html`<${Badge} tip="Set it in the file, a variable or a flag">set at the start<//>`}
     ${source === 'settings' && !pinned && html`<${Badge} kind="accent">changed<//>`}
     ${updatedAt && html`<span>${source === 'settings' ? 'set' : 'put back'} by ${updatedByName || cli || 'somebody who is gone'}, <${Time} at=${updatedAt} /></span>`}</span>`;
 }

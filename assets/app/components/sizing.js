@@ -20,7 +20,7 @@ const words = (quota) => `${showCores(quota.cpu)}, ${showBytes(quota.memory)} of
 export function Sizing({ form, path }) {
   const [open, setOpen] = useState(false);
   const id = useId();
-  return html`<div class="stack s8"><div><${Button} size="s" icon="activity" aria-expanded=${open ? 'true' : 'false'} aria-controls=${id} onClick=${() => setOpen(!open)}>Work out a size<//></div><div id=${id}>${open && html`<${Calculator} form=${form} path=${path} />`}</div></div>`;
+  return html`<div class="stack s8"><div><${Button} size="s" icon="activity" aria-expanded=${open ? 'true' : 'false'} aria-controls=${id} onClick=${() => setOpen(!open)}>Work out a size<//></div><div id=${id} hidden=${!open}>${open && html`<${Calculator} form=${form} path=${path} />`}</div></div>`;
 }
 
 /** @param {{form: import('../lib/form.js').Form, path: string}} props */

@@ -84,7 +84,7 @@ export function DataTable(props) {
 
   return html`
     ${picked.size > 0 && props.bulk ? html`<div class="bulk" role="region" aria-label="Selected rows"><span class="n">${picked.size} selected</span>${props.bulk([...picked.values()], clear)}<button type="button" class="iconbtn right" aria-label="Clear the selection" onClick=${clear}><${Icon} name="x" /></button></div>`
-    : html`<${Bar} ...${props} asked=${asked} found=${address.get('q') || ''} exportAll=${exportAll} />`}
+    : html`<${Bar} ...${props} asked=${asked} found=${address.get('q') || ''} exportAll=${rows?.length ? exportAll : undefined} />`}
     <div class="card table-card">${rows === undefined ? (state.error ? html`<${Failed} what=${`The ${props.label.toLowerCase()} could not be read`} error=${state.error} again=${state.reload} />` : html`<${Skeleton} lines=${6} />`)
       : rows.length === 0 && next ? html`<${Empty} icon="search" title=${`No ${noun} matches so far`} text="Those that were looked at do not fit. There are older ones." action=${html`<${Button} onClick=${() => go(page + 1)}>Look further back<//>`} />`
       : rows.length === 0 ? (narrowed ? html`<${Empty} icon="search" title=${`No ${noun} matches`} text="Nothing here fits the search and the filters." action=${html`<${Button} onClick=${() => navigate(location.pathname, { keepScroll: true })}>Clear the filters<//>`} />` : props.empty)
@@ -105,7 +105,7 @@ function range(count, total, page, size, noun) {
   return `${number(from)}–${number(from + count - 1)}${total ? ` of ${number(total)}` : ''}`;
 }
 
-/** @param {TableProps & {asked: Record<string, string>, found: string, exportAll: () => Promise<void>}} props */
+/** @param {TableProps & {asked: Record<string, string>, found: string, exportAll?: () => Promise<void>}} props exportAll: where there is something to export */
 function Bar({ search, filters, asked, found, aside, exportAll, label }) {
   const [text, setText] = useState(found);
   const [busy, setBusy] = useState(false);
@@ -116,9 +116,9 @@ function Bar({ search, filters, asked, found, aside, exportAll, label }) {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => setQuery({ q: next.trim(), after: null, page: null }, { replace: true }), 200);
   };
-  const save = async () => { setBusy(true); try { await exportAll(); } catch (error) { fail('Not exported', error); } setBusy(false); };
+  const save = async () => { setBusy(true); try { await exportAll?.(); } catch (error) { fail('Not exported', error); } setBusy(false); };
   return html`<div class="toolbar" role="search" aria-label=${`Find in ${label.toLowerCase()}`}>${search && html`<${SearchBox} value=${text} label=${search} onText=${type} />`}${filters && html`<${Filters} filters=${filters} asked=${asked} />`}
-    <span class="right">${aside}<${Button} kind="ghost" icon="download" busy=${busy} onClick=${save}>CSV<//></span></div>`;
+    <span class="right">${aside}${exportAll && html`<${Button} kind="ghost" icon="download" busy=${busy} onClick=${save}>CSV<//>`}</span></div>`;
 }
 
 /** @param {TableProps & {rows: any[], picked: Map<string, any>, setPicked: (next: Map<string, any>) => void}} props */
@@ -132,11 +132,11 @@ function Grid({ rows, columns, label, open, bulk, acts, detail, compact, openFir
     else if (open?.(row)) navigate(/** @type {string} */ (open(row)));
   };
   const width = columns.length + (bulk ? 1 : 0) + (acts ? 1 : 0) + (detail ? 1 : 0);
-  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${label}><table class=${`table ${detail ? '' : 'list'} ${compact ? 'compact' : ''}`}>
+  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${label}><table class=${`table list ${compact ? 'compact' : ''}`}>
     <thead><tr>${detail && html`<th scope="col" style="width:44px"><span class="sr">Details</span></th>`}${bulk && html`<th scope="col" class="pick"><label><span class="sr">Select all</span><input type="checkbox" class="box" checked=${all} ref=${(/** @type {HTMLInputElement | null} */ box) => { if (box) box.indeterminate = picked.size > 0 && !all; }} onChange=${() => setPicked(all ? new Map() : new Map(rows.map((row) => [row.id, row])))} /></label></th>`}
       ${columns.map((column) => html`<${Head} key=${column.key} column=${column} />`)}${acts && html`<th scope="col" class="acts"><span class="sr">Actions</span></th>`}</tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${row.id} class=${`${picked.has(row.id) ? 'picked' : ''} ${opened === row.id ? 'open' : ''}`} onClick=${(/** @type {MouseEvent} */ event) => press(event, row)} style=${detail ? 'cursor:pointer' : undefined}>
-      ${detail && html`<td><button type="button" class="iconbtn" aria-expanded=${opened === row.id ? 'true' : 'false'} aria-label="Details" onClick=${() => setOpened(opened === row.id ? null : row.id)}><${Icon} name=${opened === row.id ? 'chevron-down' : 'chevron-right'} /></button></td>`}
+      ${detail && html`<td class="acts"><button type="button" class="iconbtn" aria-expanded=${opened === row.id ? 'true' : 'false'} aria-label="Details" onClick=${() => setOpened(opened === row.id ? null : row.id)}><${Icon} name=${opened === row.id ? 'chevron-down' : 'chevron-right'} /></button></td>`}
       ${bulk && html`<td class="pick"><label><span class="sr">Select ${row.name || row.username || row.id}</span><input type="checkbox" class="box" checked=${picked.has(row.id)} onChange=${() => toggle(row)} /></label></td>`}
       ${columns.map((column) => (column.head ? html`<th key=${column.key} scope="row">${column.cell(row)}</th>` : html`<td key=${column.key} class=${`${column.num ? 'num' : ''} ${column.minor ? 'minor' : 'second'}`}>${column.cell(row)}</td>`))}
       ${acts && html`<td class="acts">${acts(row)}</td>`}</tr>${detail && opened === row.id && html`<tr class="detail" key=${`${row.id}-detail`}><td colspan=${width}>${detail(row)}</td></tr>`}`)}</tbody></table></div>`;

@@ -27,7 +27,7 @@ export default function TerminalPart({ workspace }) {
   if (began && !agreed) return html`<${AskPart} workspace=${workspace} what="open a terminal" word="Open terminal" agree=${() => setAgreed(true)} />`;
   if (!began) {
     const moving = workspace.status === 'starting';
-    return html`<div class="cols rail"><div class="card"><${Empty} icon="terminal" title=${moving ? 'Starting' : 'The workspace does not run'} text=${moving ? 'The terminal opens by itself as soon as it is ready.' : 'A terminal needs a running workspace. Its files are kept.'} action=${moving ? html`<span class="spin" style="margin-top:12px" />` : html`<${Button} kind="primary" icon="play" refused=${no.start} onClick=${() => act(workspace, 'start')}>Start<//>`} /></div><${Rail} workspace=${workspace} /></div>`;
+    return html`<div class="cols rail"><div class="card"><${Empty} icon="terminal" title=${moving ? 'Starting' : 'The workspace is stopped'} text=${moving ? 'The terminal opens by itself as soon as it is ready.' : 'A terminal needs a running workspace. Its files are kept.'} action=${moving ? html`<span class="spin" style="margin-top:12px" />` : html`<${Button} icon="play" refused=${no.start} onClick=${() => act(workspace, 'start')}>Start<//>`} /></div><${Rail} workspace=${workspace} /></div>`;
   }
   return html`<div class="cols rail"><${Frame} workspace=${workspace} /><${Rail} workspace=${workspace} /></div>`;
 }

@@ -10,6 +10,7 @@ import { Segments } from './segments.js';
 export const RANGES = /** @type {[string, string][]} */ ([['6h', '6 hours'], ['7d', '7 days'], ['90d', '90 days'], ['365d', '12 months']]);
 const WORDS = /** @type {Record<string, string>} */ ({ cpu: 'CPU', memory: 'Memory', storage: 'Storage', workspaces: 'Workspaces', running: 'Running', processes: 'Processes', pods: 'Pods' });
 const MINUTE = 60_000;
+const fine = new Intl.NumberFormat('en-GB', { maximumSignificantDigits: 3 }); // 0.0025 cores are a grid line of their own
 
 const date = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const hour = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
@@ -26,7 +27,7 @@ export function labelsOf(answer) {
 /** How an amount of this unit is written, and what round steps of its axis are made of. @param {string} unit @param {number} most the largest there is */
 export function scale(unit, most) {
   if (unit === 'bytes') return { show: (/** @type {number} */ value) => (value === 0 ? '0' : showBytes(value)), base: unitFor(most).unit };
-  if (unit === 'cores') return { show: (/** @type {number} */ value) => `${number(Math.round(value * 1000) / 1000)}`, base: most > 0 && most < 1 ? 10 ** Math.floor(Math.log10(most)) : 1 };
+  if (unit === 'cores') return { show: (/** @type {number} */ value) => fine.format(value), base: most > 0 && most < 1 ? 10 ** Math.floor(Math.log10(most)) : 1 };
   return { show: (/** @type {number} */ value) => number(Math.round(value * 10) / 10), base: 1 };
 }
 
@@ -59,8 +60,8 @@ export function Trend({ title, path, parts, limitName, beside }) {
   const answer = /** @type {TrendAnswer | undefined} */ (query.data);
   const line = answer?.lines.find(({ name }) => name === part) || answer?.lines[0];
   const under = html`<div class="trend-picks"><${Segments} label=${`What of ${title.toLowerCase()}`} value=${line?.name || part} options=${parts.filter((name) => !answer || answer.lines.some((one) => one.name === name)).map((name) => [name, WORDS[name]])} onPick=${setPart} /><${Segments} label=${`How far back: ${title.toLowerCase()}`} value=${range} options=${RANGES} onPick=${setRange} />${beside}</div>`;
-  if (!answer || !line) return html`<${Card} title=${title}>${under}${query.error ? html`<${Failed} what="Use over time could not be read" error=${query.error} again=${query.reload} />` : html`<${Skeleton} lines=${4} height=${52} />`}<//>`;
-  if (!answer.looks.some((looks) => looks > 0)) return html`<${Card} title=${title}>${under}<p class="card-body t13 fg2">Nothing is known of this time yet: use is looked at once a minute, while the server runs.</p><//>`;
+  if (!answer || !line) return html`<${Card} title=${title}>${under}${query.error ? html`<${Failed} what="Use over time could not be read" error=${query.error} again=${query.reload} />` : html`<${Skeleton} lines=${4} height=${57} />`}<//>`;
+  if (!answer.looks.some((looks) => looks > 0)) return html`<${Card} title=${title}>${under}<p class="card-body t13 fg2 chart-none">Nothing is known of this time yet: use is looked at once a minute, while the server runs.</p><//>`;
   const more = line.name === 'workspaces' ? answer.lines.find(({ name }) => name === 'running') : undefined;
   return html`<${TrendChart} answer=${answer} line=${line} title=${title} limitName=${limitName} more=${more} under=${under} />`;
 }

@@ -21,7 +21,7 @@ export function Term({ user }) {
   const soon = left <= 0 ? html`<${Badge} kind="bad">ended<//>` : left <= 14 && html`<${Badge} kind="warn">in ${plural(left, 'day')}<//>`;
   const end = user.expiresAt ? html`<span class="row wrap">${showDate(user.expiresAt)} ${soon}</span>` : 'None';
   const manager = user.manager ? html`<a class="link" href=${`/admin/users/${user.manager.id}`}>${called(user.manager)}</a>` : 'Nobody';
-  return html`<${Card} title="End and manager"><div class="card-body"><${Facts} rows=${[['Account ends', end], ['Manager', manager]]} /></div><div class="card-foot"><${Button} size="s" refused=${no} onClick=${() => openDialog(EndDialog, { user })}>Change the end<//><${Button} size="s" refused=${no} onClick=${() => openDialog(ManagerDialog, { user })}>Change the manager<//></div><//>`;
+  return html`<${Card} title="End date and manager"><div class="card-body"><${Facts} rows=${[['Account ends', end], ['Manager', manager]]} /></div><div class="card-foot"><${Button} size="s" refused=${no} onClick=${() => openDialog(EndDialog, { user })}>Change the end date<//><${Button} size="s" refused=${no} onClick=${() => openDialog(ManagerDialog, { user })}>Change the manager<//></div><//>`;
 }
 
 /** Sends a change, and keeps the reason when it is refused. @param {(answer: any) => void} done */

@@ -21,10 +21,10 @@ export function WorkspaceCard({ workspace }) {
   const known = useQuery(shape === 'stopped' || shape === 'error' ? `/api${address}` : null, ['workspace', 'group']).data || workspace;
   const off = startOff(known);
   return html`<article class="card ws-card" aria-label=${workspace.name}>
-    <div class="ws-top"><span class="tile"><${Icon} name=${templateIcon(template?.icon, template?.kind)} /></span><div class="cut"><h3 class="cut"><a class="plain" href=${address}>${workspace.name}</a></h3><div class="t12 fg2 cut">${[workspace.groupDisplayName, template?.displayName || workspace.image, showSize(workspace.resources)].filter(Boolean).join(' · ')}</div></div><span class="right"><${Menu} label=${`Actions for ${workspace.name}`} size="s" items=${menuItems(known)} /></span></div>
+    <div class="ws-top"><span class="tile"><${Icon} name=${templateIcon(template?.icon, template?.kind)} /></span><div class="cut"><h3 class="cut"><a class="plain" href=${address}>${workspace.name}</a></h3><div class="t12 fg2 cut" data-tip-cut>${[template?.displayName || workspace.image, showSize(workspace.resources), workspace.groupDisplayName].filter(Boolean).join(' · ')}</div></div><span class="right"><${Menu} label=${`Actions for ${workspace.name}`} size="s" items=${menuItems(known)} /></span></div>
     <div class="ws-state"><div class="row"><${Status} workspace=${workspace} /><span class="right t12 fg2"><${Time} at=${workspace.status === 'running' ? workspace.lastAccessedAt || workspace.updatedAt : workspace.updatedAt} /></span></div>
       ${shape === 'starting' && html`<div class="track info moving" aria-hidden="true"><i /></div>`}
-      <div class="t12 fg2 ws-fact">${shape === 'stopped' ? fact.split(' · ')[1].replace('keeps', 'Keeps its files,') : fact}${shape === 'error' && html` · <a class="link" href=${`${address}/timeline`}>Details</a>`}</div></div>
+      <div class="t12 fg2 ws-fact">${shape === 'stopped' ? fact.split(' · ')[1].replace('keeps', 'Keeps its files,') : fact}${shape === 'error' && html`${/[.!?]$/.test(fact) ? ' ' : ' · '}<a class="link" href=${`${address}/timeline`}>Details</a>`}</div></div>
     <div class="card-foot"><${Next} workspace=${known} shape=${shape} />${off && html`<span class="t12 fg2 why">${off}</span>`}</div></article>`;
 }
 

@@ -3,6 +3,7 @@
  * A session that ended leads to the sign-in page, a password that must be changed to its form; both come back afterwards.
  */
 import { signal } from './html.js';
+import { taken, WAY } from '../ahead.js';
 import { navigate, signInAddress } from './router.js';
 
 /** The server's disk is nearly full and it only reads: every answer of the API says so. */
@@ -50,11 +51,11 @@ export async function call(method, path, body, options = {}) {
 /** @param {string} method @param {string} path @param {unknown} body @param {{signal?: AbortSignal, key?: string}} options */
 async function reach(method, path, body, options) {
   /** @type {Record<string, string>} */
-  const headers = { accept: 'application/json' };
+  const headers = { ...WAY.headers };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (options.key) headers['idempotency-key'] = options.key;
   try {
-    const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: options.signal, credentials: 'same-origin', cache: 'no-store' });
+    const response = await ((method === 'GET' && taken(path)) || fetch(path, { ...WAY, method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: options.signal }));
     onlyReading.value = response.headers.get('x-codex-web-storage') === 'short';
     return response;
   } catch (cause) {

@@ -59,7 +59,7 @@ export function show(resource, text) {
 }
 
 /** "2 cores, 4 GiB". @param {{cpu: string, memory: string}} size */
-export const showSize = (size) => `${showCores(size.cpu)}, ${showBytes(size.memory)}`;
+export const showSize = (size) => `${showCores(size.cpu)},${GAP}${showBytes(size.memory)}`;
 
 /** An amount of money; whole units where it is large. @param {number} value @param {string} currency three letters */
 export function money(value, currency) {
@@ -67,7 +67,7 @@ export function money(value, currency) {
 }
 
 /** @param {number} value */
-export const percent = (value) => `${Math.round(value)}${GAP}%`;
+export const percent = (value) => `${number(Math.round(value))}${GAP}%`;
 
 /** The moment that relative times are counted from; moves on every 15 seconds. */
 export const now = signal(Date.now());
@@ -113,8 +113,8 @@ export function showDuration(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
   if (seconds < 60) return `${seconds}${GAP}s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return seconds % 60 ? `${minutes}${GAP}min ${seconds % 60}${GAP}s` : `${minutes}${GAP}min`;
-  return `${Math.floor(minutes / 60)}${GAP}h ${minutes % 60}${GAP}min`;
+  if (minutes < 60) return seconds % 60 ? `${minutes}${GAP}min${GAP}${seconds % 60}${GAP}s` : `${minutes}${GAP}min`;
+  return `${Math.floor(minutes / 60)}${GAP}h${GAP}${minutes % 60}${GAP}min`;
 }
 
 /** What a person or thing is called. @param {{name?: string | null, displayName?: string, username?: string, email?: string}} who */

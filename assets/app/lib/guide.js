@@ -1,7 +1,8 @@
 /**
  * The guides: what they hold, where their text comes from, and how they are searched. The text is Markdown below
- * /guide, fetched when it is read; a test holds this list and the files together.
+ * guide/, fetched when it is read; a test holds this list and the files together.
  */
+import { FILES } from './html.js';
 import { parse, plain } from './markdown.js';
 
 /**
@@ -35,7 +36,7 @@ const texts = new Map();
 
 /** A chapter, read once. @param {string} book @param {string} slug @returns {Promise<Text>} */
 export function textOf(book, slug) {
-  const address = `/guide/${book}/${slug}.md`;
+  const address = `${FILES}guide/${book}/${slug}.md`;
   const known = texts.get(address);
   if (known) return known;
   const asked = fetch(address).then(async (answer) => {
@@ -80,10 +81,13 @@ function wordsOf(block) {
     case 'code': return block.text;
     case 'list': return block.items.flat().map(wordsOf).join(' ');
     case 'note': return block.blocks.map(wordsOf).join(' ');
-    case 'table': return [block.head, ...block.rows].flat().map(plain).join(' ');
+    case 'table': return `${block.rows.map((row) => row.map(plain).filter(Boolean).join(' · ')).join('. ')}.`;
     default: return plain(block.text);
   }
 }
+
+/** How many sections a search shows. */
+export const MOST = 30;
 
 /**
  * The sections that have every word, those with them in the heading first.
@@ -98,7 +102,7 @@ export function search(all, text) {
     if (!words.every((word) => rest.includes(word))) return 0;
     return 1 + words.filter((word) => title.includes(word)).length * 4 + (title.includes(words.join(' ')) ? 8 : 0) + (body.toLowerCase().includes(words.join(' ')) ? 2 : 0);
   };
-  return all.map((section) => ({ section, score: score(section) })).filter((one) => one.score > 0).sort((a, b) => b.score - a.score).slice(0, 30).map(({ section }) => ({ section, ...around(section.text.trim(), words) }));
+  return all.map((section) => ({ section, score: score(section) })).filter((one) => one.score > 0).sort((a, b) => b.score - a.score).slice(0, MOST).map(({ section }) => ({ section, ...around(section.text.trim(), words) }));
 }
 
 /** The place of the first word with a little of what stands around it. @param {string} text @param {string[]} words */

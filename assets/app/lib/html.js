@@ -15,13 +15,21 @@ export const html = htm.bind(h);
 /** @type {Map<string, Promise<void>>} */
 const loaded = new Map();
 
-/** Adds a style sheet that only some pages need, once; modules wait for it, so that nothing is drawn without it. @param {string} address */
+/** Where the files of this build lie, ending in a slash: every script knows its own address. */
+export const FILES = new URL('../../', import.meta.url).pathname;
+
+/**
+ * Adds a style sheet that only some pages need, once; modules wait for it, so that nothing is drawn without it. The
+ * first page's are in the document already: the server reads off the modules which ones they wait for.
+ * @param {string} address
+ */
 export function loadStyle(address) {
   const known = loaded.get(address);
   if (known) return known;
+  if (document.head.querySelector(`link[rel="stylesheet"][href="${FILES}${address.slice(1)}"]`)) return Promise.resolve();
   const link = document.createElement('link');
   link.rel = 'stylesheet';
-  link.href = address;
+  link.href = FILES + address.slice(1);
   const there = new Promise((/** @type {(value: void) => void} */ done) => { link.onload = link.onerror = () => done(); });
   document.head.append(link);
   loaded.set(address, there);

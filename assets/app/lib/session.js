@@ -14,8 +14,17 @@ export const me = signal(/** @type {User | null} */ (null));
 /** @type {import('../../vendor/signals.mjs').Signal<Providers>} */
 export const installation = signal(/** @type {Providers} */ ({}));
 
+/** Whether the document came with a session; without one nobody has to ask whose it is. */
+export const hasSession = document.documentElement.dataset.session !== undefined;
+let nobody = !hasSession;
+
 /** Reads who we are; false when nobody is signed in. */
 export async function recognise() {
+  if (nobody) {
+    installation.value = await get('/api/auth/providers', { quiet: true });
+    nobody = false; // true of the document as it came; a sign-in changes it
+    return false;
+  }
   const asked = get('/api/auth/providers', { quiet: true }).then((told) => { installation.value = told; }, () => {});
   try {
     const { user } = await get('/api/auth/me', { quiet: true });

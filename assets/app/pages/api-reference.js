@@ -35,7 +35,7 @@ export default function ApiReference({ params }) {
 /** @param {{api: Api}} props */
 function Start({ api }) {
   return html`<p class="t13">How to sign in, and what all calls have in common: <a class="link" href="/help/user/automation">The API</a>.</p>
-    ${api.nouns.map((noun) => html`<${Card} key=${noun.slug} title=${html`<a class="plain" href=${`/help/api/${noun.slug}`}>${noun.name}</a>`} right=${plural(noun.operations.length, 'call')}><ul class="lines api-list">${noun.operations.map((one) => html`<li key=${one.id}><${Method} of=${one} /><a class="mono cut" href=${`/help/api/${noun.slug}#${one.id}`}>${one.path}</a><span class="t12 fg2 cut right">${one.summary}</span></li>`)}</ul><//>`)}`;
+    ${api.nouns.map((noun) => html`<${Card} key=${noun.slug} title=${html`<a class="plain" href=${`/help/api/${noun.slug}`}>${noun.name}</a>`} right=${plural(noun.operations.length, 'call')}><ul class="lines api-list">${noun.operations.map((one) => html`<li key=${one.id}><${Method} of=${one} /><a class="mono" href=${`/help/api/${noun.slug}#${one.id}`}>${one.path}</a><span class="t12 fg2">${one.summary}</span></li>`)}</ul><//>`)}`;
 }
 
 /** @param {{of: Operation}} props */

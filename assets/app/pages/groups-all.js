@@ -13,7 +13,8 @@ import { DataTable } from '../components/table.js';
 function used(resource, level) {
   if (!level) return '–';
   const kind = levelOf(level.percentage || 0);
-  return html`<span data-tip=${`${show(resource, level.used)} of ${show(resource, level.total)}`}><span class=${amount(resource, level.used) === 0 ? 'zero' : ''}>${resource === 'pods' ? level.used : show(resource, level.used)}</span> <span class=${kind || 'fg3'}>${percent(level.percentage || 0)}</span></span>`;
+  const none = amount(resource, level.used) === 0;
+  return html`<span data-tip=${`${show(resource, level.used)} of ${show(resource, level.total)}`}><span class=${none ? 'zero' : ''}>${resource === 'pods' ? level.used : show(resource, level.used)}</span>${!none && html`<span class=${kind || 'fg3'}> · ${percent(level.percentage || 0)}</span>`}</span>`;
 }
 
 /** A number below its heading; with its word where there is no heading. @param {number} count @param {string} noun */

@@ -65,7 +65,7 @@ function Chapter({ book, chapter }) {
   const headings = text?.blocks.flatMap((block) => (block.kind === 'heading' && block.level === 2 ? [{ id: block.id, text: plain(block.text) }] : [])) || [];
   return html`<div class="page"><${GuideFrame} now=${`${book.slug}/${chapter.slug}`} headings=${headings}><article class="prose" data-chapter=${chapter.slug}><h1 tabindex="-1" ref=${title}>${chapter.title}</h1>
     ${text ? html`<${Prose} blocks=${text.blocks} book=${book.slug} />` : error ? html`<div class="card"><${Failed} what="The chapter could not be read" error=${{ status: 0, message: error.message }} again=${again} /></div>` : html`<${Skeleton} lines=${8} />`}</article>
-    <nav class="guide-next" aria-label="Chapters">${at > 0 && html`<${Button} icon="chevron-left" href=${`/help/${book.slug}/${all[at - 1].slug}`}>${all[at - 1].title}<//>`}<span class="right">${at < all.length - 1 && html`<${Button} href=${`/help/${book.slug}/${all[at + 1].slug}`}>${all[at + 1].title}<${Icon} name="chevron-right" /><//>`}</span></nav><//></div>`;
+    ${(text || error) && html`<nav class="guide-next" aria-label="Chapters">${at > 0 && html`<${Button} icon="chevron-left" href=${`/help/${book.slug}/${all[at - 1].slug}`}>${all[at - 1].title}<//>`}<span class="right">${at < all.length - 1 && html`<${Button} href=${`/help/${book.slug}/${all[at + 1].slug}`}>${all[at + 1].title}<${Icon} name="chevron-right" /><//>`}</span></nav>`}<//></div>`;
 }
 
 /** A whole book, one chapter after the other: to print, or to search with the browser. @param {{book: Book}} props */

@@ -109,7 +109,7 @@ function Gallery({ templates, chosen, choose }) {
 
 /** What can be opened in it, where its name does not say so, and whether that is there. @param {{template: Template}} props */
 function Inside({ template }) {
-  const apps = template.apps?.some(({ name }) => name !== template.displayName) ? template.apps : [];
+  const apps = template.apps?.some(({ name }) => !template.displayName.startsWith(name)) ? template.apps : [];
   const missing = notInstalled(template).length > 0;
   return apps.length || missing ? html`<span class="row wrap" style="margin-top:6px">${apps.map(({ slug: key, name }) => html`<${Badge} key=${key} kind="line">${name}<//>`)}${missing && html`<${Badge} kind="warn">not installed<//>`}</span>` : null;
 }
@@ -132,7 +132,7 @@ function Sizes({ form, template, group }) {
   const sizes = different(template?.sizes || []);
   const option = (/** @type {string} */ name, /** @type {any} */ inside) => html`<label class="choice" key=${name}><input type="radio" name="size" checked=${form.values.size === name} onChange=${() => form.set('size', name)} /><span class="t">${name === 'own' ? 'Other' : sizeWord(name)}</span><span />${inside}</label>`;
   return html`<section aria-label="Size"><div class="section-head"><h2 id="sizes">Size</h2><span class="hint">checked against your limits and the group's quota</span></div>
-    <div class="choices c4" role="radiogroup" aria-labelledby="sizes">${sizes.map((size) => option(size.name, html`<span class="d span">${showCores(size.cpu)}, ${showBytes(size.memory)}</span><span class="d span">${showBytes(size.storage)} disk</span><${Fit} size=${size} form=${form} template=${template} group=${group} />`))}
+    <div class="choices fit" role="radiogroup" aria-labelledby="sizes">${sizes.map((size) => option(size.name, html`<span class="d span">${showCores(size.cpu)}, ${showBytes(size.memory)}</span><span class="d span">${showBytes(size.storage)} disk</span><${Fit} size=${size} form=${form} template=${template} group=${group} />`))}
       ${option('own', html`<span class="d span">Your own numbers</span>`)}</div>
     ${form.values.size === 'own' && html`<div class="fields3" style="margin-top:16px"><${TextField} form=${form} name="cpu" label="CPU" unit="cores" hint="For example 2 or 0.5." /><${TextField} form=${form} name="memory" label="Memory" hint="For example 4Gi." /><${TextField} form=${form} name="storage" label="Disk" hint="For example 20Gi." /></div>`}</section>`;
 }

@@ -106,5 +106,5 @@ function Progress({ workspace, stage, what, port, anyway }) {
     stage === 'going' ? { mark: /** @type {const} */ ('done'), title: port ? `Port ${port} answers` : `${what} answers` } : { mark: later, title: port ? `A server on port ${port}` : `${what} starts`, detail: port && !moving ? 'Start one in the terminal; it is opened as soon as it listens.' : undefined },
     { mark: /** @type {'now' | 'todo'} */ (stage === 'going' ? 'now' : 'todo'), title: 'Opening' },
   ];
-  return html`<${Steps} steps=${steps} />${port && stage === 'waiting' ? html`<${Buttons} workspace=${workspace}><${Button} icon="terminal" href=${`/workspaces/${workspace.id}/terminal`}>Open terminal<//><${Button} onClick=${anyway}>Open it anyway<//><//>` : null}`;
+  return html`<${Steps} steps=${steps} />${port && stage === 'waiting' ? html`<${Buttons} workspace=${workspace}><${Button} onClick=${anyway}>Open it anyway<//><${Button} kind="primary" icon="terminal" href=${`/workspaces/${workspace.id}/terminal`}>Open terminal<//><//>` : null}`;
 }

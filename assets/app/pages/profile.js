@@ -58,13 +58,13 @@ function Sessions() {
   };
   const everywhere = () => confirm({ title: 'Sign out everywhere?', lead: 'Every session of yours ends at once, this one too, with its open terminals. Workspaces keep running.', word: 'Sign out everywhere', keep: 'Stay signed in', run: () => signOut(true) });
   return html`<${Card} title="Where you are signed in" right=${html`<${Button} size="s" icon="log-out" onClick=${everywhere}>Sign out everywhere<//>`}><${Loaded} query=${query} what="Your sessions could not be read">${(/** @type {any[]} */ list) => html`<ul class="lines">${list.map((session) => html`<li key=${session.id}><span class="tile"><${Icon} name="monitor" /></span><div class="cut"><div class="row"><span class="strong cut">${browserOf(session.agent)}</span>${session.current && html`<${Badge} kind="accent">this one<//>`}</div>
-    <div class="t12 fg2 cut">${session.address || 'address unknown'} · since ${showDate(session.createdAt)} · used <${Time} at=${session.lastUsedAt} /></div></div><span class="right">${!session.current && html`<${Button} size="s" onClick=${() => end(session)}>Sign out<//>`}</span></li>`)}</ul>`}<//><//>`;
+    <div class="t12 fg2">${session.address || 'address unknown'} · since ${showDate(session.createdAt)} · used <${Time} at=${session.lastUsedAt} /></div></div><span class="right">${!session.current && html`<${Button} size="s" onClick=${() => end(session)}>Sign out<//>`}</span></li>`)}</ul>`}<//><//>`;
 }
 
 /** The newest of what others did to my things. */
 function Others() {
   const query = useQuery('/api/users/me/activity?limit=3', ['audit', 'user', 'workspace', 'membership']);
-  return html`<${Card} title="Who looked at or changed my things" right=${html`<${Button} kind="ghost" size="s" href="/activity">All<//>`}><${Loaded} query=${query} what="The activity could not be read">${(/** @type {any} */ told) => (told.items.length ? html`<ul class="lines">${told.items.map((/** @type {any} */ deed) => html`<li key=${deed.id}><span class="cut">${deed.name || deed.username || 'Somebody'}: ${deed.action.replaceAll('_', ' ')}</span><span class="at"><${Time} at=${deed.timestamp} /></span></li>`)}</ul>` : html`<p class="card-body t13 fg2">Nobody but you did.</p>`)}<//><//>`;
+  return html`<${Card} title="Who looked at or changed my things" right=${html`<a href="/activity">All</a>`}><${Loaded} query=${query} what="The activity could not be read">${(/** @type {any} */ told) => (told.items.length ? html`<ul class="lines">${told.items.map((/** @type {any} */ deed) => html`<li key=${deed.id}><span class="cut">${deed.name || deed.username || 'Somebody'}: ${deed.action.replaceAll('_', ' ')}</span><span class="at"><${Time} at=${deed.timestamp} /></span></li>`)}</ul>` : html`<p class="card-body t13 fg2">Nobody but you did.</p>`)}<//><//>`;
 }
 
 function MyGroups() {

@@ -3,7 +3,7 @@ import { html } from '../lib/html.js';
 import { post } from '../lib/api.js';
 import { each } from '../lib/bulk.js';
 import { may, refusal } from '../lib/can.js';
-import { called, plural } from '../lib/format.js';
+import { called } from '../lib/format.js';
 import { toast } from '../lib/overlay.js';
 import { refresh, useQuery } from '../lib/query.js';
 import { me } from '../lib/session.js';
@@ -19,9 +19,9 @@ import { userItems } from '../components/user-actions.js';
 
 /** @type {import('../components/table.js').Column[]} */
 const columns = [
-  { key: 'name', title: 'Name', head: true, cell: (user) => html`<${Person} who=${user} login href=${`/admin/users/${user.id}`} go />`, csv: (user) => called(user) },
+  { key: 'name', title: 'Name', head: true, cell: (user) => html`<span class="row"><${Person} who=${user} login href=${`/admin/users/${user.id}`} go />${user.status !== 'active' && html`<span class="only-narrow"><${Badge} kind=${user.status === 'disabled' ? 'warn' : ''}>${stateWord(user.status)}<//></span>`}</span>`, csv: (user) => called(user) },
   { key: 'email', title: 'E-mail', cell: (user) => html`<span class="fg2">${user.email}</span>`, csv: (user) => user.email },
-  { key: 'role', title: 'Role', cell: (user) => (user.isAdmin ? html`<${Badge} kind="accent">platform admin<//>` : html`<span class="fg2">member</span>`), csv: (user) => (user.isAdmin ? 'platform admin' : 'member') },
+  { key: 'role', title: 'Role', cell: (user) => (user.isAdmin ? html`<${Badge} kind="accent">Platform admin<//>` : html`<span class="fg2">Member</span>`), csv: (user) => (user.isAdmin ? 'platform admin' : 'member') },
   { key: 'status', title: 'Status', minor: true, cell: (user) => (user.status === 'active' ? (user.mustChangePassword ? html`<${Badge} kind="warn" tip="The password must be changed at the next sign-in.">New password due<//>` : html`<span class="fg2">Active</span>`) : html`<${Badge} kind=${user.status === 'disabled' ? 'warn' : ''}>${stateWord(user.status)}<//>`), csv: (user) => user.status },
   { key: 'groups', title: 'Groups', num: true, minor: true, cell: (user) => { const count = user.groupMemberships?.length ?? user.groups?.length ?? 0; return html`<span class=${count ? '' : 'zero'}>${count}</span>`; }, csv: (user) => user.groupMemberships?.length ?? user.groups?.length },
   { key: 'created', title: 'Created', minor: true, cell: (user) => html`<span class="fg2"><${Time} at=${user.createdAt} /></span>`, csv: (user) => user.createdAt },
@@ -50,7 +50,9 @@ function Bulk({ picked, clear }) {
 function Advice() {
   const stats = useQuery(may(me.value, 'view_platform_stats') ? '/api/admin/stats?days=1' : null, ['user']);
   const words = stats.data?.platform.adminAdvice;
-  return words ? html`<div style="margin-bottom:16px"><${Callout} kind="warn" lead=${`${plural(stats.data.platform.adminUsers, 'platform admin')}.`}>${words}<//></div>` : null;
+  if (!words) return null;
+  const [lead, ...rest] = words.split(/(?<=\.) /);
+  return html`<div style="margin-bottom:16px"><${Callout} kind="warn" lead=${lead}>${rest.join(' ')}<//></div>`;
 }
 
 export default function Users() {

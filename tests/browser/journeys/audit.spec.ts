@@ -52,7 +52,7 @@ test("the audit is filtered, opened, compared, exported, and its address brings 
     await expect(detail).toContainText("Ledger");
     await expect(detail).toContainText("General ledger");
     await expect(detail).toContainText("Hash");
-    await expect(detail).toContainText("Before it");
+    await expect(detail).toContainText("Previous hash");
     await detail.getByRole("button", { name: "Everything to this object" }).click();
     await expect(page).toHaveURL(/resource=group/);
   });
@@ -91,7 +91,7 @@ test("the state of the log is told: how long it is, what was signed, and that it
   await expect(state).toContainText("Intact");
   await expect(state).toContainText("just now");
   await state.getByRole("link", { name: "Change" }).click();
-  await expect(page.getByLabel("Retention days", { exact: true })).toHaveValue("365");
+  await expect(page.getByLabel("Entries are kept for (days)", { exact: true })).toHaveValue("365");
 });
 
 test("the log leaves as a signed file of the days that were asked for", async ({ as, world }) => {

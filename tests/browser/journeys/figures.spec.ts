@@ -4,7 +4,7 @@ import { expect, test } from "../support/test.ts";
 test("a setting is found, changed, seen to hold, and put back", async ({ as, world, allowed }) => {
   allowed.push(/status of 400/);
   const page = await as(world.admin, { at: "/admin/settings" });
-  const field = page.getByLabel("Password min length", { exact: true });
+  const field = page.getByLabel("Shortest password", { exact: true });
 
   await test.step("it is found by a word, and the address keeps the search", async () => {
     await page.getByRole("searchbox", { name: "Find a setting" }).fill("password");
@@ -15,7 +15,7 @@ test("a setting is found, changed, seen to hold, and put back", async ({ as, wor
 
   await test.step("what it may not be is said at the field, and what was typed stays", async () => {
     await field.fill("3");
-    await expect(page.getByRole("region", { name: "Unsaved changes" })).toContainText("Password min length");
+    await expect(page.getByRole("region", { name: "Unsaved changes" })).toContainText("Shortest password");
     await page.getByRole("button", { name: "Save" }).click();
     await expect(field).toHaveAccessibleDescription(/a whole number from 8 to 128/);
     await expect(field).toHaveValue("3");
@@ -24,7 +24,7 @@ test("a setting is found, changed, seen to hold, and put back", async ({ as, wor
   await test.step("saved, it holds at once", async () => {
     await field.fill("16");
     await page.getByRole("button", { name: "Save" }).click();
-    await expect(page.getByText("Password min length is 16.")).toBeVisible();
+    await expect(page.getByText("Shortest password is 16.")).toBeVisible();
     await expect(page.getByText(/set by .*, just now/)).toBeVisible();
     const told = await page.request.get("/api/auth/providers");
     expect((await told.json()).passwordMinLength).toBe(16);

@@ -6,10 +6,10 @@ test("an administrator gives an account an end and a manager, and signs it out i
   const [person, lead] = [await world.person("rune.dahl", "Rune Dahl"), await world.person("mira.holt", "Mira Holt")];
   const theirs = await as(person, { at: "/" });
   const page = await as(world.admin, { at: `/admin/users/${person.id}` });
-  const term = page.locator("section", { has: page.getByRole("heading", { name: "End and manager" }) });
+  const term = page.locator("section", { has: page.getByRole("heading", { name: "End date and manager" }) });
 
   await test.step("the end", async () => {
-    await term.getByRole("button", { name: "Change the end" }).click();
+    await term.getByRole("button", { name: "Change the end date" }).click();
     const dialog = page.getByRole("dialog", { name: /When does the account/ });
     const soon = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10);
     await dialog.getByLabel(/First day without it/).fill(soon);

@@ -27,3 +27,28 @@ test("the home page of the first day weighs less than 60 kB", async ({ as, world
   expect(total, parts.map(([path, weight]) => `${weight} ${path}`).join("\n")).toBeLessThanOrEqual(60_000);
   test.info().annotations.push({ type: "measured", description: `${total} bytes in ${parts.length} files` });
 });
+
+test("nobody without a session is asked who they are, and a file of the interface is named by its build", async ({ as }) => {
+  const page = await as(null);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await page.goto("/admin/users");
+  await expect(page.getByRole("heading", { name: "Sign in to Codex Web" })).toBeVisible();
+  expect(asked).not.toContain("/api/auth/me");
+  expect(asked).toContain("/api/auth/providers");
+  expect(asked.filter((path) => /\.(m?js|css)$/.test(path) && !path.startsWith("/ui/"))).toEqual([]);
+  expect(new Set(asked).size, "each is asked for once").toBe(asked.length);
+});
+
+test("what a page needs is asked for at once, not file by file", async ({ as, world }) => {
+  const page = await as(world.admin);
+  for (const path of ["/", "/admin/users", "/help/user/groups"]) {
+    await page.goto(path);
+    await expect(page.getByRole("heading", { level: 1 }).first()).toBeVisible();
+    const late = await page.evaluate(() => {
+      const named = new Set([...document.querySelectorAll<HTMLLinkElement | HTMLScriptElement>("link[href], script[src]")].map((one) => ("src" in one && one.src) || (one as HTMLLinkElement).href));
+      return performance.getEntriesByType("resource").filter((one) => /\/(pages|lib)\/.*\.js$/.test(one.name) && !named.has(one.name) && one.startTime < performance.getEntriesByName("first-contentful-paint")[0].startTime).map((one) => one.name);
+    });
+    expect(late, path).toEqual([]);
+  }
+});

@@ -128,7 +128,7 @@ test("a workspace is made, typed in, stopped, started, renamed and deleted", asy
     await expect(page.getByText("billing-fix stops.")).toBeVisible();
     await expect(page.locator(".page-head .status")).toHaveText(/Stopped/);
     await page.getByRole("navigation", { name: "Workspace" }).getByRole("link", { name: "Terminal" }).click();
-    await expect(page.getByText("The workspace does not run")).toBeVisible();
+    await expect(page.getByText("The workspace is stopped")).toBeVisible();
   });
 
   await test.step("it is started again, and they are", async () => {

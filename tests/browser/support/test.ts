@@ -14,7 +14,7 @@ interface Journey {
   allowed: RegExp[];
 }
 
-// Asking who one is, without a session, is answered 401, and the browser writes that down.
+// That a session has ended is learned by asking whose it is, which is answered 401, and the browser writes that down.
 const ALWAYS_ALLOWED = [/status of 401 .*\/api\/auth\/me$/];
 
 /** Collects what the browser complains of: errors in the console, exceptions, and everything the content policy blocked. */
