@@ -22,6 +22,33 @@
 //!
 //! `domain` <- `policy` <- `store` <- `ops` <- `http`. `token`, `events` and `metrics` are leaves. `identity` stands beside `ops`.
 //! `reconcile` alone changes the cluster, `gateway` alone reads from it. Only `app` knows everyone.
+//!
+//! Two modules more than the house plan has, and one less: `transport` decides once what the server is called and how it
+//! encrypts, which `http`, `gateway` and `config` all ask; `metrics` is counted in by everybody; and there is no `notify`,
+//! because a notice is written in the transaction of what it tells (`store::inbox`). The table `outbox` is its seam:
+//! nothing is mailed, so nothing writes there.
+//!
+//! * [`agent`] what runs inside a workspace: terminals, apps, files, ports, the way out
+//! * [`app`] what everybody shares, and the order in which it starts and stops
+//! * [`cli`] the command line, a file for each command
+//! * [`clock`] time and randomness, as parameters
+//! * [`cluster`] where workspaces run: the trait, and `local`, `kubernetes` and `fake` behind it
+//! * [`config`] file, environment and flags, with every problem at once
+//! * [`domain`] plain types and pure rules
+//! * [`error`] the one error, and how it is told
+//! * [`events`] what changed, for pages and wakers; and every live connection
+//! * [`gateway`] from the browser to what runs in a workspace, and from there to the outside
+//! * [`http`] the web edge: the route table and what answers
+//! * [`identity`] who is calling
+//! * [`metrics`] what the server measures of itself
+//! * [`ops`] use cases, each a transaction
+//! * [`policy`] who may do what
+//! * [`reconcile`] from what is wanted to what is
+//! * [`store`] SQLite, and all SQL
+//! * [`telemetry`] the log
+//! * [`token`] signed and opaque tokens, without any input or output
+//! * [`transport`] what this server is called, and how it encrypts
+//! * [`upkeep`] timed work
 
 pub mod agent;
 pub mod app;

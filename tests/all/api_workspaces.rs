@@ -270,6 +270,44 @@ async fn the_quota_is_a_pool_that_refuses_in_words_and_numbers() {
 }
 
 #[tokio::test]
+async fn every_level_above_the_group_holds_back_what_does_not_fit_in_it() {
+    let site = Site::new();
+    let anna = site.harness.member("team");
+    let size = json!({ "resources": { "cpu": "2", "memory": "4Gi", "storage": "10Gi" } });
+    let id = site.make(&anna, "team", "one", size.clone()).await["id"].as_str().unwrap().to_owned();
+    let top = site.harness.rows("SELECT id FROM organization")[0]["id"].as_str().unwrap().to_owned();
+    let child = "org_00000000000000000000000000000001";
+    site.harness.execute(&format!(
+        "INSERT INTO organization (id, name, display_name, parent_id, path, created_at) \
+         SELECT '{child}', 'child', 'Child', id, path || '/child', 0 FROM organization; \
+         UPDATE \"group\" SET organization_id = '{child}' WHERE name = 'team'"
+    ));
+    let another = {
+        let mut body = json!({ "name": "two", "groupId": "team" });
+        body.as_object_mut().unwrap().extend(size.as_object().unwrap().clone());
+        body
+    };
+    let start = format!("/api/workspaces/{id}/actions");
+    for (level, account) in [("user", anna.user_id().as_str()), ("organization", child), ("organization", &top)] {
+        for (kind, amount) in [("pods", 1), ("storage", 15_i64 << 30), ("cpu", 1_000), ("memory", 2 << 30)] {
+            let row = format!("('{level}', '{account}', '{kind}', {amount})");
+            site.harness.execute(&format!("INSERT INTO resource_limit (account_kind, account_id, kind, amount) VALUES {row}"));
+            let creates = matches!(kind, "pods" | "storage");
+            let (path, body) = if creates { ("/api/workspaces", another.clone()) } else { (start.as_str(), json!({ "type": "start" })) };
+            let dry = anna.post(&format!("{path}?dryRun=true"), body.clone()).await.expect(200).json;
+            assert_eq!(dry["allowed"], false, "{level} {account} {kind}: {dry}");
+            let refused = anna.post(path, body).await.expect(409);
+            let details = &refused.json["error"]["details"];
+            let told = (refused.code(), details["level"].as_str(), details["resource"].as_str());
+            assert_eq!(told, ("QUOTA_EXCEEDED", Some(level), Some(kind)), "{account}: {}", refused.text);
+            site.harness.execute("DELETE FROM resource_limit");
+        }
+    }
+    anna.post("/api/workspaces", another).await.expect(201);
+    site.act(&anna, &id, "start").await.expect(200);
+}
+
+#[tokio::test]
 async fn of_two_at_once_for_the_last_of_something_one_gets_it() {
     let site = Site::new();
     let (anna, ben) = (site.harness.member("team"), site.harness.member("team"));
