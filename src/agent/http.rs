@@ -90,6 +90,7 @@ async fn route(agent: &Arc<Agent>, visit: &Visit, mut request: Request<Incoming>
         }
         (&Method::PUT, "/v1/keys") => renew_trust(agent, request).await,
         (&Method::POST, "/v1/uplink") => uplink::accept(agent.uplink(), request),
+        (&Method::GET, "/v1/usage") => apps::used(agent.apps()).await,
         (&Method::GET, "/v1/ports") => answer(StatusCode::OK, &json!(ports::listening(&agent.apps().processes()))),
         (method, path) if path == "/v1/apps" || path.starts_with("/v1/apps/") => {
             apps::serve(agent.apps(), method, path, request.uri().query())

@@ -24,6 +24,7 @@ mod join;
 pub mod machine;
 pub mod network;
 pub mod ports;
+pub mod process_table;
 pub mod program;
 pub mod protocol;
 pub mod pty;

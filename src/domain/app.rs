@@ -128,6 +128,33 @@ pub struct AppReport {
     pub message: Option<String>,
 }
 
+/// What an agent says that one of its apps uses: its program and all that descends from it. A hint, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppUse {
+    pub slug: String,
+    /// Thousandths of a core since an earlier look; absent at the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_milli: Option<i64>,
+    pub memory_bytes: i64,
+    pub processes: i64,
+}
+
+impl AppUse {
+    /// Cut to what a machine can have, so that sums of what agents say stay numbers.
+    #[must_use]
+    pub fn within_reason(self) -> Self {
+        const CORES: i64 = 10_000;
+        const PIB: i64 = 1 << 50;
+        Self {
+            cpu_milli: self.cpu_milli.map(|cpu| cpu.clamp(0, CORES * 1_000)),
+            memory_bytes: self.memory_bytes.clamp(0, PIB),
+            processes: self.processes.clamp(0, 1 << 22),
+            ..self
+        }
+    }
+}
+
 /// What an agent says of one listening socket of its workspace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -111,7 +111,7 @@ pub struct Look {
     pub memory_bytes: i64,
     /// Bytes; `None` where nothing measures them.
     pub disk_bytes: Option<i64>,
-    /// Workspaces of a group or of all, processes of a workspace, pods of a node.
+    /// Workspaces of a group or of all, processes of a workspace or an app, pods of a node.
     pub things: i64,
     /// How many of the workspaces run.
     pub running: i64,
@@ -168,6 +168,8 @@ pub enum Subject<'a> {
     Node(&'a str),
     /// A group or workspace, by its id.
     Object(&'a str),
+    /// An app, by the id of its workspace and its slug.
+    App(&'a str, &'a str),
 }
 
 impl Subject<'_> {
@@ -176,6 +178,7 @@ impl Subject<'_> {
             Self::Platform => "platform".to_owned(),
             Self::Node(name) => format!("node:{name}"),
             Self::Object(id) => id.to_owned(),
+            Self::App(workspace, slug) => format!("app:{workspace}:{slug}"),
         }
     }
 }

@@ -9,22 +9,24 @@
 //! An agent's word is a hint: it runs beside the programs of the workspace. Only apps of the recipe are shown, and what
 //! is said of them is bounded.
 
+use super::logs;
 use super::{Gateway, place};
 use crate::clock::{Millis, SECOND};
 use crate::cluster::WorkspaceRef;
-use crate::domain::app::{App, AppReport, AppStatus, PortReport};
+use crate::domain::app::{App, AppReport, AppStatus, AppUse, PortReport, is_slug};
 use crate::domain::id::WorkspaceId;
 use crate::domain::workspace::Status;
 use crate::error::{Error, Missing, Result};
 use crate::events::Operation;
-use crate::gateway::agents::RequestBody;
+use crate::gateway::agents::{AgentBody, RequestBody};
 use crate::ops::workspaces::{self, Workspace};
 use crate::ops::{Caller, apps as asking};
 use crate::policy::{Action, WorkspaceFacts};
 use crate::token::ticket::Scope;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Method, Request, StatusCode};
+use futures_util::stream::{self, LocalBoxStream, StreamExt};
+use http_body_util::{BodyDataStream, BodyExt, Full, Limited};
+use hyper::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,6 +44,8 @@ const MOST_WATCHED: usize = 512;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 512 * 1024;
+/// Apps of one workspace that are measured.
+const MOST_APPS: usize = 16;
 /// Characters of an agent's words that are shown.
 const LONGEST_WORDS: usize = 400;
 
@@ -169,13 +173,57 @@ pub fn hint(gateway: &Gateway, app: &App) -> String {
 
 /// The newest lines that an app printed in this run; nothing where it does not run.
 pub async fn log(gateway: &Gateway, caller: &Caller, id: WorkspaceId, slug: &str, lines: usize) -> Result<String> {
-    let has = |workspace: &Workspace| find(workspace, slug).map(drop);
-    let workspace = workspaces::view_if(&gateway.ops, caller, id, Action::ViewWorkspaceLogs, has).await?;
+    let workspace = logged(gateway, caller, id, slug).await?;
     if !runs(&workspace) {
         return Ok(String::new());
     }
     let bytes = ask(gateway, &placed(&workspace), Method::GET, &format!("/v1/apps/{slug}/logs?lines={lines}")).await?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The same, and then each line as it is printed, until the run or the right to read it ends.
+pub async fn follow_log(
+    gateway: &Gateway,
+    caller: &Caller,
+    id: WorkspaceId,
+    slug: &str,
+    lines: usize,
+) -> Result<LocalBoxStream<'static, Bytes>> {
+    let workspace = logged(gateway, caller, id.clone(), slug).await?;
+    if !runs(&workspace) {
+        return Ok(stream::empty().boxed_local());
+    }
+    let (place, path) = (placed(&workspace), format!("/v1/apps/{slug}/logs?lines={lines}&follow=true"));
+    let response = tokio::time::timeout(PATIENCE, send(gateway, &place, Method::GET, &path)).await;
+    let body = response.unwrap_or_else(|_| Err(super::unreachable()))?.into_body();
+    // A workspace that ends breaks the connection.
+    let pieces = BodyDataStream::new(body).scan((), |(), piece| std::future::ready(piece.ok()));
+    Ok(match logs::end_of_right(gateway, caller, id, workspace.row.group_id.clone()) {
+        Some(end) => pieces.take_until(end).boxed_local(),
+        None => pieces.boxed_local(),
+    })
+}
+
+async fn logged(gateway: &Gateway, caller: &Caller, id: WorkspaceId, slug: &str) -> Result<Workspace> {
+    let has = |workspace: &Workspace| find(workspace, slug).map(drop);
+    workspaces::view_if(&gateway.ops, caller, id, Action::ViewWorkspaceLogs, has).await
+}
+
+/// What the apps of a workspace use now; nothing where it does not run, has none, or does not answer.
+pub async fn used(gateway: &Gateway, workspace: &Workspace) -> Vec<(App, AppUse)> {
+    let apps = &workspace.row.spec.apps;
+    if apps.is_empty() || !runs(workspace) {
+        return Vec::new();
+    }
+    let told = measure(gateway, &placed(workspace)).await;
+    apps.iter().filter_map(|app| Some((app.clone(), told.iter().find(|one| one.slug == app.slug)?.clone()))).collect()
+}
+
+/// What an agent says that its apps use.
+pub(super) async fn measure(gateway: &Gateway, place: &WorkspaceRef) -> Vec<AppUse> {
+    let told: Vec<AppUse> = read(gateway, place, "/v1/usage").await.unwrap_or_default();
+    let named = told.into_iter().filter(|one| is_slug(&one.slug)).take(MOST_APPS);
+    named.map(AppUse::within_reason).collect()
 }
 
 /// Ends an app's program and starts it anew, or starts it where it does not run.
@@ -267,18 +315,22 @@ async fn read<T: DeserializeOwned>(gateway: &Gateway, place: &WorkspaceRef, path
 
 /// One question to the agent, in the server's own name: what it may be asked was decided before.
 async fn ask(gateway: &Gateway, place: &WorkspaceRef, method: Method, path: &str) -> Result<Bytes> {
+    let exchange = async {
+        let response = send(gateway, place, method, path).await?;
+        let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await.map_err(|_| super::unreachable())?;
+        Ok(body.to_bytes())
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Err(super::unreachable()))
+}
+
+async fn send(gateway: &Gateway, place: &WorkspaceRef, method: Method, path: &str) -> Result<Response<AgentBody>> {
     let body: RequestBody = Full::default().map_err(|never| match never {}).boxed_unsync();
     let request = Request::builder().method(method).uri(path).header("host", "agent").body(body);
     let request = request.map_err(|error| Error::internal(error.to_string()))?;
-    let exchange = async {
-        let response = gateway.agents.request(place, Scope::Admin, request).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await.map_err(|_| super::unreachable())?;
-        match status {
-            StatusCode::OK | StatusCode::ACCEPTED => Ok(body.to_bytes()),
-            StatusCode::NOT_FOUND => Err(Error::NotFound(Missing::App)),
-            _ => Err(super::unreachable()),
-        }
-    };
-    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Err(super::unreachable()))
+    let response = gateway.agents.request(place, Scope::Admin, request).await?;
+    match response.status() {
+        StatusCode::OK | StatusCode::ACCEPTED => Ok(response),
+        StatusCode::NOT_FOUND => Err(Error::NotFound(Missing::App)),
+        _ => Err(super::unreachable()),
+    }
 }

@@ -54,7 +54,7 @@ fn print(line: &LogLine) -> String {
 }
 
 /// Completes when the caller may not read on: their connection was cut, or the right is gone when it is asked for again.
-fn end_of_right(
+pub(super) fn end_of_right(
     gateway: &Gateway,
     caller: &Caller,
     id: WorkspaceId,

@@ -4,9 +4,10 @@
 //! does not answer is left out: nothing is known of it then, and nothing is made up. The writing is one transaction.
 
 use super::Gateway;
-use super::capacity;
+use super::{capacity, inside};
 use crate::clock::{MINUTE, Millis};
 use crate::cluster::{Metrics, NodeCapacity, WorkspaceRef};
+use crate::domain::app::AppUse;
 use crate::domain::id::WorkspaceId;
 use crate::domain::quota::{ResourceQuota, Usage};
 use crate::domain::trend::Look;
@@ -14,7 +15,6 @@ use crate::error::Result;
 use crate::ops::running::{self, Running};
 use crate::ops::trends::{self, Measured, NodeLook};
 use futures_util::StreamExt;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -56,7 +56,10 @@ pub async fn once(gateway: &Gateway) -> Result<()> {
     loop {
         let page = running::page(&gateway.ops, after, PAGE).await?;
         let next = (page.len() == PAGE).then(|| page.last().map(|r| r.workspace.clone())).flatten();
-        measured.workspaces.extend(measure(gateway, page).await);
+        for (id, look, apps) in measure(gateway, page).await {
+            measured.apps.extend(apps.into_iter().filter_map(|app| Some((id.clone(), app.slug.clone(), look_of_app(&app)?))));
+            measured.workspaces.extend(look.map(|look| (id, look)));
+        }
         match next {
             Some(_) => after = next,
             None => break,
@@ -65,16 +68,24 @@ pub async fn once(gateway: &Gateway) -> Result<()> {
     trends::record(&gateway.ops, measured).await
 }
 
-async fn measure(gateway: &Gateway, page: Vec<Running>) -> Vec<(WorkspaceId, Look)> {
+/// The cluster knows the whole of a workspace, its agent alone which program is which app's.
+async fn measure(gateway: &Gateway, page: Vec<Running>) -> Vec<(WorkspaceId, Option<Look>, Vec<AppUse>)> {
     let ask = |running: Running| {
-        let view = Arc::clone(&gateway.view);
+        let gateway = gateway.clone();
         async move {
             let place = WorkspaceRef { id: running.workspace, namespace: running.namespace, run: running.run };
-            let told = tokio::time::timeout(PATIENCE, view.metrics(&place)).await;
-            told.ok().and_then(std::result::Result::ok).and_then(|metrics| look(&metrics)).map(|look| (place.id, look))
+            let (told, apps) =
+                tokio::join!(tokio::time::timeout(PATIENCE, gateway.view.metrics(&place)), inside::measure(&gateway, &place));
+            let look = told.ok().and_then(std::result::Result::ok).and_then(|metrics| look(&metrics));
+            (place.id, look, apps)
         }
     };
-    futures_util::stream::iter(page.into_iter().map(ask)).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
+    futures_util::stream::iter(page.into_iter().map(ask)).buffer_unordered(AT_ONCE).collect().await
+}
+
+/// `None` at the first look, which knows no processor yet.
+fn look_of_app(used: &AppUse) -> Option<Look> {
+    Some(Look { cpu_milli: used.cpu_milli?, memory_bytes: used.memory_bytes, disk_bytes: None, things: used.processes, running: 1 })
 }
 
 /// `None` where the processor and the memory are not known: a row with zeros in their place would be a lie.

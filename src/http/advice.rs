@@ -5,7 +5,7 @@ use crate::clock::DAY;
 use crate::domain::finding::{LOW_FOR, enough};
 use crate::domain::quota::{ResourceQuota, Usage, UsageView, percentage};
 use crate::error::Result;
-use crate::ops::findings::{self, Advice, Told, Unused};
+use crate::ops::findings::{self, Advice, Resting, Told};
 use serde::Serialize;
 
 /// Something uses nearly all that it may. An alert comes at 80 or 90 % and goes five points below.
@@ -57,6 +57,8 @@ pub struct UnusedView {
     /// When it was last used or started.
     pub last_used_at: String,
     pub frees: FreesView,
+    /// The names of what you may do to end it: `stop_workspace`, `delete_workspace`.
+    pub can: Vec<&'static str>,
 }
 
 /// What stopping or deleting gives back.
@@ -119,9 +121,9 @@ fn underused(told: &Told) -> Option<UnderusedView> {
 }
 
 /// What is given back by ending one: idle ones keep their disks, abandoned ones have nothing but those.
-fn unused(found: &[Unused], frees: fn(&Usage) -> Usage) -> UnusedListView {
-    let all = found.iter().fold(Usage::default(), |sum, one| sum.plus(&frees(&one.holds)));
-    let item = |one: &Unused| UnusedView {
+fn unused(found: &[Resting], frees: fn(&Usage) -> Usage) -> UnusedListView {
+    let all = found.iter().fold(Usage::default(), |sum, one| sum.plus(&frees(&one.unused.holds)));
+    let item = |Resting { unused: one, can }: &Resting| UnusedView {
         id: one.id.to_string(),
         name: one.name.clone(),
         group_id: one.group_id.to_string(),
@@ -131,6 +133,7 @@ fn unused(found: &[Unused], frees: fn(&Usage) -> Usage) -> UnusedListView {
         user_display_name: if one.owner_name.is_empty() { one.owner_username.clone() } else { one.owner_name.clone() },
         last_used_at: one.since.rfc3339(),
         frees: FreesView::from(&frees(&one.holds)),
+        can: can.clone(),
     };
     UnusedListView { items: found.iter().map(item).collect(), frees: FreesView::from(&all) }
 }

@@ -9,6 +9,7 @@ use crate::domain::id::WorkspaceId;
 use crate::domain::names::Reason;
 use crate::error::Result;
 use crate::gateway::inside::{self, AppState};
+use futures_util::StreamExt;
 use serde::Serialize;
 
 /// Lines when no number is given, and the most.
@@ -94,10 +95,16 @@ pub async fn list(request: Request) -> Result<Reply> {
 pub async fn log(request: Request) -> Result<Reply> {
     let query = request.query();
     let lines = query.integer("lines", 0, LINES_MAX).unwrap_or(LINES);
+    let follow = query.flag("follow");
     query.finish()?;
     let slug = request.param("slug")?.to_owned();
-    let lines = usize::try_from(lines).unwrap_or(0);
-    Ok(Reply::text(inside::log(&request.app.gateway, &request.caller, named(&request)?, &slug, lines).await?))
+    let (id, lines, gateway) = (named(&request)?, usize::try_from(lines).unwrap_or(0), &request.app.gateway);
+    if !follow {
+        return Ok(Reply::text(inside::log(gateway, &request.caller, id, &slug, lines).await?));
+    }
+    let stream = inside::follow_log(gateway, &request.caller, id, &slug, lines).await?.map(Ok).boxed_local();
+    // A proxy that waits for more would hold back the line somebody waits for.
+    Ok(Reply::stream("text/plain; charset=utf-8", stream).header("x-accel-buffering", "no"))
 }
 
 /// What may be said about a restart.

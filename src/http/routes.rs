@@ -633,11 +633,11 @@ pub const ROUTES: &[Route] = &[
         .says("Each part of it, and how it is.")
         .gives(200, AnswerDoc::List(schema_of::<Component>)),
     Route::get("/api/workspaces/{workspace}/metrics", Access::Action(A::ViewWorkspaceMetrics), to!(workspaces::usage))
-        .says("What it uses now.")
+        .says("What it uses now, and what of it each of its apps.")
         .gives(200, AnswerDoc::Json(schema_of::<InUseView>)),
     Route::get("/api/workspaces/{workspace}/metrics/history", Access::Action(A::ViewWorkspaceMetrics), to!(trends::of_workspace))
-        .says("What it used over time, as it was measured while it ran.")
-        .asks(&[RANGE])
+        .says("What it used over time, or what one of its apps used, as it was measured while it ran.")
+        .asks(&[RANGE, asked("app", ParameterKind::Text, "The slug of an app.")])
         .gives(200, AnswerDoc::Json(schema_of::<trends::TrendView>)),
     Route::get("/api/workspaces/{workspace}/egress", Access::Action(A::ViewWorkspaceEgress), to!(egress::show))
         .says("What it may reach outside, what it reached, and what it was refused.")
@@ -651,7 +651,10 @@ pub const ROUTES: &[Route] = &[
         .gives(200, AnswerDoc::List(schema_of::<apps::AppView>)),
     Route::get("/api/workspaces/{workspace}/apps/{slug}/logs", Access::Action(A::ViewWorkspaceLogs), to!(apps::log))
         .says("What an app printed in this run: each line a time and a text.")
-        .asks(&[asked("lines", ParameterKind::Integer, "The newest lines, 0 to 2000; 200 when absent.")])
+        .asks(&[
+            asked("lines", ParameterKind::Integer, "The newest lines, 0 to 2000; 200 when absent."),
+            asked("follow", ParameterKind::Flag, "Then the new ones as they are printed."),
+        ])
         .gives(200, AnswerDoc::Text),
     Route::post("/api/workspaces/{workspace}/apps/{slug}/restart", Access::Action(A::RestartApp), to!(apps::restart))
         .says("Ends an app and starts it anew, or starts it where it does not run.")

@@ -105,16 +105,18 @@ pub async fn of_group(request: Request) -> Result<Reply> {
 
 pub async fn of_workspace(request: Request) -> Result<Reply> {
     let query = request.query();
-    let range = range(&query);
+    let (range, app) = (range(&query), query.text("app", 24));
     query.finish()?;
-    let (workspace, points) = trends::of_workspace(&request.app.ops, &request.caller, named(&request)?, range).await?;
+    let is_app = app.is_some();
+    let (workspace, points) = trends::of_workspace(&request.app.ops, &request.caller, named(&request)?, app, range).await?;
     let size: &Size = workspace.status.applied.as_ref().unwrap_or(&workspace.row.size);
-    let lines = vec![
-        line("cpu", Part::Cpu, &points, |_| Some(size.cpu_milli)),
-        line("memory", Part::Memory, &points, |_| Some(size.memory_bytes)),
-        line("storage", Part::Disk, &points, |_| Some(size.disk_bytes)),
-        line("processes", Part::Things, &points, no_limit),
-    ];
+    let mut lines =
+        vec![line("cpu", Part::Cpu, &points, |_| Some(size.cpu_milli)), line("memory", Part::Memory, &points, |_| Some(size.memory_bytes))];
+    // A disk is shared by all that runs in the workspace.
+    if !is_app {
+        lines.push(line("storage", Part::Disk, &points, |_| Some(size.disk_bytes)));
+    }
+    lines.push(line("processes", Part::Things, &points, no_limit));
     Reply::ok(&view(range, &points, lines))
 }
 

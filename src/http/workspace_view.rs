@@ -3,7 +3,10 @@
 use super::apps::AppView;
 use super::runtime::RuntimeView;
 use crate::app::App;
+use crate::domain::app::{self, AppUse};
+use crate::domain::capacity::print_measured;
 use crate::domain::pool::CheckView;
+use crate::domain::quantity::print_cpu;
 use crate::domain::quota::AmountView;
 use crate::domain::size::SizeView;
 use crate::domain::workspace::{Desired, Status};
@@ -39,11 +42,33 @@ pub struct InUseView {
     pub storage: Option<AmountView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processes: Option<i64>,
+    /// What of it each app uses that runs; only under `…/metrics`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<AppInUseView>,
+}
+
+/// What an app uses now, with all that it started.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct AppInUseView {
+    pub slug: String,
+    pub name: String,
+    /// Cores since an earlier look; absent at the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
+    pub memory: String,
+    pub processes: i64,
+}
+
+impl From<(app::App, AppUse)> for AppInUseView {
+    fn from((app, used): (app::App, AppUse)) -> Self {
+        let (cpu, memory) = (used.cpu_milli.map(print_cpu), print_measured(used.memory_bytes));
+        Self { slug: app.slug, name: app.name, cpu, memory, processes: used.processes }
+    }
 }
 
 impl From<InUse> for InUseView {
     fn from(used: InUse) -> Self {
-        Self { cpu: used.cpu, memory: used.memory, storage: used.storage, processes: used.processes }
+        Self { cpu: used.cpu, memory: used.memory, storage: used.storage, processes: used.processes, apps: Vec::new() }
     }
 }
 

@@ -5,7 +5,7 @@ use super::handler::{Reply, Request};
 use super::paging::{LIST_MAX, ListShape, next_link};
 use super::runtime::RuntimeView;
 use super::workspace_body::{action, deletion, edit, is_dry_run, new_workspace, wish};
-use super::workspace_view::{DryRunView, InUseView, TimelineView, WorkspaceView};
+use super::workspace_view::{AppInUseView, DryRunView, InUseView, TimelineView, WorkspaceView};
 use crate::app::App;
 use crate::domain::id::WorkspaceId;
 use crate::domain::workspace::Phase;
@@ -150,5 +150,7 @@ pub async fn health(request: Request) -> Result<Reply> {
 
 pub async fn usage(request: Request) -> Result<Reply> {
     let workspace = workspaces::view(&request.app.ops, &request.caller, named(&request)?, Action::ViewWorkspaceMetrics).await?;
-    Reply::ok(&measure(&request.app, &workspace).await)
+    let (mut used, apps) = tokio::join!(measure(&request.app, &workspace), inside::used(&request.app.gateway, &workspace));
+    used.apps = apps.into_iter().map(AppInUseView::from).collect();
+    Reply::ok(&used)
 }

@@ -11,7 +11,7 @@ use crate::domain::quota::{Resource, ResourceQuota, Usage};
 use crate::domain::trend::Subject;
 use crate::error::{Error, Missing, Result};
 use crate::ops::trends::NodeLook;
-use crate::policy::{Action, Target, may};
+use crate::policy::{Action, Actor, Target, may};
 pub use crate::store::findings::Unused;
 use crate::store::findings::{self, Finding};
 use crate::store::inbox::{self, Notice};
@@ -128,14 +128,21 @@ pub struct Told {
     pub total: Option<i64>,
 }
 
+/// A workspace that nobody uses, and which of ending it the caller may do.
+#[derive(Debug, Clone)]
+pub struct Resting {
+    pub unused: Unused,
+    pub can: Vec<&'static str>,
+}
+
 /// All that was found, of the platform or of one group.
 #[derive(Debug, Clone, Default)]
 pub struct Advice {
     pub over: Vec<Told>,
     pub under: Vec<Told>,
     /// `None`: not for the caller, who may not list other people's workspaces.
-    pub idle: Option<Vec<Unused>>,
-    pub abandoned: Option<Vec<Unused>>,
+    pub idle: Option<Vec<Resting>>,
+    pub abandoned: Option<Vec<Resting>>,
 }
 
 fn told(read: &Read<'_>, kind: FindingKind, group: Option<&GroupId>) -> Result<Vec<Told>> {
@@ -151,10 +158,15 @@ fn told(read: &Read<'_>, kind: FindingKind, group: Option<&GroupId>) -> Result<V
     Ok(found.into_iter().map(with).collect())
 }
 
-fn unused(read: &Read<'_>, kind: FindingKind, group: Option<&GroupId>) -> Result<Vec<Unused>> {
+fn unused(read: &Read<'_>, actor: &Actor, kind: FindingKind, group: Option<&GroupId>) -> Result<Vec<Resting>> {
     let mut found = findings::unused(read, kind, group)?;
     found.sort_by(|a, b| a.since.cmp(&b.since).then_with(|| a.id.cmp(&b.id)));
-    Ok(found)
+    let resting = |unused: Unused| {
+        let facts = unused.facts();
+        let ends = [Action::StopWorkspace, Action::DeleteWorkspace].into_iter();
+        Resting { can: ends.filter(|action| may(actor, *action, Target::Workspace(&facts))).map(Action::code).collect(), unused }
+    };
+    Ok(found.into_iter().map(resting).collect())
 }
 
 /// Everything that stands out on the platform.
@@ -166,8 +178,8 @@ pub async fn of_platform(ops: &Ops, caller: &Caller) -> Result<Advice> {
         Ok(Advice {
             over: told(read, FindingKind::Over, None)?,
             under: told(read, FindingKind::Under, None)?,
-            idle: Some(unused(read, FindingKind::Idle, None)?),
-            abandoned: Some(unused(read, FindingKind::Abandoned, None)?),
+            idle: Some(unused(read, &actor, FindingKind::Idle, None)?),
+            abandoned: Some(unused(read, &actor, FindingKind::Abandoned, None)?),
         })
     };
     ops.db.read(caller.origin.clone(), job).await
@@ -181,7 +193,7 @@ pub async fn of_group(ops: &Ops, caller: &Caller, group: String) -> Result<Advic
         let group = groups::resolve(read, &group)?.ok_or(Error::NotFound(Missing::Group))?;
         read.authorize(&actor, Action::ViewGroupUsage, Target::Group(&group.facts()), None)?;
         let lists = may(&actor, Action::ListGroupWorkspaces, Target::Group(&group.facts()));
-        let list = |kind| if lists { unused(read, kind, Some(&group.id)).map(Some) } else { Ok(None) };
+        let list = |kind| if lists { unused(read, &actor, kind, Some(&group.id)).map(Some) } else { Ok(None) };
         Ok(Advice {
             over: told(read, FindingKind::Over, Some(&group.id))?,
             under: told(read, FindingKind::Under, Some(&group.id))?,

@@ -31,6 +31,8 @@ pub struct NodeLook {
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
     pub workspaces: Vec<(WorkspaceId, Look)>,
+    /// Apps by their workspace and slug.
+    pub apps: Vec<(WorkspaceId, String, Look)>,
     pub nodes: Vec<NodeLook>,
 }
 
@@ -46,6 +48,7 @@ pub async fn record(ops: &Ops, measured: Measured) -> Result<()> {
             looks.push((Subject::Object(id.as_str()).key(), look));
         }
         looks.extend(measured.workspaces.iter().map(|(id, look)| (Subject::Object(id.as_str()).key(), *look)));
+        looks.extend(measured.apps.iter().map(|(id, slug, look)| (Subject::App(id.as_str(), slug).key(), *look)));
         looks.extend(measured.nodes.iter().map(|node| (Subject::Node(&node.name).key(), node.look)));
         samples::add(tx, tx.now(), &looks)?;
         samples::forget(tx)?;
@@ -136,13 +139,24 @@ fn of_empty_group(own: &HashMap<Millis, Gathered>, looked: &HashMap<Millis, Gath
     }
 }
 
-/// What a workspace was measured to use. While it does not run, nothing is measured.
-pub async fn of_workspace(ops: &Ops, caller: &Caller, id: WorkspaceId, range: Range) -> Result<(Workspace, Vec<Point>)> {
+/// What a workspace, or one of its apps, was measured to use. While it does not run, nothing is measured.
+pub async fn of_workspace(
+    ops: &Ops,
+    caller: &Caller,
+    id: WorkspaceId,
+    app: Option<String>,
+    range: Range,
+) -> Result<(Workspace, Vec<Point>)> {
     let principal = caller.principal.clone();
     let job = move |read: &Read<'_>| {
         let actor = actors::load(read, &principal)?;
         let (workspace, _) = permitted(read, &actor, &id, Action::ViewWorkspaceMetrics, None)?;
-        Ok((workspace, measured(read, Subject::Object(id.as_str()), range)?))
+        let subject = match &app {
+            Some(slug) if workspace.row.spec.apps.iter().all(|app| app.slug != *slug) => return Err(Error::NotFound(Missing::App)),
+            Some(slug) => Subject::App(id.as_str(), slug),
+            None => Subject::Object(id.as_str()),
+        };
+        Ok((workspace, measured(read, subject, range)?))
     };
     ops.db.read(caller.origin.clone(), job).await
 }

@@ -6,10 +6,11 @@
 use super::tx::{Read, Tx, Unaudited};
 use crate::clock::Millis;
 use crate::domain::finding::{FindingKind, resource};
-use crate::domain::id::{GroupId, UserId, WorkspaceId};
+use crate::domain::id::{GroupId, OrganizationId, UserId, WorkspaceId};
 use crate::domain::quota::{Resource, Usage};
 use crate::domain::trend::Step;
 use crate::error::Result;
+use crate::policy::WorkspaceFacts;
 use rusqlite::{Row, params};
 use std::collections::HashMap;
 
@@ -73,7 +74,7 @@ const FIND_ABANDONED: &str = concat!(
 macro_rules! still_sql {
     ($index:literal, $rest:literal) => {
         concat!(
-            "SELECT f.kind, w.id, w.name, w.group_id, g.display_name, w.owner_id, u.username, u.name AS owner_name, f.since, \
+            "SELECT f.kind, w.id, w.name, w.group_id, g.organization_id, g.display_name, w.owner_id, u.username, u.name AS owner_name, f.since, \
              max(w.cpu_milli, coalesce(s.applied_cpu_milli, 0)) AS cpu_milli, max(w.memory_bytes, coalesce(s.applied_memory_bytes, 0)) AS memory_bytes, \
              max(w.disk_bytes, coalesce(s.applied_disk_bytes, 0)) AS disk_bytes \
              FROM usage_finding f ",
@@ -163,6 +164,7 @@ pub struct Unused {
     pub id: WorkspaceId,
     pub name: String,
     pub group_id: GroupId,
+    pub organization_id: OrganizationId,
     pub group_name: String,
     pub owner_id: UserId,
     pub owner_username: String,
@@ -173,11 +175,26 @@ pub struct Unused {
     pub holds: Usage,
 }
 
+impl Unused {
+    /// What policy asks about it, by role: whom it is shared with is not looked up.
+    pub fn facts(&self) -> WorkspaceFacts {
+        WorkspaceFacts {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            group_id: self.group_id.clone(),
+            organization_id: self.organization_id.clone(),
+            owner_id: self.owner_id.clone(),
+            share: None,
+        }
+    }
+}
+
 fn unused_row(row: &Row<'_>) -> rusqlite::Result<Unused> {
     Ok(Unused {
         id: WorkspaceId::trusted(row.get("id")?),
         name: row.get("name")?,
         group_id: GroupId::trusted(row.get("group_id")?),
+        organization_id: OrganizationId::trusted(row.get("organization_id")?),
         group_name: row.get("display_name")?,
         owner_id: UserId::trusted(row.get("owner_id")?),
         owner_username: row.get("username")?,

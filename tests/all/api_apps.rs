@@ -17,7 +17,7 @@ async fn place() -> (Site, super::harness::Client, String) {
 
 #[tokio::test]
 async fn an_app_that_is_not_installed_says_so_and_what_to_do() {
-    let (site, anna, id) = place().await;
+    let (mut site, anna, id) = place().await;
     let apps = anna.get(&format!("/api/workspaces/{id}/apps")).await.expect(200).json;
     assert_eq!((&apps[0]["status"], &apps[0]["name"]), (&json!("stopped"), &json!("VS Code")));
     assert!(apps[0]["url"].as_str().unwrap().ends_with(&format!("/open?workspace={id}&app=code-server")), "{apps}");
@@ -35,6 +35,14 @@ async fn an_app_that_is_not_installed_says_so_and_what_to_do() {
     assert!(shown["hint"].as_str().unwrap().contains("codex-web apps install code-server --from-dir DIR"), "{shown}");
     let log = anna.get(&format!("/api/workspaces/{id}/apps/code-server/logs?lines=5")).await.expect(200);
     assert!(log.text.contains("Z The program code-server is not installed here.\n"), "{}", log.text);
+    let following = format!("/api/workspaces/{id}/apps/code-server/logs?lines=1&follow=true");
+    let mut lines = site.harness.wire().stream(&anna, &following).await;
+    assert!(lines.next().await.unwrap().contains("not installed here"));
+    anna.post(&format!("/api/workspaces/{id}/apps/code-server/restart"), json!({})).await.expect(200);
+    assert!(lines.next().await.unwrap().contains("not installed here"), "the next line comes by itself");
+    site.act(&anna, &id, "stop").await.expect(200);
+    site.settle().await;
+    assert!(lines.ends_within(Duration::from_secs(5)).await, "with the run");
 }
 
 #[tokio::test]

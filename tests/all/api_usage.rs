@@ -4,8 +4,11 @@ use super::harness::{Answer, Client, Harness};
 use super::site::Site;
 use codex_web::clock::{DAY, HOUR, MINUTE};
 use codex_web::domain::group::GroupRole;
+use codex_web::domain::id::WorkspaceId;
+use codex_web::domain::trend::Look;
 use codex_web::gateway::looks;
 use codex_web::ops::findings;
+use codex_web::ops::trends::{self, Measured};
 use serde_json::{Value, json};
 
 const GIB: f64 = 1_073_741_824.0;
@@ -60,6 +63,35 @@ async fn what_a_group_and_its_workspace_use_is_kept_by_minute_hour_and_day() {
     assert_eq!((known(&node, "storage", "mean"), last(&node, "memory", "limit")), (vec![0.0], 32.0 * GIB));
     let nowhere = admin.get("/api/admin/usage/history?node=nowhere").await.expect(200);
     assert_eq!(known(&nowhere, "cpu", "mean"), Vec::<f64>::new());
+}
+
+#[tokio::test]
+async fn what_an_app_uses_is_kept_apart_from_what_its_workspace_does() {
+    let mut site = Site::new();
+    let anna = site.harness.member("team");
+    let made = site.make(&anna, "team", "mine", json!({"start": true, "tier": "single-user", "image": "local:code-server"})).await;
+    let id = made["id"].as_str().unwrap().to_owned();
+    site.settle().await;
+    look(&site.harness).await;
+    let look = |cpu_milli| Look { cpu_milli, memory_bytes: 300 << 20, disk_bytes: None, things: 5, running: 1 };
+    for cpu in [200, 400] {
+        let apps = vec![(WorkspaceId::parse(&id).unwrap(), "code-server".to_owned(), look(cpu))];
+        trends::record(&site.harness.app.ops, Measured { apps, ..Measured::default() }).await.unwrap();
+    }
+    let path = format!("/api/workspaces/{id}/metrics/history");
+    for range in ["6h", "7d", "90d", "365d"] {
+        let own = anna.get(&format!("{path}?range={range}&app=code-server")).await.expect(200);
+        assert_eq!((known(&own, "cpu", "mean"), known(&own, "cpu", "peak")), (vec![0.3], vec![0.4]), "{range}");
+        assert_eq!((known(&own, "memory", "mean"), known(&own, "processes", "mean")), (vec![300.0 * 1_048_576.0], vec![5.0]), "{range}");
+        assert!(own.json["lines"].as_array().unwrap().iter().all(|line| line["name"] != "storage"), "a disk is the workspace's");
+        let all = anna.get(&format!("{path}?range={range}")).await.expect(200);
+        assert_eq!(known(&all, "cpu", "mean"), vec![0.01], "{range}");
+    }
+    anna.get(&format!("{path}?app=emacs")).await.expect(404);
+    let top = site.harness.admin().get("/api/admin/usage/top").await.expect(200).json;
+    assert_eq!((top["items"].as_array().unwrap().len(), &top["items"][0]["id"]), (1, &json!(id)), "an app is not one workspace more");
+    let now = anna.get(&format!("/api/workspaces/{id}/metrics")).await.expect(200).json;
+    assert_eq!(now["apps"], Value::Null, "its program does not run");
 }
 
 #[tokio::test]
@@ -224,6 +256,12 @@ async fn idle_and_abandoned_workspaces_are_listed_with_what_ending_them_frees() 
         (site.harness.signed_in(boss.user_id()), site.harness.signed_in(lead.user_id()), site.harness.signed_in(anna.user_id()));
     let idle = lead.get("/api/groups/team/advice").await.expect(200).json["idle"].clone();
     assert_eq!((&idle["items"][0]["id"], &idle["items"][0]["userId"]), (&json!(id), &json!(anna.user_id())));
+    assert_eq!(idle["items"][0]["can"], json!(["stop_workspace", "delete_workspace"]));
+    let token =
+        boss.post("/api/auth/tokens", json!({"name": "watches", "scopes": ["settings:read"], "expiresInDays": 1})).await.expect(201);
+    let watcher = site.harness.anonymous().with_bearer(token.json["token"].as_str().unwrap());
+    let seen = watcher.get("/api/admin/advice").await.expect(200).json;
+    assert_eq!((&seen["idle"]["items"][0]["id"], &seen["idle"]["items"][0]["can"]), (&json!(id), &json!([])), "seeing is not stopping");
     assert_eq!(idle["frees"], json!({"cpu": "1", "memory": "2Gi", "storage": "0", "pods": 0}));
     site.act(&anna, &id, "stop").await.expect(200);
     site.settle().await;

@@ -44,8 +44,14 @@ async function stopAll(items) {
   if (done) toast({ title: `${items.length - refused.length} stopped${refused.length ? `, ${refused.length} left` : ''}.`, lines: refused, failed: refused.length > 0 });
 }
 
+/** For whom may stop any of them. @param {any[]} items */
+function stopButton(items) {
+  const mine = items.filter((one) => may(one, 'stop_workspace'));
+  return mine.length > 0 && html`<${Button} size="s" icon="circle-stop" onClick=${() => stopAll(mine)}>${mine.length === items.length ? 'Stop all idle' : `Stop the ${mine.length} you may`}<//>`;
+}
+
 /** @param {{advice: {idle: Unused | null, abandoned: Unused | null}, always?: boolean, groups?: boolean}} props always: also say that there are none */
-export const UnusedCards = ({ advice, always, groups }) => html`<${UnusedCard} title="Idle workspaces" unused=${advice.idle} verb="stopping" groups=${groups} act=${advice.idle && advice.idle.items.length > 0 && html`<${Button} size="s" icon="circle-stop" onClick=${() => stopAll(advice.idle?.items || [])}>Stop all idle<//>`} none=${always ? 'Every workspace that runs is used.' : undefined} /><${UnusedCard} title="Abandoned workspaces" unused=${advice.abandoned} verb="deleting" groups=${groups} none=${always ? 'No stopped workspace was left for long.' : undefined} />`;
+export const UnusedCards = ({ advice, always, groups }) => html`<${UnusedCard} title="Idle workspaces" unused=${advice.idle} verb="stopping" groups=${groups} act=${stopButton(advice.idle?.items || [])} none=${always ? 'Every workspace that runs is used.' : undefined} /><${UnusedCard} title="Abandoned workspaces" unused=${advice.abandoned} verb="deleting" groups=${groups} none=${always ? 'No stopped workspace was left for long.' : undefined} />`;
 
 /** @param {any} one of what is hardly used */
 const lowWords = (one) => `${resourceWord(one.resource)}: at most ${percent(one.percentage)} in two weeks, ${show(one.resource, one.enough)} would do.`;

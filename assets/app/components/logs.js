@@ -47,7 +47,7 @@ export default function Logs({ workspace }) {
   // A container's log goes with it; the one before is kept apart. Programs of the host write on in one log.
   const apart = Boolean(workspace.image && !workspace.image.startsWith('local:'));
   const before = apart && query.value.get('app') === BEFORE;
-  const source = app ? `apps/${app.slug}/logs?lines=1000` : before ? 'logs?lines=1000&previous=true' : 'logs?lines=1000&follow=true';
+  const source = app ? `apps/${app.slug}/logs?lines=1000&follow=true` : before ? 'logs?lines=1000&previous=true' : 'logs?lines=1000&follow=true';
   const [lines, setLines] = useState(/** @type {Line[]} */ ([]));
   const [error, setError] = useState(/** @type {ApiError | null} */ (null));
   const [ended, setEnded] = useState(false);
@@ -80,7 +80,7 @@ export default function Logs({ workspace }) {
     <span class="right"><${Button} kind="ghost" icon="text-wrap" aria-pressed=${wrap ? 'true' : 'false'} onClick=${() => setWrap(!wrap)}>${wrap ? 'Do not wrap' : 'Wrap'}<//><${Button} kind="ghost" icon="download" onClick=${save}>Save<//></span></div>
     <div class="logs" role="log" aria-label=${`Logs of ${workspace.name}`} aria-live="off" tabindex="0" ref=${box} onScroll=${scrolled}><div class=${wrap ? 'wrapped' : ''}>${shown.map((line) => html`<${Row} key=${line.key} line=${line} part=${text} />`)}
       ${lines.length === 0 && html`<div class="logs-none">${ended ? 'Nothing was written yet.' : 'Waiting for the first line.'}</div>`}</div></div>
-    <div class="logs-foot">${error ? html`<${Icon} name="wifi-off" class="warn" /><span>${error.message}</span><${Button} size="s" onClick=${() => setTurn(turn + 1)}>Read again<//>` : ended ? html`<span class="dot stopped" aria-hidden="true" /><span>${before ? 'What ended before the container that runs now.' : app && workspace.status === 'running' ? `What ${app.name} has written so far.` : html`The end: ${workspace.status === 'running' ? 'the stream was closed.' : 'it does not run.'}`}</span><${Button} size="s" kind="ghost" onClick=${() => setTurn(turn + 1)}>Read again<//>` : html`<span class="dot running" aria-hidden="true" /><span>${follow ? 'Following' : 'Still being written'}</span>`}
+    <div class="logs-foot">${error ? html`<${Icon} name="wifi-off" class="warn" /><span>${error.message}</span><${Button} size="s" onClick=${() => setTurn(turn + 1)}>Read again<//>` : ended ? html`<span class="dot stopped" aria-hidden="true" /><span>${before ? 'What ended before the container that runs now.' : html`The end: ${workspace.status === 'running' ? 'the stream was closed.' : 'it does not run.'}`}</span><${Button} size="s" kind="ghost" onClick=${() => setTurn(turn + 1)}>Read again<//>` : html`<span class="dot running" aria-hidden="true" /><span>${follow ? 'Following' : 'Still being written'}</span>`}
       ${!follow && html`<span class="right"><${Button} size="s" icon="arrow-down" onClick=${() => setFollow(true)}>To the end<//></span>`}</div>`;
 }
 

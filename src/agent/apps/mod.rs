@@ -12,12 +12,14 @@ pub mod routes;
 mod supervise;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 
 use crate::agent::forward::socket_path;
 use crate::agent::program::Programs;
 use crate::clock::{Clock, Millis};
 use crate::domain::agent::AgentOrder;
 use crate::domain::app::{App, AppReport, AppStatus, Flaw, Listen, Start};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use output::Output;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -83,6 +85,7 @@ struct State {
     pid: Option<i32>,
     /// It is not started again by itself.
     given_up: bool,
+    cpu: Option<usage::Reading>,
 }
 
 impl Apps {
@@ -154,10 +157,22 @@ impl Apps {
         self.find(slug).map(|app| app.output.tail(lines))
     }
 
+    /// The same, and then each line as it is printed.
+    pub fn log_on(&self, slug: &str, lines: usize) -> Option<BoxStream<'static, String>> {
+        let app = Arc::clone(self.find(slug)?);
+        let from = app.output.first_of(lines);
+        Some(stream::unfold((app, from), next_lines).boxed())
+    }
+
     /// The slugs by the processes that lead each app.
     pub fn processes(&self) -> BTreeMap<i32, String> {
         self.all.iter().filter_map(|app| Some((app.state().pid?, app.app.slug.clone()))).collect()
     }
+}
+
+async fn next_lines((app, from): (Arc<Supervised>, u64)) -> Option<(String, (Arc<Supervised>, u64))> {
+    let (text, next) = app.output.after(from).await;
+    Some((text, (app, next)))
 }
 
 impl Supervised {
@@ -174,6 +189,7 @@ impl Supervised {
             message: None,
             pid: None,
             given_up: false,
+            cpu: None,
         };
         Self {
             flaw: app.check().err(),

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::watch;
 
 /// Lines that are kept of each app, and their bytes.
 const MOST_LINES: usize = 2_000;
@@ -20,11 +21,15 @@ pub struct Output {
     slug: String,
     clock: Arc<dyn Clock>,
     kept: Mutex<Kept>,
+    /// Changes with every line.
+    grown: watch::Sender<()>,
 }
 
 #[derive(Default)]
 struct Kept {
     lines: VecDeque<(Millis, String)>,
+    /// How many were ever printed.
+    printed: u64,
     bytes: usize,
     /// The second that is counted, how many of its lines went into the workspace's log, and how many did not.
     second: i64,
@@ -34,7 +39,7 @@ struct Kept {
 
 impl Output {
     pub fn new(slug: &str, clock: Arc<dyn Clock>) -> Self {
-        Self { slug: slug.to_owned(), clock, kept: Mutex::default() }
+        Self { slug: slug.to_owned(), clock, kept: Mutex::default(), grown: watch::Sender::new(()) }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -66,21 +71,52 @@ impl Output {
         }
         kept.bytes += text.len();
         kept.lines.push_back((now, text));
+        kept.printed += 1;
         while kept.lines.len() > MOST_LINES || kept.bytes > MOST_BYTES {
             let Some((_, old)) = kept.lines.pop_front() else { break };
             kept.bytes -= old.len();
         }
+        drop(kept);
+        self.grown.send_replace(());
     }
 
     /// The newest lines, oldest first, each `<rfc3339> <text>` with a line end.
     pub fn tail(&self, lines: usize) -> String {
+        let from = self.first_of(lines);
+        self.kept().since(from).0
+    }
+
+    /// The number of the first of so many newest lines, counted from the first that was ever printed.
+    pub fn first_of(&self, lines: usize) -> u64 {
         let kept = self.kept();
-        let skip = kept.lines.len().saturating_sub(lines);
-        kept.lines.iter().skip(skip).map(|(at, text)| format!("{} {text}\n", at.rfc3339())).collect()
+        kept.printed - lines.min(kept.lines.len()) as u64
+    }
+
+    /// The lines from this number on, as soon as there are any, and the number of the next one. Whoever reads more slowly
+    /// than is printed loses the oldest.
+    pub async fn after(&self, from: u64) -> (String, u64) {
+        let mut grown = self.grown.subscribe();
+        loop {
+            grown.mark_unchanged();
+            let found = self.kept().since(from);
+            if !found.0.is_empty() {
+                return found;
+            }
+            // The sender lives as long as this does.
+            let _ = grown.changed().await;
+        }
     }
 }
 
 impl Kept {
+    /// The kept lines from this number on, and the number of the next one.
+    fn since(&self, from: u64) -> (String, u64) {
+        let first = self.printed - self.lines.len() as u64;
+        let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
+        let text = self.lines.iter().skip(skip).map(|(at, text)| format!("{} {text}\n", at.rfc3339())).collect();
+        (text, self.printed)
+    }
+
     /// What of this line goes into the workspace's log, which all apps share.
     fn passed_on(&mut self, now: Millis, text: &str) -> Vec<String> {
         let second = now.0.div_euclid(1_000);
@@ -141,6 +177,27 @@ mod tests {
         }
         let kept = output.tail(usize::MAX);
         assert!(kept.len() < 2 * MOST_BYTES && kept.ends_with(&format!("line 9999 {}\n", "y".repeat(200))), "{}", kept.len());
+    }
+
+    #[tokio::test]
+    async fn a_reader_gets_the_newest_lines_then_each_new_one_once_and_loses_only_what_is_not_kept_any_more() {
+        let output = output();
+        for text in ["one", "two", "three"] {
+            output.push(text);
+        }
+        let (text, next) = output.after(output.first_of(2)).await;
+        assert_eq!(text.lines().map(|line| &line[25..]).collect::<Vec<_>>(), ["two", "three"]);
+        let waiting = output.after(next);
+        tokio::pin!(waiting);
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending(), "nothing new, nothing told");
+        output.push("four");
+        let (text, next) = waiting.await;
+        assert_eq!((&text[25..], next), ("four\n", 4));
+        for n in 0..3_000 {
+            output.push(&format!("line {n}"));
+        }
+        let (text, next) = output.after(next).await;
+        assert_eq!((text.lines().count(), text.ends_with("line 2999\n"), next), (MOST_LINES, true, 3_004));
     }
 
     #[test]

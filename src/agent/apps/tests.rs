@@ -267,3 +267,20 @@ async fn a_recipe_that_breaks_the_rules_is_not_started() {
     assert!(words.starts_with("Its recipe cannot be used: the slug"), "{words}");
     assert_eq!(world.starts(), 0);
 }
+
+#[tokio::test]
+async fn the_processor_is_a_mean_since_the_last_question_and_a_new_program_begins_anew() {
+    let world = world(editor(), &[]);
+    let mut told = Vec::new();
+    for (pid, microseconds, later) in
+        [(7, 5_000_000, 10_000), (7, 6_000_000, 10), (7, 6_400_000, 1_990), (8, 100_000, 2_000), (8, 90_000, 0)]
+    {
+        let counted = usage::Counted { pid, microseconds, memory: 4_096, processes: 2 };
+        told.push(world.apps.used(&BTreeMap::from([("editor".to_owned(), counted)])).remove(0));
+        world.clock.advance(later);
+    }
+    let cpu: Vec<_> = told.iter().map(|one| one.cpu_milli).collect();
+    assert_eq!(cpu, [None, Some(100), Some(100), None, Some(0)], "a tree that shrank has used nothing, not less than that");
+    assert_eq!((told[0].memory_bytes, told[0].processes, told[0].slug.as_str()), (4_096, 2, "editor"));
+    assert!(world.apps.used(&BTreeMap::new()).is_empty(), "of what does not run nothing is told");
+}

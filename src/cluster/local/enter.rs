@@ -184,7 +184,7 @@ fn end_what_is_left(spec: &SandboxSpec) {
         return;
     }
     for _ in 0..50 {
-        let left = crate::cluster::local::process_table::descendants(rustix::process::getpid());
+        let left = crate::agent::process_table::descendants(rustix::process::getpid());
         if left.is_empty() {
             return;
         }

@@ -22,7 +22,6 @@ mod kernel;
 mod log_file;
 mod order;
 mod probe;
-mod process_table;
 mod resize;
 mod root;
 mod self_test;

@@ -3,12 +3,12 @@
 //! A workspace has a *target*, set by the trait's calls, and a *supervisor* task that works towards it. Phases are set
 //! under one lock, and a supervisor's word counts only while its run is still the one that is wanted.
 
+use crate::agent::process_table::{self, Process};
 use crate::clock::Millis;
 use crate::cluster::local::LocalOptions;
 use crate::cluster::local::control_group::Groups;
 use crate::cluster::local::home::{Folders, Record};
 use crate::cluster::local::log_file::WorkspaceLog;
-use crate::cluster::local::process_table::{self, Process};
 use crate::cluster::local::self_test::Verdict;
 use crate::cluster::local::spec::Tier;
 use crate::cluster::{AgentTrust, Component, Note, NoteKind, ObservedWorkspace, Phase, Reason, Size, WorkspaceSpec};

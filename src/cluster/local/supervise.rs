@@ -1,10 +1,10 @@
 //! One task per workspace that brings it where it should be: starts it, watches it, stops it, removes it.
 
+use crate::agent::process_table;
 use crate::cluster::agent_client;
 use crate::cluster::local::agent_notes::AgentNotes;
 use crate::cluster::local::egress;
 use crate::cluster::local::order;
-use crate::cluster::local::process_table;
 use crate::cluster::local::resize::resize;
 use crate::cluster::local::self_test::Verdict;
 use crate::cluster::local::spawn::{Launched, Voices, launch, sweep};
@@ -338,8 +338,7 @@ fn uses_more_than(shared: &Shared, keeper: Pid, limit: u64) -> bool {
     let processes = process_table::below(keeper, shared.processes().iter().copied());
     let page = rustix::param::page_size() as u64;
     let resident: u64 = processes.iter().map(|p| p.resident_pages * page).sum();
-    let exact = || processes.iter().map(|p| process_table::proportional_bytes(p.pid).unwrap_or(p.resident_pages * page)).sum::<u64>();
-    resident > limit && exact() > limit
+    resident > limit && process_table::memory_of(&processes) > limit
 }
 
 /// Everything of the run is over: say why, and leave nothing behind.

@@ -1,11 +1,12 @@
 //! The reading half of the trait: logs, numbers, connections, and how the walls stand.
 
+use crate::agent::process_table;
 use crate::clock::{Millis, SECOND};
 use crate::cluster::local::egress;
 use crate::cluster::local::home::used_bytes;
 use crate::cluster::local::spec::Tier;
 use crate::cluster::local::state::{CpuReading, Live, Shared};
-use crate::cluster::local::{LocalCluster, host, process_table, tools};
+use crate::cluster::local::{LocalCluster, host, tools};
 use crate::cluster::{App, ByteStream, Capacity, ClusterError, ClusterHealth, ClusterView, LogLine, LogOptions, Metrics, WorkspaceRef};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -18,8 +19,6 @@ const DISK_GOOD_FOR: i64 = 30 * SECOND;
 const DISK_REST: i64 = 100;
 /// Two readings of the processor closer than this tell more about the kernel's clock than about the workspace.
 const CPU_GOOD_FOR: i64 = SECOND;
-/// The kernel's unit of processor time in `/proc`, fixed by its interface to programs.
-const TICKS_PER_SECOND: u64 = 100;
 
 struct Usage {
     at: Millis,
@@ -39,13 +38,10 @@ fn usage(shared: &Shared, live: &Live) -> Usage {
         let (age, all) = shared.processes_and_age();
         (i64::try_from(age.as_millis()).unwrap_or(0), process_table::below(live.keeper, all.iter().copied()))
     };
-    let page = rustix::param::page_size() as u64;
-    let memory = || processes.iter().map(|p| process_table::proportional_bytes(p.pid).unwrap_or(p.resident_pages * page)).sum();
-    let ticks = || processes.iter().map(|p| p.ticks).sum::<u64>();
     Usage {
         at: now.plus(if counted.cpu_microseconds.is_some() { 0 } else { -age }),
-        cpu_microseconds: counted.cpu_microseconds.unwrap_or_else(|| ticks() * (1_000_000 / TICKS_PER_SECOND)),
-        memory: counted.memory_bytes.unwrap_or_else(memory),
+        cpu_microseconds: counted.cpu_microseconds.unwrap_or_else(|| process_table::microseconds_of(&processes)),
+        memory: counted.memory_bytes.unwrap_or_else(|| process_table::memory_of(&processes)),
         processes: counted.processes.unwrap_or(processes.len() as u64),
     }
 }

@@ -1,4 +1,6 @@
 // An installation with people, groups and quotas in it, made through the API as a script of theirs would.
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { Program } from "./program.ts";
 
 export interface Person { id: string; username: string; email: string; name: string; password: string }
@@ -113,5 +115,19 @@ export class World {
       if (now.status === "error" || Date.now() > deadline) throw new Error(`${now.name} is ${now.status}, not ${status}: ${JSON.stringify(now.reason)}`);
       await new Promise((done) => setTimeout(done, 100));
     }
+  }
+
+  /** Makes a workspace one that nobody has used for so many hours, as the server finds it out: no test waits for hours. */
+  async unused(workspace: Workspace, hours: number): Promise<void> {
+    const script = `
+import sqlite3, sys, time
+database, workspace, group, hours = sys.argv[1:]
+since = int(time.time() * 1000) - int(hours) * 3_600_000
+with sqlite3.connect(database, timeout=10) as connection:
+    connection.execute("UPDATE workspace SET created_at = ?, started_at = ? WHERE id = ?", (since, since, workspace))
+    connection.execute("DELETE FROM workspace_activity WHERE workspace_id = ?", (workspace,))
+    connection.execute("INSERT INTO usage_finding (kind, subject, resource, group_id, level, since) VALUES ('idle', ?, '', ?, 0, ?)", (workspace, group, since))
+`;
+    execFileSync("/usr/bin/python3", ["-c", script, join(this.program.dir, "data", "codex-web.db"), workspace.id, workspace.groupId, String(hours)]);
   }
 }

@@ -1,4 +1,5 @@
-//! The host's processes, as far as the local runtime needs them: who descends from whom, and what they use.
+//! The processes that can be seen, as far as the agent and the local runtime need them: who descends from whom, and what
+//! they use.
 //!
 //! Read from `/proc` with no library, since a handful of numbers is all that is wanted. A process may end at any moment:
 //! what cannot be read is left out.
@@ -6,6 +7,9 @@
 use rustix::process::Pid;
 use std::collections::HashMap;
 use std::fs;
+
+/// The kernel's unit of processor time in `/proc`, fixed by its interface to programs.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// One process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +54,19 @@ pub fn below(ancestor: Pid, processes: impl IntoIterator<Item = Process>) -> Vec
     found
 }
 
-/// The proportional share of memory in bytes: shared pages count once over all who share them.
-pub fn proportional_bytes(pid: Pid) -> Option<u64> {
+/// Processor time that these have spent.
+pub fn microseconds_of(processes: &[Process]) -> u64 {
+    processes.iter().map(|p| p.ticks).sum::<u64>() * (1_000_000 / TICKS_PER_SECOND)
+}
+
+/// Memory of these in bytes: shared pages count once over all who share them, where the kernel tells.
+pub fn memory_of(processes: &[Process]) -> u64 {
+    let page = rustix::param::page_size() as u64;
+    processes.iter().map(|p| proportional_bytes(p.pid).unwrap_or(p.resident_pages * page)).sum()
+}
+
+/// The proportional share of memory in bytes.
+fn proportional_bytes(pid: Pid) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", pid.as_raw_nonzero())).ok()?;
     let line = text.lines().find(|l| l.starts_with("Pss:"))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
