@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+#[allow(clippy::disallowed_methods)] // cargo tells a build script its folder by the environment alone
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=assets");
     let out = PathBuf::from(env::var("OUT_DIR")?);
@@ -16,7 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     pack(Path::new("assets"), &folder)?;
     // The folder is known here alone, and the macro takes no address that is put together.
-    let declaration = format!("#[derive(rust_embed::RustEmbed)]\n#[folder = {folder:?}]\nstruct Packed;\n");
+    let address = folder.to_str().ok_or("a folder that is not UTF-8")?;
+    let declaration = format!("#[derive(rust_embed::RustEmbed)]\n#[folder = {address:?}]\nstruct Packed;\n");
     fs::write(out.join("packed.rs"), declaration)?;
     Ok(())
 }

@@ -24,7 +24,10 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Panics where it should: a fault of the implementation itself, which must stay with the call that met it.
+    /// A fault of the implementation itself, which must stay with the call that met it.
+    ///
+    /// # Panics
+    /// Where it should.
     pub fn trip(&self, call: &str) {
         assert!(self.panics_about.as_ref().is_none_or(|id| !call.ends_with(id.as_str())), "on purpose");
     }
