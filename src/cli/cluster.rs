@@ -47,6 +47,7 @@ pub fn settings(config: &Config) -> Result<KubernetesSettings, Failure> {
         context: section.context.clone(),
         agent_image: section.agent_image.clone(),
         images: section.images.iter().map(|(app, image)| ((*app).to_owned(), image.clone())).collect(),
+        past_logs: Some(config.data.dir.join("workspace-logs")),
         storage_class: section.storage_class.clone(),
         connect: match section.connect {
             Connect::Auto => kubernetes::Connect::Auto,

@@ -14,6 +14,7 @@ mod fake_faults;
 mod fake_homes;
 pub mod kubernetes;
 pub mod local;
+mod log_file;
 
 use crate::clock::Millis;
 pub use crate::domain::app::App;

@@ -10,8 +10,8 @@ use codex_web::cluster::agent_client::{self, AgentError, Opening, TerminalSocket
 use codex_web::cluster::fake::FakeCluster;
 use codex_web::cluster::local::{LocalCluster, LocalOptions, Tier};
 use codex_web::cluster::{
-    AgentTrust, Cluster, ClusterError, ContainerSetup, Desired, GitSetup, GroupSpec, LogOptions, ObservedGroup, ObservedWorkspace, Phase,
-    Recipe, Size, WorkspaceRef, WorkspaceSpec,
+    AgentTrust, Cluster, ClusterError, ContainerSetup, Desired, GitSetup, GroupSpec, LogLine, LogOptions, ObservedGroup, ObservedWorkspace,
+    Phase, Recipe, Size, WorkspaceRef, WorkspaceSpec,
 };
 use codex_web::domain::id::{GroupId, UserId, WorkspaceId};
 use codex_web::token::ticket::{Scope, TicketSigner, Wanted};
@@ -274,6 +274,7 @@ contract! {
     a_stop_tells_the_clients
     groups_are_kept_and_never_adopted
     logs_can_be_read
+    logs_outlive_a_stop_and_a_start
     a_change_is_announced
 }
 
@@ -508,6 +509,30 @@ async fn logs_can_be_read(subject: Subject) {
     let later = SystemClock.now().plus(60_000);
     let options = LogOptions { tail: 100, since: Some(later), ..LogOptions::default() };
     assert_eq!(subject.cluster.logs(&reference(&spec), options).await.unwrap().count().await, 0);
+    subject.cluster.shut_down().await;
+}
+
+async fn logs_outlive_a_stop_and_a_start(subject: Subject) {
+    let mut spec = (subject.describe)();
+    start(&*subject.cluster, &spec).await;
+    let read = async |spec: &WorkspaceSpec| -> Vec<LogLine> {
+        let options = LogOptions { tail: 1_000, ..LogOptions::default() };
+        subject.cluster.logs(&reference(spec), options).await.unwrap().collect().await
+    };
+    let first = read(&spec).await;
+    assert!(!first.is_empty());
+    (spec.desired, spec.generation) = (Desired::Stopped, 2);
+    subject.cluster.apply_workspace(&spec, &trust()).await.unwrap();
+    until(&*subject.cluster, &spec, Phase::Absent).await;
+    let stopped = read(&spec).await;
+    assert!(stopped.starts_with(&first), "{stopped:?} does not begin with {first:?}");
+    (spec.desired, spec.generation, spec.run) = (Desired::Running, 3, 2);
+    start(&*subject.cluster, &spec).await;
+    let again = read(&spec).await;
+    assert!(again.starts_with(&stopped) && again.len() > stopped.len(), "{again:?} does not go on after {stopped:?}");
+    let newest = LogOptions { tail: again.len() - first.len(), ..LogOptions::default() };
+    let tail: Vec<_> = subject.cluster.logs(&reference(&spec), newest).await.unwrap().collect().await;
+    assert_eq!(tail, again[first.len()..], "the newest lines, over the stop");
     subject.cluster.shut_down().await;
 }
 

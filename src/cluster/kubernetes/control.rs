@@ -1,6 +1,6 @@
 //! The changing half of the trait.
 
-use super::{KubernetesCluster, apply};
+use super::{KubernetesCluster, apply, logs};
 use crate::clock::SystemEntropy;
 use crate::cluster::{AgentTrust, ClusterControl, ClusterError, GroupSpec, Observation, WorkspaceSpec};
 use crate::domain::id::{GroupId, WorkspaceId};
@@ -26,6 +26,7 @@ impl ClusterControl for KubernetesCluster {
     }
 
     fn observe(&self) -> BoxFuture<'_, Result<Observation, ClusterError>> {
+        self.keeper.get_or_init(|| tokio::spawn(logs::keep_all(std::sync::Arc::clone(&self.shared))).abort_handle());
         Box::pin(super::observe::observe(&self.shared))
     }
 

@@ -69,6 +69,7 @@ pub struct Shared {
     watch: OnceLock<Watch>,
     meter: metrics::Meter,
     promises: capacity::Promises,
+    past: logs::Past,
     installation: OnceLock<String>,
     /// A fingerprint of whom agents are to trust now, once it is known.
     trust: Mutex<Option<(String, u64)>>,
@@ -115,6 +116,16 @@ impl Shared {
 pub struct KubernetesCluster {
     shared: Arc<Shared>,
     connector: OnceLock<Connector>,
+    /// Reads the logs of pods while they end.
+    keeper: OnceLock<tokio::task::AbortHandle>,
+}
+
+impl Drop for KubernetesCluster {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.abort();
+        }
+    }
 }
 
 impl KubernetesCluster {
@@ -123,6 +134,7 @@ impl KubernetesCluster {
         let settings = Arc::new(settings);
         let shared = Shared {
             clients: Clients::new(Arc::clone(&settings)),
+            past: logs::Past::new(settings.past_logs.clone(), Arc::clone(&clock)),
             settings,
             applied: Applied::new(Arc::clone(&clock)),
             told: Told::default(),
@@ -136,6 +148,6 @@ impl KubernetesCluster {
             installation: OnceLock::new(),
             trust: Mutex::default(),
         };
-        Arc::new(Self { shared: Arc::new(shared), connector: OnceLock::new() })
+        Arc::new(Self { shared: Arc::new(shared), connector: OnceLock::new(), keeper: OnceLock::new() })
     }
 }

@@ -41,6 +41,8 @@ pub struct KubernetesSettings {
     /// What stands for the built-in templates of the local runtime here: an image by the app that the template is for,
     /// [`SHELL`] for the one without.
     pub images: BTreeMap<String, String>,
+    /// Where the logs of pods that are gone are kept; `None`: nowhere.
+    pub past_logs: Option<PathBuf>,
     /// `None`: the cluster's default class.
     pub storage_class: Option<String>,
     pub connect: Connect,
@@ -89,6 +91,7 @@ impl KubernetesSettings {
             context: None,
             agent_image: agent_image.to_owned(),
             images: BTreeMap::new(),
+            past_logs: None,
             storage_class: None,
             connect: Connect::Auto,
             server: ServerPlace {

@@ -19,7 +19,6 @@ mod guard;
 mod home;
 mod host;
 mod kernel;
-mod log_file;
 mod order;
 mod probe;
 mod resize;

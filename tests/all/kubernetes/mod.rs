@@ -34,6 +34,7 @@ use tokio::sync::watch;
 pub fn settings(rig: &Rig) -> KubernetesSettings {
     let mut settings = KubernetesSettings::new(&rig.agent_image);
     settings.kubeconfig = Some(rig.kubeconfig.clone());
+    settings.past_logs = Some(rig.folder().join("workspace-logs"));
     settings.server.cidrs = rig.outside().map(|address| format!("{address}/32")).into_iter().collect();
     settings
 }

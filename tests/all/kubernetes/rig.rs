@@ -38,6 +38,7 @@ pub struct Rig {
     pub agent_image: String,
     prefix: String,
     state: Option<PathBuf>,
+    folder: tempfile::TempDir,
     namespaces: Mutex<Vec<String>>,
 }
 
@@ -54,6 +55,7 @@ impl Rig {
             agent_image: or("CODEX_WEB_TEST_KUBE_AGENT_IMAGE", "registry.local/codex-web-agent:test"),
             prefix: format!("t{}", &uuid::Uuid::now_v7().simple().to_string()[20..]),
             state: env::var_os("CODEX_WEB_TEST_KUBE_STATE").map(Into::into),
+            folder: tempfile::tempdir().unwrap(),
             namespaces: Mutex::default(),
         }
     }
@@ -84,6 +86,11 @@ impl Rig {
     /// A name that no other test and no other run has; fits a namespace, a label and an object.
     pub fn name(&self, word: &str) -> String {
         format!("{}-{word}", self.prefix)
+    }
+
+    /// A folder of this test's own; what is in it outlives a server, not the test.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Remembers a namespace, so that it goes when the test ends, whoever makes it.

@@ -7,6 +7,7 @@ import config from "../playwright.config.ts";
 import { Cluster, Deployed } from "../support/cluster.ts";
 import { Program, root } from "../support/program.ts";
 import { connected, run } from "../support/shell.ts";
+import { signIn } from "../support/sign-in.ts";
 import { World, type Group, type Workspace } from "../support/world.ts";
 
 const cluster = Cluster.given();
@@ -40,20 +41,6 @@ function browserFor(program: Program): Promise<Browser> {
   return chromium.launch({ ...launchOptions, args: [...launchOptions!.args!, ...rules] });
 }
 
-/** Signs in as a person does. */
-async function signIn(browser: Browser, world: World): Promise<Page> {
-  const context = await browser.newContext({ ...config.use!.contextOptions, baseURL: world.url, ignoreHTTPSErrors: true, viewport: config.use!.viewport });
-  context.setDefaultTimeout(30_000);
-  const page = await context.newPage();
-  await page.goto("/");
-  await expect(page.getByRole("heading", { name: "Sign in to Codex Web" })).toBeVisible({ timeout: 90_000 });
-  await page.getByLabel("User name or e-mail").fill(world.admin.username);
-  await page.getByLabel("Password", { exact: true }).fill(world.admin.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await expect(page.getByRole("main")).toBeVisible();
-  return page;
-}
-
 async function act(world: World, workspace: Workspace, type: string, status: string): Promise<void> {
   await (await world.api()).call("POST", `/api/workspaces/${workspace.id}/actions`, { type });
   await world.until(workspace.id, status, world.admin, 90_000);
@@ -69,6 +56,7 @@ for (const { title, word, make } of places) {
   test(title, async () => {
     const program = make();
     let browser: Browser | null = null;
+    let looking: Page | null = null;
     try {
       const world = await World.on(program);
       const namespace = `codex-platform-ide-${word}`;
@@ -79,13 +67,17 @@ for (const { title, word, make } of places) {
         group = await world.group(`ide-${word}`, "Editors", []);
         const labels = await cluster!.kubectl("get", "namespace", namespace, "--output=jsonpath={.metadata.labels}");
         expect(labels).toContain('"pod-security.kubernetes.io/enforce":"restricted"');
-        const resources = { cpu: "1", memory: "1Gi", storage: "1Gi" };
+        const resources = { cpu: "500m", memory: "1Gi", storage: "1Gi" };
         workspace = await api.call("POST", "/api/workspaces", { name: "editor", groupId: group.id, image: "local:code-server", resources, start: true });
         await world.until(workspace.id, "running", world.admin, 120_000);
       });
 
       browser = await browserFor(program);
-      const page = await signIn(browser, world);
+      const context = await browser.newContext({ ...config.use!.contextOptions, baseURL: world.url, ignoreHTTPSErrors: true, viewport: config.use!.viewport });
+      context.setDefaultTimeout(30_000);
+      const page = (looking = await context.newPage());
+      await page.goto("/");
+      await signIn(page, world.admin);
       await test.step("its terminal, typed into", async () => {
         await terminal(page, workspace);
         await run(page, "echo user-$(id -u) && grep CapEff /proc/self/status", /user-1000[\s\S]*CapEff:\s+0000000000000000/);
@@ -126,6 +118,9 @@ for (const { title, word, make } of places) {
         const volumes = await cluster!.kubectl("get", "persistentvolumes", "--output=jsonpath={.items[*].spec.claimRef.namespace}");
         expect(volumes.split(" ")).not.toContain(namespace);
       });
+    } catch (error) {
+      await looking?.screenshot({ path: join(pictures, `${word}-failed.png`) });
+      throw error;
     } finally {
       await browser?.close();
       await program.remove();

@@ -1,12 +1,13 @@
 // What people read when something is wrong in the cluster: each fault is made for real, and its words stand on the page of
 // the workspace or of the group with what to do. The pictures are for looking at.
 import { chromium, expect, test, type Browser, type Page } from "@playwright/test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import config from "../playwright.config.ts";
 import { Cluster, SHELL_IMAGE } from "../support/cluster.ts";
 import { Program, root } from "../support/program.ts";
 import { connected, enter } from "../support/shell.ts";
+import { signIn } from "../support/sign-in.ts";
 import { World, type Group, type Workspace } from "../support/world.ts";
 
 const cluster = Cluster.given();
@@ -26,15 +27,12 @@ test.beforeAll(async () => {
   test.setTimeout(120_000);
   mkdirSync(pictures, { recursive: true });
   world = await World.on(new Program(cluster!.settings("direct")));
-  group = await world.group("faults", "Faults", [], [], { cpu: "2000", memory: "20000Gi", storage: "100Gi", pods: 50 });
+  group = await world.group("faults", "Faults", [], [], { cpu: "2000", memory: "20000Gi", storage: "4096Ti", pods: 50 });
   browser = await chromium.launch(config.use!.launchOptions);
   const context = await browser.newContext({ ...config.use!.contextOptions, baseURL: world.url, viewport: { width: 1280, height: 800 } });
   page = await context.newPage();
   await page.goto("/");
-  await page.getByLabel("User name or e-mail").fill(world.admin.username);
-  await page.getByLabel("Password", { exact: true }).fill(world.admin.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await expect(page.getByRole("main")).toBeVisible();
+  await signIn(page, world.admin);
 });
 
 test.afterAll(async () => {
@@ -67,8 +65,35 @@ async function says(workspace: Workspace, code: string): Promise<void> {
   await page.screenshot({ path: join(pictures, `words-${code}.png`) });
 }
 
-test("an image that nobody has", async () => {
-  await says(await make("no-such-image", { image: "registry.local/nobody-made-this:1" }), "registry_unreachable");
+/** The uid of the pod of a workspace that runs. */
+function podOf(workspace: Workspace): Promise<string> {
+  return cluster!.kubectl("get", "pods", `--namespace=${NAMESPACE}`, `--selector=codex-web/workspace=${workspace.id}`, "--output=jsonpath={.items[0].metadata.uid}");
+}
+
+/** Ends the agent from outside, as a fault of its own would. */
+async function crash(workspace: Workspace): Promise<void> {
+  await world.until(workspace.id, "running", world.admin, 90_000);
+  const before = cluster!.agentOf(await podOf(workspace));
+  process.kill(before, "SIGKILL");
+  const runs = () => {
+    try {
+      process.kill(before, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  await expect.poll(runs).toBe(false);
+}
+
+test("an image that its registry does not have, and one whose registry does not answer", async () => {
+  const registry = await cluster!.emptyRegistry();
+  try {
+    await says(await make("no-such-image", { image: `${registry.name}/team/tols:1` }), "image_not_found");
+  } finally {
+    registry.server.close();
+  }
+  await says(await make("no-registry", { image: "registry.local/nobody-made-this:1" }), "registry_unreachable");
 });
 
 test("a size that no node has", async () => {
@@ -78,6 +103,10 @@ test("a size that no node has", async () => {
 
 test("a template of the local runtime for which no image is named", async () => {
   await says(await make("notebook", { image: "local:jupyterlab" }), "needs_image");
+});
+
+test("a disk that cannot be made", async () => {
+  await says(await make("huge-disk", { resources: { ...SMALL, storage: "1024Ti" } }), "disk_not_made");
 });
 
 test("a disk that somebody deleted", async () => {
@@ -90,21 +119,25 @@ test("a disk that somebody deleted", async () => {
   await says(workspace, "disk_missing");
 });
 
+test("a workspace that ends by itself again and again, with its last lines", async () => {
+  const workspace = await make("crashing");
+  await crash(workspace); // the cluster starts it again at once
+  await world.until(workspace.id, "running", world.admin, 90_000);
+  await crash(workspace); // and then with pauses
+  await says(workspace, "crashed");
+});
+
 test("a program that takes more memory than there is", async () => {
   const workspace = await make("hungry");
+  await crash(workspace);
   await world.until(workspace.id, "running", world.admin, 90_000);
+  // Which process the kernel ends, the whole container or the one program, is the node's to say: here the container.
+  writeFileSync(`/proc/${cluster!.agentOf(await podOf(workspace))}/oom_score_adj`, "1000");
   await page.goto(`/workspaces/${workspace.id}`);
   await page.getByRole("link", { name: "Open terminal" }).first().click();
   await connected(page);
   await enter(page, "probe eat 200");
-  await page.screenshot({ path: join(pictures, "words-eating.png") });
-  // What the kernel ends, the whole container or the one program, is the node's to say.
-  const api = await world.api();
-  const ended = async () => JSON.stringify([await api.call("GET", `/api/workspaces/${workspace.id}`), await api.call("GET", `/api/workspaces/${workspace.id}/events`).catch(() => "")]);
-  await expect.poll(async () => /memory|Killed/i.test(`${await ended()} ${await page.locator(".xterm-rows").allInnerTexts()}`), { timeout: 60_000 }).toBe(true);
-  await page.goto(`/workspaces/${workspace.id}`);
-  await page.waitForTimeout(1_000);
-  await page.screenshot({ path: join(pictures, "words-memory.png") });
+  await says(workspace, "out_of_memory");
 });
 
 test("a quota of the cluster that lets nothing more in", async () => {
@@ -112,6 +145,18 @@ test("a quota of the cluster that lets nothing more in", async () => {
   const workspace = await make("one-too-many");
   await says(workspace, "quota_refused");
   await cluster!.kubectl("delete", "quota", "tight", `--namespace=${NAMESPACE}`);
+  await world.until(workspace.id, "running", world.admin, 120_000);
+});
+
+test("a node that does not answer", async () => {
+  const workspace = await make("on-that-node");
+  await world.until(workspace.id, "running", world.admin, 90_000);
+  cluster!.component("kubelet", "stop");
+  try {
+    await says(workspace, "node_gone");
+  } finally {
+    cluster!.component("kubelet", "start");
+  }
   await world.until(workspace.id, "running", world.admin, 120_000);
 });
 

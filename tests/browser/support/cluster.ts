@@ -1,6 +1,7 @@
 // The Kubernetes of tests/kubernetes, and a server that was deployed into it from the shipped manifests.
 import { execFile, execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import dns from "node:dns";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,6 +32,45 @@ export class Cluster {
     return stdout;
   }
 
+  private get number(): string {
+    return readFileSync(join(this.state, "cluster"), "utf8").trim().split(" ")[1];
+  }
+
+  /** Stops one of the cluster's programs, as a crash does, or starts it again. */
+  component(name: string, what: "stop" | "start"): void {
+    execFileSync(join(scripts, "component"), [this.state, name, what], { stdio: "inherit" });
+  }
+
+  /** The agent of a pod, as a process of this machine. */
+  agentOf(pod: string): number {
+    const is = (pid: string) => {
+      try {
+        return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`pod${pod}`) && readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/codex-web/codex-web\0agent\0--order");
+      } catch {
+        return false; // it has ended meanwhile
+      }
+    };
+    const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && is(name));
+    if (found.length === 0) throw new Error(`no agent runs in the pod ${pod}`);
+    return Math.min(...found.map(Number));
+  }
+
+  /** A registry that the node reaches and that has no image at all. */
+  async emptyRegistry(): Promise<{ name: string; server: Server }> {
+    const server = createServer((request, response) => {
+      const known = request.url === "/v2/";
+      response.writeHead(known ? 200 : 404, { "content-type": "application/json" });
+      response.end(known ? "{}" : '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}');
+    });
+    const address = `10.245.${this.number}.1`;
+    await new Promise<void>((done) => server.listen(0, address, done));
+    const { port } = server.address() as { port: number };
+    const name = "registry.example.net";
+    mkdirSync(join(this.state, "certs.d", name), { recursive: true });
+    writeFileSync(join(this.state, "certs.d", name, "hosts.toml"), `server = "http://${address}:${port}"\n\n[host."http://${address}:${port}"]\n`);
+    return { name, server };
+  }
+
   /** Gives the node the image with code-server, made of what tests/apps/install left. */
   importEditor(): void {
     execFileSync(join(scripts, "images"), ["editor", join(root, "target/tools/apps/code-server"), this.state], { stdio: "inherit" });
@@ -38,11 +78,10 @@ export class Cluster {
 
   /** The settings of a server that runs beside the cluster and reaches agents in this way. */
   settings(connect: "direct" | "port-forward"): Record<string, string> {
-    const [, number] = readFileSync(join(this.state, "cluster"), "utf8").trim().split(" ");
     return {
       CODEX_WEB_CLUSTER__KIND: "kubernetes", CODEX_WEB_CLUSTER__KUBECONFIG: join(this.state, "admin.conf"), CODEX_WEB_CLUSTER__CONNECT: connect,
       CODEX_WEB_CLUSTER__AGENT_IMAGE: AGENT_IMAGE, CODEX_WEB_CLUSTER__SHELL_IMAGE: SHELL_IMAGE, CODEX_WEB_CLUSTER__CODE_SERVER_IMAGE: EDITOR_IMAGE,
-      CODEX_WEB_CLUSTER__SERVER_CIDR: `10.245.${number}.1/32`,
+      CODEX_WEB_CLUSTER__SERVER_CIDR: `10.245.${this.number}.1/32`,
     };
   }
 

@@ -124,6 +124,7 @@ pub async fn remove(shared: &Shared, id: &WorkspaceId, namespace: &str) -> Resul
     .await?;
     shared.applied.forget(&Holder::Workspace(id.clone()));
     shared.told.forget(id);
+    shared.past.forget(id);
     shared.tick();
     Ok(())
 }

@@ -2,20 +2,22 @@
 //!
 //! Each message begins with the number of its channel: 0 carries the bytes, 1 the one error. The first message on each is
 //! the port, little-endian. Nothing is buffered here beyond one message, in either direction: who does not read is not
-//! read for, all the way to the program in the pod. There is no half-closed connection; the end of one is the end of both
+//! read for, all the way to the program in the pod. What is written goes out without a flush, as from a plain connection. There is no half-closed connection; the end of one is the end of both
 //! directions.
 
 use super::Seen;
 use crate::cluster::ClusterError;
 use crate::cluster::kubernetes::client::Clients;
 use bytes::{Buf, Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
 use futures_util::{Sink, Stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Resource;
 use kube::core::Request;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -47,11 +49,28 @@ pub struct Forwarded<S> {
     begun: [bool; 2],
     /// What was received and not read yet.
     rest: Bytes,
+    /// Whether something that was written did not go out yet.
+    unsent: bool,
+    room: Arc<Room>,
+}
+
+/// Who is told when there is room to send: whoever writes, and whoever reads, for a writer that is done does not come back.
+#[derive(Default)]
+struct Room {
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+}
+
+impl Wake for Room {
+    fn wake(self: Arc<Self>) {
+        self.reader.wake();
+        self.writer.wake();
+    }
 }
 
 impl<S> Forwarded<S> {
     pub fn new(socket: WebSocketStream<S>, port: u16) -> Self {
-        Self { socket, port, begun: [false; 2], rest: Bytes::new() }
+        Self { socket, port, begun: [false; 2], rest: Bytes::new(), unsent: false, room: Arc::default() }
     }
 
     /// What one message brings: bytes of the port, or the end in words.
@@ -75,6 +94,16 @@ impl<S> Forwarded<S> {
     }
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Forwarded<S> {
+    /// Sends what can be sent now of what was written; not ready while something is left.
+    fn send(&mut self) -> Poll<io::Result<()>> {
+        let told = Waker::from(Arc::clone(&self.room));
+        let sent = Pin::new(&mut self.socket).poll_flush(&mut Context::from_waker(&told)).map_err(broken);
+        self.unsent = sent.is_pending();
+        sent
+    }
+}
+
 /// The error of the node, on one line and bounded.
 fn words(text: &[u8]) -> String {
     const LONGEST: usize = 300;
@@ -93,6 +122,12 @@ fn broken(error: Error) -> io::Error {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Forwarded<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.room.reader.register(context.waker());
+        if self.unsent
+            && let Poll::Ready(sent) = self.send()
+        {
+            sent?;
+        }
         loop {
             if !self.rest.is_empty() {
                 let length = self.rest.len().min(buffer.remaining());
@@ -111,17 +146,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Forwarded<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Forwarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(Pin::new(&mut self.socket).poll_ready(context)).map_err(broken)?;
+        self.room.writer.register(context.waker());
+        if self.unsent {
+            ready!(self.send())?;
+        }
         let length = bytes.len().min(CHUNK);
         let mut message = BytesMut::with_capacity(length + 1);
         message.extend_from_slice(&[DATA]);
         message.extend_from_slice(&bytes[..length]);
         Pin::new(&mut self.socket).start_send(Message::Binary(message.freeze())).map_err(broken)?;
+        if let Poll::Ready(sent) = self.send() {
+            sent?;
+        }
         Poll::Ready(Ok(length))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context).map_err(broken)
+        self.room.writer.register(context.waker());
+        self.send()
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -12,7 +12,7 @@ use crate::token::keys::{Family, SigningKey};
 use crate::token::ticket::{Scope, TicketSigner, Wanted};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -292,10 +292,8 @@ async fn keys_that_were_given_away_are_replaced_over_the_network() {
     list_sessions(connector.connect(&one).await.unwrap(), &ticket(new, &one, Scope::Term)).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_forwarded_port_carries_every_byte_both_ways_at_once_and_waits_for_slow_readers() {
-    // More than the buffers of our own end, which the kernel lets grow.
-    const ALL: usize = 32 * 1024 * 1024;
+/// A port behind an API server where everything comes back that is sent, as a forwarded connection.
+async fn forwarded_echo(pods: &Arc<Shown>) -> (impl AsyncRead + AsyncWrite + Send + Unpin + use<>, tempfile::TempDir) {
     let echo = narrow();
     let target = echo.local_addr().unwrap();
     tokio::spawn(async move {
@@ -303,11 +301,29 @@ async fn a_forwarded_port_carries_every_byte_both_ways_at_once_and_waits_for_slo
         let (mut read, mut write) = stream.into_split();
         let _ = tokio::io::copy(&mut read, &mut write).await;
     });
-    let api = api_server(Ok(target));
-    let (pods, one) = (shown(), workspace(1, 3));
+    let one = workspace(1, 3);
     pods.show(&one, "uid-1", None);
-    let (connector, _dir) = connector(Connect::PortForward, &pods, 7681, Some(api));
-    let stream = forward::open(&connector.0.parts.clients, &pods.pod(&one).unwrap(), 7681).await.unwrap();
+    let (connector, dir) = connector(Connect::PortForward, pods, 7681, Some(api_server(Ok(target))));
+    (forward::open(&connector.0.parts.clients, &pods.pod(&one).unwrap(), 7681).await.unwrap(), dir)
+}
+
+#[tokio::test]
+async fn what_is_written_to_a_forwarded_port_goes_out_without_a_flush() {
+    let (mut stream, _dir) = forwarded_echo(&shown()).await;
+    let mut answer = [0; 5];
+    for word in [b"hello", b"again"] {
+        stream.write_all(word).await.unwrap();
+        let read = stream.read_exact(&mut answer);
+        tokio::time::timeout(Duration::from_secs(10), read).await.expect("it waits for a flush").unwrap();
+        assert_eq!(&answer, word);
+    }
+}
+
+#[tokio::test]
+async fn a_forwarded_port_carries_every_byte_both_ways_at_once_and_waits_for_slow_readers() {
+    // More than the buffers of our own end, which the kernel lets grow.
+    const ALL: usize = 32 * 1024 * 1024;
+    let (stream, _dir) = forwarded_echo(&shown()).await;
     let (mut read, mut write) = tokio::io::split(stream);
     let sent: Vec<u8> = (0..ALL).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let written = Arc::new(std::sync::atomic::AtomicUsize::new(0));

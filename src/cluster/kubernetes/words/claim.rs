@@ -68,6 +68,12 @@ pub fn unbound(facts: &Facts<'_>) -> Option<Reason> {
     }
 }
 
+/// Why the pod has no node yet: a cluster that chose one for it gives it only with its disk, and says nothing meanwhile.
+pub fn awaited(facts: &Facts<'_>, pod: &Pod) -> Option<Finding> {
+    let reason = pod::node(pod).is_none().then(|| unbound(facts))??;
+    Some(Finding { reason, at: pod::made(&pod.metadata) })
+}
+
 /// Why the pod, which has a node, does not get its volumes.
 pub fn unmounted(facts: &Facts<'_>, pod: &Pod) -> Option<Finding> {
     if pod::is_true(pod, "PodReadyToStartContainers") {

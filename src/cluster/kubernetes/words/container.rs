@@ -19,10 +19,10 @@ pub fn failed(facts: &Facts<'_>, pod: &Pod) -> Option<Finding> {
     if let Some((waiting, message)) = pod::waiting(status) {
         if image::REASONS.contains(&waiting) {
             let reason = image::words(waiting, &status.image, &pull_text(facts, pod, message), is_agent);
-            return Some(Finding { reason, at: pod::taken(pod) });
+            return Some(Finding { reason, at: pod::prepared(pod) });
         }
         if let Some(reason) = not_made(waiting, message) {
-            return Some(Finding { reason, at: pod::taken(pod) });
+            return Some(Finding { reason, at: pod::prepared(pod) });
         }
         if waiting != "CrashLoopBackOff" {
             return None;

@@ -146,7 +146,7 @@ fn with_pod(facts: &Facts<'_>, pod: &Pod) -> Judgement {
     if let Some(finding) = placement::unplaced(facts, pod) {
         return Judgement::because(Phase::Waiting, finding);
     }
-    if let Some(finding) = leaving::node_gone(facts, pod) {
+    if let Some(finding) = claim::awaited(facts, pod).or_else(|| leaving::node_gone(facts, pod)) {
         return Judgement::because(Phase::Waiting, finding);
     }
     if pod::is_true(pod, "Ready") {

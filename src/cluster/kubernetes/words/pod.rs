@@ -44,6 +44,12 @@ pub fn taken(pod: &Pod) -> Millis {
     pod.status.as_ref().and_then(|status| status.start_time.as_ref()).map_or_else(|| made(&pod.metadata), millis)
 }
 
+/// When all was there that its containers begin with: the node, the network, the disk.
+pub fn prepared(pod: &Pod) -> Millis {
+    let is_there = is_true(pod, "PodReadyToStartContainers").then(|| changed(pod, "PodReadyToStartContainers"));
+    taken(pod).max(is_there.unwrap_or_default())
+}
+
 /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
 pub fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending")

@@ -343,6 +343,18 @@ fn disks_that_are_not_there_say_why_and_those_that_just_wait_say_nothing() {
         "disk_not_made",
         "out of space",
     );
+    // A node was chosen for it, and the cluster says nothing of the pod until the disk is there.
+    let chosen = |claim: Json| {
+        let mut pod = pod(json!({"conditions": []}));
+        pod["spec"]["nodeName"] = Json::Null;
+        Case { claim: Some(claim), ..Case::with(pod) }
+    };
+    chosen(claim("Pending")).says(Phase::Creating, "", "");
+    chosen(claim("Pending")).warned("PersistentVolumeClaim", "claim", "ProvisioningFailed", "out of space").says(
+        Phase::Waiting,
+        "disk_not_made",
+        "out of space",
+    );
     of(claim("Lost")).says(Phase::Waiting, "disk_lost", "files with it");
     let mut classless = claim("Pending");
     classless["spec"]["storageClassName"] = Json::Null;

@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 const PASSWORD: &str = "eleven mild comets 58";
 const ROUNDS: usize = 5;
@@ -62,27 +62,30 @@ impl Site {
     /// Waits for the prompt of the shell, as the page of the terminal does.
     async fn prompt(&self, workspace: &str) {
         let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if self.shows_a_prompt(workspace).await {
-                return;
-            }
+        loop {
+            let Err(why) = self.shows_a_prompt(workspace).await else { return };
+            assert!(Instant::now() < until, "no prompt after {PATIENCE:?}: {why}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("no prompt after {PATIENCE:?}");
     }
 
-    async fn shows_a_prompt(&self, workspace: &str) -> bool {
+    async fn shows_a_prompt(&self, workspace: &str) -> Result<(), String> {
         let url = format!("ws://{}/api/workspaces/{workspace}/terminal?session=main&since=0", self.server.address);
         let mut asked = url.into_client_request().unwrap();
         asked.headers_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
         let stream = TcpStream::connect(&self.server.address).await.unwrap();
-        let Ok((mut socket, _)) = tokio_tungstenite::client_async(asked, stream).await else { return false };
+        let (mut socket, _) = tokio_tungstenite::client_async(asked, stream).await.map_err(|error| match error {
+            tungstenite::Error::Http(answer) => String::from_utf8_lossy(answer.body().as_deref().unwrap_or_default()).into_owned(),
+            other => other.to_string(),
+        })?;
+        let mut shown = Vec::new();
         while let Some(Ok(message)) = socket.next().await {
             if matches!(&message, Message::Binary(bytes) if String::from_utf8_lossy(bytes).contains("$ ")) {
-                return true;
+                return Ok(());
             }
+            shown.push(message);
         }
-        false
+        Err(format!("{shown:?}"))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The log of one workspace: written by the server alone, bounded, readable while it is written.
 //!
-//! Two files of at most [`LARGEST`] bytes each; the older is replaced when the newer is full. They outlive every run of
-//! the workspace and every start of the server. A line is its time in milliseconds and its text, in its colours but
-//! without control characters: what a program prints must not move somebody's cursor later.
+//! Two files, bounded ([`LARGEST`] bytes each unless it is told otherwise); the older is replaced when the newer is full.
+//! They outlive every run of the workspace and every start of the server. A line is its time in milliseconds and its text,
+//! in its colours but without control characters: what a program prints must not move somebody's cursor later.
 
 use crate::clock::{Clock, Millis};
 use crate::cluster::{LogLine, LogOptions};
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// How large each of the two files may grow, in bytes.
+/// How large each of the two files may grow, in bytes, where nothing else is said.
 pub const LARGEST: u64 = 1024 * 1024;
 /// How many lines a slow follower may be behind before it loses some.
 const FOLLOWERS_QUEUE: usize = 512;
@@ -24,6 +24,7 @@ const FOLLOWERS_QUEUE: usize = 512;
 pub struct WorkspaceLog {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
+    largest: u64,
     file: Mutex<Option<(File, u64)>>,
     lines: broadcast::Sender<LogLine>,
 }
@@ -31,7 +32,12 @@ pub struct WorkspaceLog {
 impl WorkspaceLog {
     /// The log in this folder; the folder may come later.
     pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
-        Self { folder, clock, file: Mutex::new(None), lines: broadcast::Sender::new(FOLLOWERS_QUEUE) }
+        Self::bounded(folder, clock, LARGEST)
+    }
+
+    /// As [`WorkspaceLog::new`], with so many bytes in each of the two files.
+    pub fn bounded(folder: PathBuf, clock: Arc<dyn Clock>, largest: u64) -> Self {
+        Self { folder, clock, largest, file: Mutex::new(None), lines: broadcast::Sender::new(FOLLOWERS_QUEUE) }
     }
 
     fn current(&self) -> PathBuf {
@@ -46,12 +52,16 @@ impl WorkspaceLog {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes one line. A full disk loses the line, not the workspace.
+    /// Writes one line of now. A full disk loses the line, not the workspace.
     pub fn write(&self, text: &str) {
-        let line = LogLine { at: self.clock.now(), text: log_line(text) };
+        self.keep(LogLine { at: self.clock.now(), text: log_line(text) });
+    }
+
+    /// Writes a line that has its time already, and no control characters.
+    pub fn keep(&self, line: LogLine) {
         let bytes = format!("{} {}\n", line.at.0, line.text);
         let mut file = self.file();
-        if file.as_ref().is_some_and(|(_, size)| *size + bytes.len() as u64 > LARGEST) {
+        if file.as_ref().is_some_and(|(_, size)| *size + bytes.len() as u64 > self.largest) {
             *file = None;
             let _ = fs::rename(self.current(), self.previous());
         }
@@ -77,17 +87,22 @@ impl WorkspaceLog {
         // Under the writer's lock, so that no line is missed or told twice between the file and what follows.
         let held = self.file();
         let follower = options.follow.then(|| self.lines.subscribe());
-        let text = [self.previous(), self.current()].into_iter().filter_map(|p| fs::read_to_string(p).ok());
-        let text: String = text.collect();
-        drop(held);
         let since = options.since;
-        let lines: Vec<LogLine> = text.lines().filter_map(parse).filter(|l| since.is_none_or(|s| l.at >= s)).collect();
+        let lines = self.lines_since(since);
+        drop(held);
         let skipped = lines.len().saturating_sub(options.tail);
         let first = stream::iter(lines.into_iter().skip(skipped));
         match follower {
             Some(follower) => first.chain(follow(follower, since)).boxed(),
             None => first.boxed(),
         }
+    }
+
+    /// Everything that is kept, the oldest first, from this time on.
+    pub fn lines_since(&self, since: Option<Millis>) -> Vec<LogLine> {
+        let text = [self.previous(), self.current()].into_iter().filter_map(|p| fs::read_to_string(p).ok());
+        let text: String = text.collect();
+        text.lines().filter_map(parse).filter(|l| since.is_none_or(|s| l.at >= s)).collect()
     }
 }
 

@@ -1,13 +1,18 @@
-//! The log of a workspace: what its container wrote, as the node keeps it.
+//! The log of a workspace: what was kept of its pods that are gone ([`past`]), then what its container wrote, as the node
+//! keeps it.
 //!
 //! A log belongs to one container, and a crash makes another. Who follows a log reads on in the next container by
-//! themselves; who asks for the one before gets the last lines of what ended. A workspace without a pod has no log: the
-//! node forgets it with the pod.
+//! themselves; who asks for the one before gets the last lines of what ended.
+
+mod past;
+
+pub use past::{Past, keep_all};
 
 use super::errors;
 use super::{Shared, names};
 use crate::clock::Millis;
 use crate::cluster::{ClusterError, LogLine, LogOptions, WorkspaceRef};
+use crate::domain::log_text::log_line;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::Request;
@@ -38,27 +43,47 @@ pub async fn read(
     options: LogOptions,
 ) -> Result<BoxStream<'static, LogLine>, ClusterError> {
     let source = Source { shared: Arc::clone(shared), namespace: workspace.namespace.clone(), pod: names::pod(&workspace.id) };
-    if !source.has_pod()? && !options.follow {
+    let has_pod = source.has_pod()?;
+    if !has_pod && !options.follow {
         let set = shared.watch()?.find::<StatefulSet>(Some(&workspace.namespace), &names::workspace(&workspace.id));
-        return set.map(|_| stream::empty().boxed()).ok_or(ClusterError::Gone);
+        set.ok_or(ClusterError::Gone)?;
+    }
+    // The container that ended before the one that runs is of the pod that is there.
+    let mut past = if options.previous { Vec::new() } else { shared.past.lines(&workspace.id, options.since) };
+    if !past.is_empty() {
+        let room = options.tail.saturating_sub(source.count(&options).await?);
+        past.drain(..past.len().saturating_sub(room));
     }
     let opened = source.open(&options).await?;
-    if options.follow {
-        return Ok(follow(source, opened, options));
-    }
-    Ok(opened.map_or_else(|| stream::empty().boxed(), |reading| reading.lines().boxed()))
+    let present = match opened {
+        opened if options.follow => follow(source, opened, options),
+        Some(reading) => reading.lines().boxed(),
+        None => stream::empty().boxed(),
+    };
+    Ok(stream::iter(past).chain(present).boxed())
 }
 
 impl Source {
+    /// Whether there is a pod whose log is not with those of the past.
     fn has_pod(&self) -> Result<bool, ClusterError> {
-        Ok(self.shared.watch()?.find::<Pod>(Some(&self.namespace), &self.pod).is_some())
+        let pod = self.shared.watch()?.find::<Pod>(Some(&self.namespace), &self.pod);
+        Ok(pod.is_some_and(|pod| !self.shared.past.has_taken(pod.metadata.uid.as_deref().unwrap_or_default())))
+    }
+
+    /// How many lines there are at once, which tells how many of the past go before them.
+    async fn count(&self, options: &LogOptions) -> Result<usize, ClusterError> {
+        let options = LogOptions { follow: false, ..options.clone() };
+        let Some(reading) = self.open(&options).await? else { return Ok(0) };
+        Ok(reading.lines().count().await)
     }
 
     /// `None` where there is nothing to read yet.
     async fn open(&self, options: &LogOptions) -> Result<Option<Reading>, ClusterError> {
-        if !self.has_pod()? {
-            return Ok(None);
-        }
+        if self.has_pod()? { self.ask(options).await } else { Ok(None) }
+    }
+
+    /// As [`Source::open`], whatever is known of the pod.
+    async fn ask(&self, options: &LogOptions) -> Result<Option<Reading>, ClusterError> {
         let since = options.since.and_then(|since| jiff::Timestamp::from_millisecond(since.0).ok());
         let wanted = LogParams {
             container: Some(names::CONTAINER.to_owned()),
@@ -210,7 +235,7 @@ impl Cut {
 fn line(bytes: &[u8]) -> Option<LogLine> {
     let text = String::from_utf8_lossy(bytes);
     let (time, text) = text.split_once(' ').unwrap_or((&text, ""));
-    Some(LogLine { at: Millis::parse(time)?, text: text.trim_end_matches('\r').to_owned() })
+    Some(LogLine { at: Millis::parse(time)?, text: log_line(text) })
 }
 
 #[cfg(test)]
