@@ -71,7 +71,7 @@ impl Check {
 pub fn run(context: &Context, output: &mut Output<'_>) -> Outcome {
     let checks = match context.config() {
         Err(failure) => vec![Check::bad("configuration", failure.message, "codex-web config example shows every setting")],
-        Ok(config) => all(&config),
+        Ok(config) => all(&config, &context.surroundings.temp_dir),
     };
     print(&checks, output)?;
     let bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
@@ -102,7 +102,7 @@ fn print(checks: &[Check], output: &mut Output<'_>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn all(config: &Config) -> Vec<Check> {
+fn all(config: &Config, temp_dir: &Path) -> Vec<Check> {
     let places = Places { data_dir: config.data.dir.clone() };
     let now = SystemClock.now();
     let file = config.file.as_ref().map_or_else(|| "no file, defaults".to_owned(), |path| path.display().to_string());
@@ -122,7 +122,7 @@ fn all(config: &Config) -> Vec<Check> {
         Err(failure) => Check::bad("server", failure.message.clone(), "run doctor as the user that the server runs as"),
     });
     match config.cluster.kind {
-        Kind::Local => checks.extend(sandbox(config, running.ok().flatten())),
+        Kind::Local => checks.extend(sandbox(config, running.ok().flatten(), temp_dir)),
         Kind::Kubernetes => checks.extend(doctor_cluster::checks(config)),
     }
     checks.push(installed_apps(&config.data.dir));
@@ -156,10 +156,10 @@ fn chain(places: &Places) -> Check {
 }
 
 /// What keeps workspaces apart: the running server knows, else the self-test is run in a folder that is removed again.
-fn sandbox(config: &Config, running: Option<Socket>) -> Vec<Check> {
+fn sandbox(config: &Config, running: Option<Socket>, temp_dir: &Path) -> Vec<Check> {
     let health = match running {
         Some(socket) => Control::new(socket).get("/api/health/detailed").map(|health| health["cluster"].clone()),
-        None => self_test(config),
+        None => self_test(config, temp_dir),
     };
     let health = match health {
         Ok(health) => health,
@@ -187,8 +187,8 @@ fn split(warning: &str) -> (String, Option<String>) {
     }
 }
 
-fn self_test(config: &Config) -> Result<Json, Failure> {
-    let folder = std::env::temp_dir().join(format!("codex-web-doctor-{}", std::process::id()));
+fn self_test(config: &Config, temp_dir: &Path) -> Result<Json, Failure> {
+    let folder = temp_dir.join(format!("codex-web-doctor-{}", std::process::id()));
     let mut options = LocalOptions::new(folder.join("data"), folder.join("run"), Arc::new(SystemClock));
     options.allow_unconfined = config.allow_unconfined;
     options.egress = watch::channel(Arc::new(config.runtime(&BTreeMap::new()).egress)).1;

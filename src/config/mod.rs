@@ -47,6 +47,8 @@ pub struct Surroundings {
     pub cores: usize,
     /// Relative paths on the command line and in the environment start here.
     pub current_dir: PathBuf,
+    /// Where what is needed for a moment only may lie.
+    pub temp_dir: PathBuf,
     /// The file that is read when no other is named and none lies in the data directory.
     pub system_file: PathBuf,
 }

@@ -396,4 +396,19 @@ mod tests {
             assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE") || line.starts_with("SCAN")), "{scope:?} {plan:#?}");
         }
     }
+
+    #[test]
+    fn what_somebody_oversees_is_gathered_by_indexes_whatever_else_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(dir.path());
+        let groups = vec![GroupId::trusted("grp_a".into())];
+        let scope = Scope::Visible { user: UserId::trusted("usr_a".into()), groups, organizations: Vec::new() };
+        for search in [None, Some("space".to_owned())] {
+            let plan = plan_of(&db, &Filter { search, ..filter(scope.clone()) });
+            assert!(plan[0].starts_with("SEARCH w USING INDEX"), "{plan:#?}");
+            // The lists that the caller brings and the trigram index are no tables.
+            assert!(!plan.iter().any(|line| line.starts_with("SCAN ") && !line.contains("VIRTUAL TABLE")), "{plan:#?}");
+            assert!(!plan.iter().any(|line| line.contains("ORDER BY")), "{plan:#?}");
+        }
+    }
 }

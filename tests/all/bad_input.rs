@@ -259,7 +259,7 @@ fn attacks(route: &Route, sample: &Value, fields: &[Field]) -> Vec<(String, Valu
         for value in wrong_types(field) {
             all.push((format!("{name} of another type: {value}"), with(sample, &field.path, Some(value)), name.clone()));
         }
-        if AMOUNTS.contains(&field.last()) && field.path.len() > 1 {
+        if AMOUNTS.contains(&field.last()) {
             for value in hostile_amounts() {
                 all.push((format!("{name}: {value}"), with(sample, &field.path, Some(value)), name.clone()));
             }

@@ -195,6 +195,38 @@ fn an_edited_audit_log_and_an_edited_export_are_exit_code_4() {
 }
 
 #[test]
+fn doctor_finds_nothing_wrong_with_a_fresh_installation_stopped_or_running() {
+    // What the machine decides, and no installation: whether it can keep workspaces apart, and how full its disk is.
+    const OF_THE_MACHINE: [&str; 2] = ["workspaces", "disk"];
+    let mut program = installed();
+    // Not the port of whatever else runs here.
+    program.variables.push(("CODEX_WEB_SERVER__LISTEN".into(), "127.0.0.1:0".into()));
+    for runs in [false, true] {
+        let server = runs.then(|| program.serve());
+        let ran = program.run(&["doctor", "--output", "json"]);
+        let checks = ran.json();
+        let checks = checks.as_array().unwrap();
+        let problems: Vec<&Value> = checks.iter().filter(|check| check["verdict"] == "problem").collect();
+        let own = problems.iter().filter(|check| !OF_THE_MACHINE.contains(&check["check"].as_str().unwrap()));
+        assert_eq!(own.count(), 0, "{problems:#?}");
+        ran.expect(if problems.is_empty() { 0 } else { 4 });
+        for name in ["configuration", "data directory", "clock", "database", "audit log", "server", "signing keys", "metrics"] {
+            let line =
+                checks.iter().find(|check| check["check"] == name).unwrap_or_else(|| panic!("nothing is told of {name}: {checks:#?}"));
+            assert_eq!(line["verdict"], "ok", "{line}");
+        }
+        let server_line = checks.iter().find(|check| check["check"] == "server").unwrap();
+        assert_eq!(server_line["found"], if runs { "running" } else { "not running" });
+        // Every problem says what to do.
+        let silent: Vec<&&Value> = problems.iter().filter(|check| check["cure"].is_null()).collect();
+        assert!(silent.is_empty(), "{silent:#?}");
+        if let Some(server) = server {
+            assert_eq!(server.stop(), 0);
+        }
+    }
+}
+
+#[test]
 fn csv_is_written_for_people_and_verifies_like_the_record() {
     let program = installed();
     let csv = program.run(&["audit", "export", "--format", "csv"]).expect(0).out;

@@ -221,6 +221,13 @@ fn only_the_reconciler_changes_the_cluster() {
     );
 }
 
+#[test]
+fn what_answers_requests_is_registered_in_one_place_for_each_listener() {
+    let ways_in = ["default_service", "web::route", "web::resource", "web::scope", ".route(", "HttpServer::new"];
+    let homes = ["http/server.rs", "gateway/ports.rs", "app/listen.rs"];
+    assert_none("a way in past the table of routes (I3)", strays(&ways_in, |path| homes.contains(&path)));
+}
+
 /// Backups and upgrades copy files, outside any transaction of a person.
 const FILE_WORK: &[&str] = &["ops/backup/", "store/backup.rs", "store/upgrade.rs"];
 
@@ -241,7 +248,17 @@ fn a_write_job_is_plain_code_that_cannot_wait() {
 #[test]
 fn the_server_opens_no_outbound_connection() {
     // The command line and the agent talk to sockets of this machine only; nothing else connects anywhere.
-    let outbound = ["TcpStream::connect", "TcpSocket::", "reqwest", "lookup_host", "ToSocketAddrs"];
+    let outbound = [
+        "TcpStream::connect",
+        "TcpSocket::",
+        "UdpSocket",
+        "reqwest",
+        "hyper_util::client",
+        "ClientBuilder",
+        "Client::try_",
+        "lookup_host",
+        "ToSocketAddrs",
+    ];
     // So do the escape checks of the sandbox, from inside it. What workspaces may reach is the operator's
     // `workspaces.egress`, and has one home. `doctor` asks the resolver for the names that the operator configured.
     let home = |path: &str| {
@@ -253,6 +270,7 @@ fn the_server_opens_no_outbound_connection() {
             || path == "cluster/local/probe.rs"
             // Pods of the cluster that the operator named.
             || path.starts_with("cluster/kubernetes/connect/")
+            || path == "cluster/kubernetes/client.rs"
     };
     assert_none("a place that could connect to the outside (I10)", strays(&outbound, home));
 }

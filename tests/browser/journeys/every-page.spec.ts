@@ -92,6 +92,17 @@ async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: `../../target/browser/pictures/${name.replaceAll(" ", "-")}.png`, fullPage: true });
 }
 
+/** What is there now, looked at wide and narrow: its picture and axe; it is left wide. */
+async function looked(page: Page, name: string, theme: string): Promise<void> {
+  await page.mouse.move(0, 0); // what comes to lie under it would show its tip
+  for (const size of [{ width: 390, height: 844 }, { width: 1440, height: 900 }]) {
+    await page.setViewportSize(size);
+    await picture(page, `${name}-${theme}-${size.width}`);
+    await expectAccessible(page, `${name} at ${size.width} in ${theme}`);
+    await expectNoSidewaysScroll(page, `${name} at ${size.width} in ${theme}`);
+  }
+}
+
 for (const theme of ["light", "dark"] as const) {
   test(`every page is accessible in ${theme}, and the content policy blocks nothing on it`, async ({ as, world }) => {
     test.setTimeout(600_000);
@@ -109,12 +120,9 @@ for (const theme of ["light", "dark"] as const) {
   });
 
   test(`what floats above the pages is accessible in ${theme}`, async ({ as, world }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(300_000);
     const page = await as(world.admin, { colorScheme: theme });
-    const look = async (name: string) => {
-      await picture(page, `${name}-${theme}-1440`);
-      await expectAccessible(page, `${name} in ${theme}`);
-    };
+    const look = (name: string) => looked(page, name, theme);
     await test.step("palette", async () => {
       await page.goto("/");
       await settled(page, "home");
@@ -194,16 +202,16 @@ for (const theme of ["light", "dark"] as const) {
   });
 
   test(`what is seen without a session is accessible in ${theme}`, async ({ as, world, allowed }) => {
+    test.setTimeout(300_000);
     const page = await as(null, { colorScheme: theme, at: "/sign-in" });
     await settled(page, "sign-in");
-    await picture(page, `sign-in-${theme}-1440`);
-    await expectAccessible(page, `sign-in in ${theme}`);
+    await looked(page, "sign-in", theme);
     await page.getByLabel("User name or e-mail").fill("nobody");
     await page.getByLabel("Password", { exact: true }).fill("nothing");
     allowed.push(/status of 401 .*login/);
     await page.getByRole("button", { name: "Sign in" }).click();
     await expect(page.getByRole("alert")).toBeVisible();
-    await expectAccessible(page, `refused sign-in in ${theme}`);
+    await looked(page, "refused sign-in", theme);
     await test.step("the form of a password that must be changed", async () => {
       const api = await world.api();
       const username = `changes.${theme}`;
@@ -212,14 +220,13 @@ for (const theme of ["light", "dark"] as const) {
       await page.getByLabel("Password", { exact: true }).fill("only for the first time");
       await page.getByRole("button", { name: "Sign in" }).click();
       await expect(page.getByRole("heading", { name: "Choose a new password" })).toBeVisible();
-      await picture(page, `change-password-${theme}-1440`);
-      await expectAccessible(page, `changing a password in ${theme}`);
+      await looked(page, "change-password", theme);
     });
     await test.step("the guides", async () => {
       const reader = await as(null, { colorScheme: theme, at: "/help/user/start" });
       await settled(reader, "guide without a session");
       await expect(reader.getByRole("link", { name: "Sign in", exact: true })).toBeVisible();
-      await expectAccessible(reader, `guide without a session in ${theme}`);
+      await looked(reader, "guide without a session", theme);
     });
     await test.step("set-up", async () => {
       allowed.push(/ERR_CONNECTION_REFUSED/); // the page is open a moment longer than its server
@@ -228,19 +235,16 @@ for (const theme of ["light", "dark"] as const) {
       try {
         const first = await as(null, { baseURL: program.url, colorScheme: theme, at: await program.setUpLink() });
         await settled(first, "set-up");
-        await picture(first, `set-up-${theme}-1440`);
-        await expectAccessible(first, `set-up in ${theme}`);
+        await looked(first, "set-up", theme);
         await first.getByLabel("E-mail").fill("first@example.org");
         await first.getByLabel("Password", { exact: true }).fill("a quiet harbour in autumn");
         await first.getByRole("button", { name: "Create administrator" }).click();
         await expect(first.getByRole("heading", { name: "Codex Web is ready" })).toBeVisible();
-        await picture(first, `set-up-done-${theme}-1440`);
-        await expectAccessible(first, `set-up done in ${theme}`);
+        await looked(first, "set-up-done", theme);
         for (const [name, path] of [["empty home", "/"], ["empty groups", "/groups"], ["empty workspaces", "/admin/workspaces"]]) {
           await first.goto(path);
           await settled(first, name);
-          await picture(first, `${name}-${theme}-1440`);
-          await expectAccessible(first, `${name} in ${theme}`);
+          await looked(first, name, theme);
         }
       } finally {
         await program.remove();
