@@ -1,4 +1,5 @@
 /** Who is signed in, what the installation is like, and how a session begins and ends. */
+import { taken } from '../ahead.js';
 import { signal } from './html.js';
 import { ApiError, get, onSessionLost, post } from './api.js';
 import { startEvents, stopEvents, onChange } from './events.js';
@@ -41,6 +42,7 @@ export async function recognise() {
 
 /** After a sign-in that was answered with the user. @param {User} user */
 export async function begin(user) {
+  taken('/api/auth/me'); // an answer from before this session
   me.value = user;
   startEvents();
   const told = await get('/api/auth/me');
