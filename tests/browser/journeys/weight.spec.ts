@@ -37,7 +37,8 @@ test("nobody without a session is asked who they are, and a file of the interfac
   expect(asked).not.toContain("/api/auth/me");
   expect(asked).toContain("/api/auth/providers");
   expect(asked.filter((path) => /\.(m?js|css)$/.test(path) && !path.startsWith("/ui/"))).toEqual([]);
-  expect(new Set(asked).size, "each is asked for once").toBe(asked.length);
+  const own = asked.filter((path) => !path.endsWith("favicon.svg")); // the browser asks for it again whenever the address changes
+  expect(own.filter((path, i) => own.indexOf(path) !== i), "each is asked for once").toEqual([]);
 });
 
 test("what a page needs is asked for at once, not file by file", async ({ as, world }) => {
