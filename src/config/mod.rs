@@ -13,6 +13,7 @@ pub mod network;
 mod pricing;
 pub mod print;
 pub mod registry;
+mod surroundings;
 mod together;
 pub mod value;
 
@@ -20,6 +21,7 @@ pub use cluster::Cluster;
 pub use gateway::Gateway;
 pub use layers::{Problem, Source};
 pub use network::Network;
+pub use surroundings::{Flags, Surroundings};
 
 use crate::domain::audit::AuditSettings;
 use crate::domain::egress::{Entry, Mode, Policy, Upstream};
@@ -37,30 +39,6 @@ use value::Value;
 
 /// The name of the file, in the data directory and in `/etc/codex-web`.
 pub const FILE_NAME: &str = "codex-web.toml";
-
-/// Everything of the process and the machine that configuration looks at; `main.rs` collects it once.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    pub environment: BTreeMap<String, String>,
-    /// The effective user is root.
-    pub root: bool,
-    pub cores: usize,
-    /// Relative paths on the command line and in the environment start here.
-    pub current_dir: PathBuf,
-    /// Where what is needed for a moment only may lie.
-    pub temp_dir: PathBuf,
-    /// The file that is read when no other is named and none lies in the data directory.
-    pub system_file: PathBuf,
-}
-
-/// What the command line says about configuration.
-#[derive(Debug, Clone, Default)]
-pub struct Flags {
-    pub config: Option<PathBuf>,
-    pub data_dir: Option<PathBuf>,
-    /// Setting, the flag it came by, and its text.
-    pub settings: Vec<(&'static str, &'static str, String)>,
-}
 
 /// All problems of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -408,7 +408,9 @@ mod tests {
             assert!(plan[0].starts_with("SEARCH w USING INDEX"), "{plan:#?}");
             // The lists that the caller brings and the trigram index are no tables.
             assert!(!plan.iter().any(|line| line.starts_with("SCAN ") && !line.contains("VIRTUAL TABLE")), "{plan:#?}");
-            assert!(!plan.iter().any(|line| line.contains("ORDER BY")), "{plan:#?}");
+            // What is visible is sorted to be merged; the page itself comes in the order of the workspaces.
+            let (_, page) = plan.split_at(plan.iter().position(|line| line.starts_with("SEARCH g ")).unwrap());
+            assert!(!page.iter().any(|line| line.contains("ORDER BY")), "{plan:#?}");
         }
     }
 }

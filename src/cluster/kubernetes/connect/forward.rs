@@ -2,8 +2,8 @@
 //!
 //! Each message begins with the number of its channel: 0 carries the bytes, 1 the one error. The first message on each is
 //! the port, little-endian. Nothing is buffered here beyond one message, in either direction: who does not read is not
-//! read for, all the way to the program in the pod. What is written goes out without a flush, as from a plain connection. There is no half-closed connection; the end of one is the end of both
-//! directions.
+//! read for, all the way to the program in the pod. What is written goes out without a flush, as from a plain connection.
+//! There is no half-closed connection; the end of one is the end of both directions.
 
 use super::Seen;
 use crate::cluster::ClusterError;
