@@ -231,6 +231,11 @@ async fn workspaces_run_on_while_the_key_of_their_tickets_changes() {
     // An agent that starts anew in the same run was never told; it reads its order.
     pods.delete(&names::pod(&reached.spec.id), &DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() }).await.unwrap();
     eventually("another pod accepts the new key", || async {
+        // The one before is reached a moment longer, and knows the new key too.
+        let now = pods.get_opt(&names::pod(&reached.spec.id)).await.unwrap();
+        if now.is_none_or(|now| now.metadata.uid == before.metadata.uid) {
+            return false;
+        }
         let Ok(stream) = reached.cluster.connect(&reference(&reached.spec)).await else { return false };
         agent_client::list_sessions(stream, &new_ticket()).await.is_ok()
     })
