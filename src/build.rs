@@ -33,11 +33,26 @@ fn pack(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
             pack(&path, &to.join(name))?;
         } else if !name.ends_with(".d.mts") {
             let plain = fs::read(&path)?;
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-            encoder.write_all(&plain)?;
-            let packed = encoder.finish()?;
+            let packed = gzip(&plain)?;
             if packed.len() < plain.len() { fs::write(to.join(format!("{name}.gz")), packed)? } else { fs::write(to.join(name), plain)? }
         }
     }
     Ok(())
+}
+
+/// What is shipped is packed as small as gzip can be, which takes a while; a debug build packs again whatever it sends.
+fn gzip(plain: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    if env_is("PROFILE", "release") {
+        let mut packed = Vec::new();
+        zopfli::compress(zopfli::Options::default(), zopfli::Format::Gzip, plain, &mut packed)?;
+        return Ok(packed);
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain)?;
+    Ok(encoder.finish()?)
+}
+
+#[allow(clippy::disallowed_methods)] // cargo tells a build script everything by the environment
+fn env_is(name: &str, value: &str) -> bool {
+    env::var(name).is_ok_and(|given| given == value)
 }

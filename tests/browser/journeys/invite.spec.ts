@@ -27,7 +27,7 @@ for (const theme of ["light", "dark"] as const) {
   test(`an invited person chooses a password, is home, and the link is used up, in ${theme}`, async ({ as, world, allowed }) => {
     allowed.push(/status of 400 .*\/api\/auth\/invite$/);
     test.setTimeout(180_000);
-    const [name, username] = [`Ines ${theme === "light" ? "Albrecht" : "Dorn"}`, `ines.${theme}`];
+    const [name, username] = [`Quirina ${theme === "light" ? "Albrecht" : "Dorn"}`, `quirina.${theme}`];
 
     const link = await test.step("an administrator makes the account and its link", async () => {
       const page = await as(world.admin, { colorScheme: theme, at: "/admin/users/new" });

@@ -24,7 +24,7 @@ test("a repository is asked for with the workspace, and an address with a secret
     await expect(page.getByRole("heading", { name: "with-code", level: 1 })).toBeVisible();
     await expect(page.locator(".page-head .status")).toHaveText(/Running/);
     await page.getByRole("navigation", { name: "Workspace" }).getByRole("link", { name: "Timeline" }).click();
-    await expect(page.getByText(/clone/i).first()).toBeVisible();
+    await expect(page.getByRole("listitem").filter({ hasText: "clone_failed" })).toBeVisible();
   });
 });
 
@@ -33,7 +33,7 @@ test("a clone is a line of the start that says how far it is, and the next start
   const host = await GitHost.start();
   const world = await World.start({ CODEX_WEB_SERVER__EXTRA_CA: host.authority, CODEX_WEB_WORKSPACES__EGRESS_ALLOW: host.place });
   try {
-    const owner = await world.person("ines.roth", "Ines Roth");
+    const owner = await world.person("iris.rothe", "Iris Rothe");
     const group = await world.group("clones", "Clones", [owner]);
     const api = await world.api(owner);
     const make = (name: string, repository: string) => api.call("POST", "/api/workspaces", { name, groupId: group.id, resources: { cpu: "1", memory: "1Gi", storage: "1Gi" }, start: true, parameters: { repository } });

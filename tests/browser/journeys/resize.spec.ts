@@ -28,7 +28,7 @@ test("a workspace gets another size, and the page says when it holds", async ({ 
     await field("Disk").fill("2Gi");
     await expect(page.getByText("Fits in Sizes.")).toBeVisible();
     await page.getByRole("button", { name: "Resize" }).click();
-    await expect(page.getByText(/grows is to have 2.cores, 2.GiB/)).toBeVisible();
+    await expect(page.getByText(/grows is to have 2.cores,.2.GiB/)).toBeVisible();
     expect((await look()).resources).toEqual({ cpu: "2", memory: "2Gi", storage: "2Gi" });
   });
 

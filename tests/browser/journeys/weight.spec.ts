@@ -5,7 +5,7 @@ import { expect, test } from "../support/test.ts";
 const LATER = /^\/api\/|\.woff2$|icons-more|components\/(floats|bell|help-link)\.js$|lib\/help\.js$|notices\.css$/;
 
 test("the home page of the first day weighs less than 60 kB", async ({ as, world }) => {
-  const person = await world.person("nora.falk", "Nora Falk");
+  const person = await world.person("nele.brandt", "Nele Brandt");
   await world.group("first-day", "First day", [person]);
   const page = await as(person);
   const wire = await page.context().newCDPSession(page);
