@@ -83,7 +83,7 @@ impl Unaudited {
         self.writes().iter().filter(|(name, _)| *name == table).any(|(_, columns)| match verb {
             _ if columns.is_empty() => true,
             "DELETE" => columns.contains(&"DELETE"),
-            "UPDATE" => assigned(sql).all(|column| columns.contains(&column)),
+            "UPDATE" => assigned(sql).next().is_some() && assigned(sql).all(|column| columns.contains(&column)),
             _ => false,
         })
     }
@@ -106,6 +106,7 @@ mod tests {
         let touch = "UPDATE session SET last_used_at = ?2, idle_expires = coalesce(?3, ?2) WHERE id = ?1";
         assert!(Unaudited::LastUsed.covers(touch));
         assert!(!Unaudited::LastUsed.covers("UPDATE session SET last_used_at = ?2, revoked_at = ?2 WHERE id = ?1"));
+        assert!(!Unaudited::LastUsed.covers("UPDATE session\nSET revoked_at = ?2"), "what is not understood is not covered");
         assert!(!Unaudited::LastUsed.covers("DELETE FROM membership WHERE user_id = ?1"));
         assert!(!Unaudited::LastUsed.covers("INSERT INTO membership (group_id, user_id) VALUES (?1, ?2)"));
         assert!(Unaudited::Rotation.covers("DELETE FROM session WHERE hard_expires < ?1") && !Unaudited::Rotation.covers(touch));
