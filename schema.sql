@@ -755,6 +755,8 @@ CREATE INDEX usage_finding_group ON usage_finding (group_id, kind) WHERE group_i
 -- characters: such queries use the prefix indexes of the tables themselves.
 -- The kind is indexed too, so that looking for a group never walks the matches of a million people.
 CREATE VIRTUAL TABLE search USING fts5 (text, kind, id UNINDEXED, tokenize = 'trigram');
+-- A search opens every part of the index: upkeep merges them as soon as there are two of like size.
+INSERT INTO search (search, rank) VALUES ('usermerge', 2);
 CREATE TABLE search_row (
   -- Finds the row of an object in the search index.
   kind   TEXT    NOT NULL,

@@ -50,6 +50,7 @@ pub mod room;
 pub mod running;
 pub mod samples;
 pub mod search;
+pub mod search_upkeep;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;

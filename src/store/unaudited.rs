@@ -30,6 +30,8 @@ pub enum Unaudited {
     Checkpoint,
     /// Tries of the reconciler.
     Attempts,
+    /// How the search index lies in the file; its words come from audited rows.
+    SearchIndex,
     /// Keys and rows that a new installation is born with, and the clean-stop mark.
     Installation,
 }
@@ -66,6 +68,7 @@ impl Unaudited {
             Self::AppDoors => &[("app_session", &[]), ("app_port", &[])],
             Self::Checkpoint => &[("audit_checkpoint", &[])],
             Self::Attempts => &[("workspace", TRIES), ("group", TRIES)],
+            Self::SearchIndex => &[("search", &[])],
             Self::Installation => &[("signing_key", &[]), ("installation", &[])],
         }
     }

@@ -31,10 +31,14 @@ pub const STEPS: &[Step] = &[
     Step { to: 7, sql: USAGE_OVER_TIME },
     Step { to: 8, sql: GROUP_PAGE },
     Step { to: 9, sql: CONCERNS },
+    Step { to: 10, sql: FEW_PARTS },
 ];
 
 /// The version that `schema.sql` describes.
-pub const VERSION: i64 = 9;
+pub const VERSION: i64 = 10;
+
+/// Upkeep merges parts of the search index as soon as there are two of like size.
+const FEW_PARTS: &str = "INSERT INTO search (search, rank) VALUES ('usermerge', 2);\n";
 
 /// What a group says to its members.
 const GROUP_PAGE: &str = "CREATE TABLE group_page (

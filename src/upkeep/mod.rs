@@ -10,7 +10,8 @@ use crate::identity::signing::Keys;
 use crate::metrics::{Outcome, Work};
 use crate::ops::{Ops, api_tokens, audit_watch, findings, user_term};
 use crate::store::{
-    Origin, api_tokens as tokens, checkpoints, codes, idempotency, inbox, integrity, keys, periods, sessions, throttles, timeline,
+    Origin, api_tokens as tokens, checkpoints, codes, idempotency, inbox, integrity, keys, periods, search_upkeep, sessions, throttles,
+    timeline,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use tokio::sync::watch;
 const TICK: Duration = Duration::from_secs(10);
 /// Ended sign-ins and used codes are kept this long, in milliseconds, so that a late question can be answered.
 const KEPT: i64 = 7 * DAY;
+/// Pieces of the search index that are merged at once: about 64 MB.
+const MOST_PIECES: usize = 64;
 
 /// What the steps work with.
 #[derive(Clone)]
@@ -55,6 +58,7 @@ const STEPS: &[Step] = &[
     Step { name: "forget old timelines", every: 60 * MINUTE, run: forget_old_timelines },
     Step { name: "forget old notices", every: 60 * MINUTE, run: forget_old_notices },
     Step { name: "forget what was held long ago", every: 60 * MINUTE, run: forget_old_periods },
+    Step { name: "merge the search index", every: 10 * MINUTE, run: merge_search_index },
     Step { name: "find what is hardly used", every: 10 * MINUTE, run: |upkeep| findings::find(&upkeep.ops) },
     Step {
         name: "forget idle callers",
@@ -143,6 +147,16 @@ fn forget_old_notices(upkeep: &Upkeep) -> Result<()> {
 
 fn forget_old_periods(upkeep: &Upkeep) -> Result<()> {
     upkeep.ops.db.write_blocking(Origin::default(), periods::sweep).map(drop)
+}
+
+/// In pieces, so that the writes of people come between them; what is left is for the next time.
+fn merge_search_index(upkeep: &Upkeep) -> Result<()> {
+    for _ in 0..MOST_PIECES {
+        if !upkeep.ops.db.write_blocking(Origin::default(), search_upkeep::merge)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// After an unclean stop: reads the whole file once and says what is wrong with it.
