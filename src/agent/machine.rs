@@ -3,7 +3,8 @@
 //!
 //! The server sends the token over its own connection, and each one that follows it. It is kept in two places that only
 //! the workspace's user can read: a file for programs that run for long, and the environment of programs that start
-//! later. It is never part of a command line, and never logged.
+//! later (`CHE_MACHINE_TOKEN`, where programs written for Eclipse Che look for it): it opens the workspace's own routes
+//! only, to whoever has the workspace anyway. It is never part of a command line, and never logged.
 
 pub mod api;
 

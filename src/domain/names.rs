@@ -1,11 +1,11 @@
 //! The names of things, each its own type with its own rule, so that what was never checked cannot be stored.
 //!
 //! Names that occur in addresses and in the cluster are ASCII, which leaves no look-alikes; text for people goes through
-//! [`super::text`]. E-mail addresses have a file of their own. What is not here: whether a name is free; only the store
+//! [`super::text`], and of that what names somebody or something keeps to one alphabet in each word. E-mail addresses have a file of their own. What is not here: whether a name is free; only the store
 //! knows that.
 
 use super::field::FieldRule;
-use super::text::{Bounds, clean};
+use super::text::{Bounds, clean, one_alphabet_per_word};
 use std::fmt;
 
 /// What every group's namespace begins with, unless the operator configures another prefix.
@@ -190,15 +190,22 @@ impl WorkspaceName {
     }
 }
 
+/// A name for people, by which one thing or person is told from another.
+fn shown_name(text: &str) -> Result<String, FieldRule> {
+    let name = clean(text, Bounds { min: 1, max: 100, lines: false })?;
+    one_alphabet_per_word(&name)?;
+    Ok(name)
+}
+
 impl DisplayName {
     pub fn parse(text: &str) -> Result<Self, FieldRule> {
-        clean(text, Bounds { min: 1, max: 100, lines: false }).map(Self)
+        shown_name(text).map(Self)
     }
 }
 
 impl PersonName {
     pub fn parse(text: &str) -> Result<Self, FieldRule> {
-        clean(text, Bounds { min: 1, max: 100, lines: false }).map(Self)
+        shown_name(text).map(Self)
     }
 }
 

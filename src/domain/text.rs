@@ -7,6 +7,7 @@
 
 use super::field::FieldRule;
 use unicode_normalization::UnicodeNormalization;
+use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// How a text is bounded. Lengths count what a reader would call a character (extended grapheme clusters).
@@ -43,6 +44,26 @@ pub fn clean(input: &str, bounds: Bounds) -> Result<String, FieldRule> {
         return Err(FieldRule::new("characters", message));
     }
     measure(text, bounds)
+}
+
+/// The alphabets that share shapes with Latin, so that one of their letters passes for one of another.
+const ALIKE: [Script; 6] = [Script::Latin, Script::Cyrillic, Script::Greek, Script::Armenian, Script::Cherokee, Script::Coptic];
+
+/// Refuses a word with letters of two alphabets that look alike, as `аdmin` with the Cyrillic а: Unicode Technical
+/// Standard 39, section 5.2, as far as it concerns Latin. Whole words of different alphabets may stand side by side, and
+/// scripts that no Latin letter resembles may touch (`版2 release`, `DevOps团队`).
+pub fn one_alphabet_per_word(text: &str) -> Result<(), FieldRule> {
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
+        let mut alphabets = word.chars().map(|c| c.script()).filter(|script| ALIKE.contains(script));
+        let first = alphabets.next();
+        if let Some(other) = alphabets.find(|script| Some(*script) != first) {
+            let first = first.map_or("", |script| script.full_name());
+            let message =
+                format!("“{word}” mixes {first} and {} letters, which look alike. Write each word in one alphabet.", other.full_name());
+            return Err(FieldRule::new("characters", message));
+        }
+    }
+    Ok(())
 }
 
 fn measure(text: String, bounds: Bounds) -> Result<String, FieldRule> {
@@ -138,6 +159,19 @@ mod tests {
         assert!(clean("👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦", LINE).is_ok());
         assert_eq!(code("12345678901", LINE), Some("too_long"));
         assert!(clean("1234567890", LINE).is_ok());
+    }
+
+    #[test]
+    fn a_word_keeps_to_one_of_the_alphabets_that_look_alike() {
+        for good in ["Anna Кузнецова", "Ελένη 2", "DevOps团队", "Zoë O’Neill", "команда-ML", "µ-services", "日本語 mix 版2", "𝔹 team", ""]
+        {
+            assert_eq!(one_alphabet_per_word(good), Ok(()), "{good}");
+        }
+        for bad in ["аdmin", "Team Αlpha", "Аnna", "ml-rеsearch", "pаypal 2"] {
+            let refused = one_alphabet_per_word(bad).expect_err(bad);
+            assert_eq!(refused.code, "characters");
+            assert!(refused.message.contains("Latin") && refused.message.contains("look alike"), "{}", refused.message);
+        }
     }
 
     #[test]

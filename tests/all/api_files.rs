@@ -320,6 +320,13 @@ async fn a_download_ends_within_a_second_when_its_right_does() {
     tokio::time::timeout(Duration::from_secs(2), stream.read_exact(&mut head)).await.unwrap().unwrap();
     assert_eq!(&head, b"HTTP/1.1 404");
     assert!(!desk.home().join("half").exists());
+    // The same by the route that an administrator takes.
+    let mut body = desk.raw(&desk.anna, "GET", "endless", &[], b"").await.into_body();
+    body.frame().await.unwrap().unwrap();
+    let admin = desk.site.harness.admin();
+    admin.post(&format!("/api/admin/users/{}/disable", desk.anna.user_id()), json!({ "reason": "left" })).await.expect(200);
+    let drain = async { while let Some(Ok(_)) = body.frame().await {} };
+    tokio::time::timeout(Duration::from_secs(1), drain).await.expect("who is disabled is out");
 }
 
 #[tokio::test]

@@ -191,7 +191,8 @@ const AMOUNTS: [&str; 4] = ["cpu", "memory", "storage", "pods"];
 /// Taken as they are, whatever is in them: checked by their own rule, never shown.
 const SECRETS: [&str; 10] =
     ["password", "newPassword", "currentPassword", "temporaryPassword", "refreshToken", "code", "mfaToken", "session", "ticket", "token"];
-/// Written for people in their own script; everything else is ASCII, which leaves no look-alikes.
+/// Written for people in their own script; everything else is ASCII, which leaves no look-alikes. What names somebody or
+/// something keeps to one alphabet in each word.
 const FOR_PEOPLE: [(&str, &str); 15] = [
     ("/api/workspaces/{workspace}/files/{path}", "to"),
     ("", "displayName"),
@@ -267,6 +268,9 @@ fn attacks(route: &Route, sample: &Value, fields: &[Field]) -> Vec<(String, Valu
         }
         if field.takes("string") && !SECRETS.contains(&field.last()) {
             let mut texts = hostile_texts();
+            if is_for_people(route, field) && ["name", "displayName"].contains(&field.last()) {
+                texts.extend(["аdmin", "Team Αlpha"].map(str::to_owned));
+            }
             if !is_for_people(route, field) {
                 texts.extend(
                     [

@@ -11,6 +11,7 @@ use codex_web::cluster::{
 };
 use codex_web::token::ticket::Scope;
 use futures_util::StreamExt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -230,7 +231,39 @@ async fn nothing_secret_is_on_a_command_line_or_in_an_environment(host: Host) {
         }
     }
     assert!(seen > 0, "the keeper was looked at");
+    if is_root() {
+        nothing_but_the_templates_own_is_in_the_environment_of(&host, &spec).await;
+    }
     host.cluster.shut_down().await;
+}
+
+/// Of all that runs for the workspace: its agent, and a shell with a program.
+async fn nothing_but_the_templates_own_is_in_the_environment_of(host: &Host, spec: &WorkspaceSpec) {
+    // None of them is a secret. What a workspace has of its own is added by its agent when the server is there: the
+    // machine token, which is for programs of the workspace and opens nothing but its own routes.
+    const KNOWN: &str = "CHE_API CHE_WORKSPACE_ID CODEX_WEB_API CODEX_WEB_ENVIRONMENT CODEX_WEB_MACHINE_TOKEN_FILE CODEX_WEB_WORKSPACE \
+                         CODEX_WEB_WORKSPACE_NAME COLORTERM GIT_CONFIG_SYSTEM GREETING HOME HTTPS_PROXY HTTP_PROXY LANG LOGNAME \
+                         MIMALLOC_ARENA_EAGER_COMMIT NO_PROXY PATH PWD SHELL SSH_AUTH_SOCK TERM TMPDIR USER XDG_RUNTIME_DIR http_proxy \
+                         https_proxy no_proxy";
+    let mut terminal = Terminal::open(host.cluster(), spec, "main", None).await;
+    terminal.expect("$ ").await;
+    terminal.send("echo be''gins; exec sleep 30\r").await;
+    terminal.expect("begins").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut programs = BTreeMap::new();
+    for process in processes_of(spec.local_uid) {
+        let id = process.lines().find_map(|line| line.strip_prefix("Pid:")).unwrap().trim();
+        let read =
+            |name: &str| fs::read(format!("/proc/{id}/{name}")).map(|t| String::from_utf8_lossy(&t).into_owned()).unwrap_or_default();
+        let names =
+            read("environ").split_terminator('\0').filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect::<BTreeSet<_>>();
+        programs.insert(read("comm").trim().to_owned(), names);
+    }
+    for (program, names) in &programs {
+        let unknown: Vec<_> = names.iter().filter(|name| !KNOWN.split(' ').any(|known| known == name.as_str())).collect();
+        assert!(unknown.is_empty(), "{program}: {unknown:?}");
+    }
+    assert!(programs.contains_key("sleep") && programs.len() > 1, "{programs:#?}");
 }
 
 async fn files_survive_a_restart_of_the_workspace_and_of_the_server(host: Host) {

@@ -432,6 +432,16 @@ async fn everything_ends_within_a_second_when_the_right_does() {
     scene.site.act(&scene.anna, &scene.id, "start").await.expect(200);
     scene.site.settle().await;
     assert_eq!(browser.get("/").await.status, 200, "the browser is still known after a restart");
+    let mut socket = browser.socket("/socket", &browser.origin()).await.unwrap();
+    let mut events = browser.stream("GET", "/events", &[], Bytes::new()).await.into_body();
+    assert!(events.frame().await.unwrap().is_ok());
+    let admin = scene.site.harness.admin();
+    admin.post(&format!("/api/admin/users/{}/disable", scene.anna.user_id()), json!({ "reason": "left" })).await.expect(200);
+    let end = async {
+        while let Some(Ok(_)) = socket.next().await {}
+        while let Some(Ok(_)) = events.frame().await {}
+    };
+    tokio::time::timeout(Duration::from_secs(1), end).await.expect("who is disabled is out");
 }
 
 #[tokio::test]
