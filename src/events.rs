@@ -222,6 +222,11 @@ pub struct Live {
 }
 
 impl Live {
+    /// Whether the connection must end.
+    pub fn is_cut(&self) -> bool {
+        self.receiver.borrow().is_some()
+    }
+
     /// Waits until the connection must end.
     pub async fn cut(&mut self) -> CutReason {
         loop {

@@ -2,6 +2,7 @@
 
 use super::{Application, Stage};
 use crate::error::{Error, Result};
+use crate::gateway::intake::{self, HEADER_TIME, Intake, KEEP_ALIVE};
 use crate::gateway::ports;
 use crate::http::server::{ControlPeer, ListenerKind, configure};
 use actix_web::dev::{Extensions, ServerHandle};
@@ -12,15 +13,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long requests may go on after the server was told to stop, in seconds.
 const GRACE: u64 = 10;
-/// How long a client may take to send its headers.
-const HEADER_TIME: Duration = Duration::from_secs(10);
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Open connections of one worker; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
 
@@ -48,18 +45,24 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
     let control = control_listener(&listeners.control)?;
     let fault = |e: std::io::Error| Error::internal(format!("the server cannot listen: {e}"));
     let people = configure(Arc::clone(&app), ListenerKind::Network);
-    let server = HttpServer::new(move || WebApp::new().configure(people.clone()))
-        .workers(app.config.server.workers)
-        .max_connections(CONNECTIONS)
-        .client_request_timeout(HEADER_TIME)
-        .keep_alive(KEEP_ALIVE)
-        .tcp_nodelay(true)
-        .shutdown_timeout(GRACE)
-        .disable_signals();
     let (address, tls) = (listeners.network.local_addr().map_err(fault)?.ip(), listeners.tls.clone());
+    let workers = app.config.server.workers;
     let server = match listeners.tls {
-        Some(tls) => server.listen_rustls_0_23(listeners.network, tls).map_err(fault)?,
-        None => server.listen(listeners.network).map_err(fault)?,
+        None => {
+            let intake = Intake { workers, connections: CONNECTIONS, grace: GRACE, port: None };
+            intake::serve(listeners.network, intake, &app.gateway, people).map_err(fault)?
+        }
+        Some(tls) => HttpServer::new(move || WebApp::new().configure(people.clone()))
+            .workers(workers)
+            .max_connections(CONNECTIONS)
+            .client_request_timeout(HEADER_TIME)
+            .keep_alive(KEEP_ALIVE)
+            .tcp_nodelay(true)
+            .shutdown_timeout(GRACE)
+            .disable_signals()
+            .listen_rustls_0_23(listeners.network, tls)
+            .map_err(fault)?
+            .run(),
     };
     let shell = configure(Arc::clone(&app), ListenerKind::Control);
     let shells = HttpServer::new(move || WebApp::new().configure(shell.clone()))
@@ -69,7 +72,7 @@ pub async fn run_until_stopped(application: Application, listeners: Listeners, r
         .disable_signals()
         .listen_uds(control)
         .map_err(fault)?;
-    let mut servers = vec![server.run(), shells.run()];
+    let mut servers = vec![server, shells.run()];
     if let Some(listener) = listeners.metrics {
         let address = listener.local_addr().map_err(fault)?;
         tracing::info!(%address, "metrics for whoever comes");

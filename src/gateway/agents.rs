@@ -41,7 +41,7 @@ pub const MOST_OF_A_WORKSPACE: usize = 1_536;
 /// An unused connection to an agent is closed after so many milliseconds: well before the agent would.
 const KEPT: i64 = 30_000;
 /// The same for one to an app: shorter than common servers keep theirs.
-const KEPT_TO_AN_APP: i64 = 4_000;
+pub const KEPT_TO_AN_APP: i64 = 4_000;
 /// How often unused connections are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long a kept connection may take to be ready for the next request.
@@ -102,6 +102,15 @@ impl From<Error> for Unanswered {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
+}
+
+/// One open connection as bytes.
+pub struct Wire {
+    pub stream: Box<dyn ByteStream>,
+    /// Tells when it must end: with the run of its workspace.
+    pub live: Live,
+    /// Its place among the workspace's connections.
+    place: OwnedSemaphorePermit,
 }
 
 /// One open connection, in nobody's use.
@@ -226,21 +235,34 @@ impl Agents {
         purpose: &Arc<Purpose>,
         headers: &mut HeaderMap,
     ) -> std::result::Result<Connection, Unanswered> {
+        let (Wire { stream, live, place }, ticket) = self.connect(workspace, &purpose.door).await?;
+        if let Door::Agent(_) = &purpose.door {
+            present(headers, &ticket)?;
+        }
+        let (sender, driven) = http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+        let unused_since = Arc::new(AtomicI64::new(IN_USE));
+        tokio::spawn(drive(driven, live, Arc::downgrade(self), Arc::clone(purpose), Arc::clone(&unused_since)));
+        Ok(Connection { sender, unused_since, place })
+    }
+
+    /// A connection of its own to an app: what is written there, the app reads.
+    pub async fn wire(&self, workspace: &WorkspaceRef, app: &AppTarget) -> std::result::Result<Wire, Unanswered> {
+        Ok(self.connect(workspace, &Door::App(app.clone())).await?.0)
+    }
+
+    /// A connection, and the ticket that an agent is still to be shown; where an app is at the other end it has seen it.
+    async fn connect(&self, workspace: &WorkspaceRef, door: &Door) -> std::result::Result<(Wire, String), Unanswered> {
         let place = self.place(&workspace.id).await?;
         // Registered first, so that a cut between here and the handshake is not missed.
         let belongs = Belongs { user: None, session: None, token: None, workspace: Some(workspace.id.clone()), group: None };
         let live = self.bus.register(belongs);
         let stream = tokio::time::timeout(PATIENCE, self.view.connect(workspace)).await;
         let mut stream: Box<dyn ByteStream> = stream.map_err(|_| unreachable())?.map_err(refused)?;
-        let ticket = self.ticket(workspace, purpose.door.scope()).await?;
-        match &purpose.door {
-            Door::Agent(_) => present(headers, &ticket)?,
-            Door::App(app) => stream = reach(stream, &ticket, app).await?,
+        let ticket = self.ticket(workspace, door.scope()).await?;
+        if let Door::App(app) = door {
+            stream = reach(stream, &ticket, app).await?;
         }
-        let (sender, driven) = http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
-        let unused_since = Arc::new(AtomicI64::new(IN_USE));
-        tokio::spawn(drive(driven, live, Arc::downgrade(self), Arc::clone(purpose), Arc::clone(&unused_since)));
-        Ok(Connection { sender, unused_since, place })
+        Ok((Wire { stream, live, place }, ticket))
     }
 
     /// A place among the workspace's connections; unused ones of other purposes make room.

@@ -1,5 +1,6 @@
 //! What the origins of apps have in common: their names, their cookies, who is there, and which port is whose.
 
+use super::asked::Asked;
 use super::knocks::Knocks;
 use super::names::{self, Names, Place};
 use super::ports::Ports;
@@ -73,10 +74,9 @@ impl Apps {
     }
 
     /// The values of a cookie in the `Cookie` headers of a request.
-    pub fn cookies(&self, request: &actix_web::HttpRequest, cookie: Cookie, port: Option<u16>) -> Vec<String> {
+    pub fn cookies(&self, request: &impl Asked, cookie: Cookie, port: Option<u16>) -> Vec<String> {
         let name = self.cookie_name(cookie, port);
-        let lines = request.headers().get_all("cookie").filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let pairs = request.lines("cookie").flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         pairs.filter(|(n, _)| *n == name).map(|(_, value)| value.to_owned()).take(MOST_OF_ONE_NAME).collect()
     }
 

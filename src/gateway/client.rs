@@ -10,17 +10,22 @@ use std::net::IpAddr;
 /// The client's address, believing forwarded headers from trusted proxies only.
 pub fn address(transport: &Transport, trusted: &[Network], request: &HttpRequest) -> Result<IpAddr> {
     let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    // Where a proxy encrypts, plain requests from anybody else would carry passwords in the clear.
-    if transport.encryption == Encryption::Proxy && !peer.is_loopback() && !trusted.iter().any(|t| t.contains(peer)) {
-        return Err(Error::CrossSite("This server answers its own proxy only. Use the address that it printed when it started."));
-    }
     let all = |name: &str| -> Vec<String> {
         request.headers().get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
     };
     let (forwarded, x_forwarded_for) = (all("forwarded"), all("x-forwarded-for"));
     let (forwarded, x_forwarded_for): (Vec<&str>, Vec<&str>) =
         (forwarded.iter().map(String::as_str).collect(), x_forwarded_for.iter().map(String::as_str).collect());
-    client_address(peer, &ForwardedHeaders { forwarded: &forwarded, x_forwarded_for: &x_forwarded_for }, trusted)
+    address_of(transport, trusted, peer, &ForwardedHeaders { forwarded: &forwarded, x_forwarded_for: &x_forwarded_for })
+}
+
+/// The same, of what was read of a request.
+pub fn address_of(transport: &Transport, trusted: &[Network], peer: IpAddr, headers: &ForwardedHeaders<'_>) -> Result<IpAddr> {
+    // Where a proxy encrypts, plain requests from anybody else would carry passwords in the clear.
+    if transport.encryption == Encryption::Proxy && !peer.is_loopback() && !trusted.iter().any(|t| t.contains(peer)) {
+        return Err(Error::CrossSite("This server answers its own proxy only. Use the address that it printed when it started."));
+    }
+    client_address(peer, headers, trusted)
 }
 
 /// The authority that the request was sent to: `Host`, or what stands for it in HTTP/2. `None` where there is none, or

@@ -4,6 +4,7 @@
 //! app. Nothing here reads a body or knows an app; nothing of an app is on the UI's origin.
 
 use super::apps::{Cookie, encode, is_reserved};
+use super::asked::Asked;
 use super::names::Place;
 use super::pages::{self, Mark, Page};
 use super::visits::Held;
@@ -34,12 +35,17 @@ pub struct Visitor {
 impl Visitor {
     /// What is written down of where a request came from: made only where something is written down.
     pub fn origin(&self, gateway: &Gateway, request: &HttpRequest) -> Origin {
-        let agent = request.headers().get("user-agent").and_then(|v| v.to_str().ok()).unwrap_or_default();
-        Origin {
-            call_id: CallId::fresh(gateway.clock.now(), gateway.entropy.as_ref()).to_string(),
-            address: self.address.to_string(),
-            agent: agent.chars().filter(|c| !c.is_control()).take(200).collect(),
-        }
+        origin(gateway, self.address, request)
+    }
+}
+
+/// The same, of a request that another loop has read.
+pub fn origin(gateway: &Gateway, address: IpAddr, request: &impl Asked) -> Origin {
+    let agent = request.text("user-agent").unwrap_or_default();
+    Origin {
+        call_id: CallId::fresh(gateway.clock.now(), gateway.entropy.as_ref()).to_string(),
+        address: address.to_string(),
+        agent: agent.chars().filter(|c| !c.is_control()).take(200).collect(),
     }
 }
 
@@ -129,7 +135,7 @@ async fn pass(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest, paylo
     if is_reserved(request.uri().path()) {
         return handoff::answer(gateway, visitor, request).await;
     }
-    let asker = asker(gateway, visitor, request);
+    let asker = asker(gateway, &visitor.place, &visitor.host, request);
     if matches!(asker, Asker::Foreign) {
         return Err(Error::CrossSite("A page of another site asked for this, so it was refused."));
     }
@@ -167,9 +173,14 @@ async fn visit(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest, hash
     let found = visits.find(&gateway.ops, || visitor.origin(gateway, request), hash).await?;
     drop(turn);
     let Some(held) = found else { return knocks.unknown(visitor.address, &hash, now).map(|()| None) };
-    let visit = &held.visit;
-    let here = visit.host == visitor.host && visit.entrance.workspace == visitor.place.workspace && visit.target == visitor.place.target;
+    let here = is_here(&held, &visitor.place, &visitor.host);
     Ok(Some(held).filter(|_| here))
+}
+
+/// Whether a visit is one of this app at this origin.
+pub fn is_here(held: &Held, place: &Place, host: &str) -> bool {
+    let visit = &held.visit;
+    visit.host == host && visit.entrance.workspace == place.workspace && visit.target == place.target
 }
 
 /// Nobody whom we know: a person is sent to sign in, anything else is told.
@@ -183,7 +194,7 @@ fn unknown(request: &HttpRequest) -> HttpResponse {
 }
 
 /// Whose page asks.
-enum Asker {
+pub enum Asker {
     /// The app's own, or a person who typed or followed an address.
     Own,
     /// Another app of the same workspace: the same person's programs.
@@ -193,22 +204,23 @@ enum Asker {
 
 /// Cookies are sent along by site, not by origin, and apps of different people are one site: what another origin asks
 /// for is refused unless a person opens it as a page.
-fn asker(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> Asker {
-    let text = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
+pub fn asker(gateway: &Gateway, place: &Place, host: &str, request: &impl Asked) -> Asker {
     let neighbour = |origin: &str| {
         let host = origin.split_once("://").map_or("", |(_, host)| host);
-        gateway.apps.names.place(host).is_some_and(|place| place.workspace == visitor.place.workspace)
+        gateway.apps.names.place(host).is_some_and(|neighbour| neighbour.workspace == place.workspace)
     };
-    if let Some(origin) = text("origin") {
-        if origin == visitor.host {
+    if let Some(origin) = request.text("origin") {
+        if origin == host {
             return Asker::Own;
         }
         return if neighbour(origin) { Asker::SameWorkspace } else { Asker::Foreign };
     }
-    match text("sec-fetch-site") {
+    match request.text("sec-fetch-site") {
         None | Some("same-origin" | "none") => Asker::Own,
-        Some(_) if is_document(request) == Some(true) && matches!(*request.method(), Method::GET | Method::HEAD) => Asker::Own,
-        Some(_) if text("referer").is_some_and(|page| neighbour(page.split('/').take(3).collect::<Vec<_>>().join("/").as_str())) => {
+        Some(_) if is_document(request) == Some(true) && matches!(request.method(), "GET" | "HEAD") => Asker::Own,
+        Some(_)
+            if request.text("referer").is_some_and(|page| neighbour(page.split('/').take(3).collect::<Vec<_>>().join("/").as_str())) =>
+        {
             Asker::SameWorkspace
         }
         Some(_) => Asker::Foreign,
@@ -216,10 +228,9 @@ fn asker(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> Asker {
 }
 
 /// Whether the browser opens it as a page of its own; `None` where it does not say.
-pub fn is_document(request: &HttpRequest) -> Option<bool> {
-    let text = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
-    let mode = text("sec-fetch-mode")?;
-    Some(mode == "navigate" && text("sec-fetch-dest").is_none_or(|dest| dest == "document"))
+pub fn is_document(request: &impl Asked) -> Option<bool> {
+    let mode = request.text("sec-fetch-mode")?;
+    Some(mode == "navigate" && request.text("sec-fetch-dest").is_none_or(|dest| dest == "document"))
 }
 
 /// Whether a person waits for a page, and no script for data.

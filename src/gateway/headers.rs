@@ -29,10 +29,11 @@ pub fn inward<'g>(given: impl Iterator<Item = (&'g str, &'g [u8])>, told: &Told<
     let malformed = || Error::Syntax("A header of the request is malformed.".to_owned());
     let mut headers = HeaderMap::with_capacity(24);
     for (name, value) in given {
-        if is_about_the_client(name) {
+        // In lower case from here on, however it was written.
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed())?;
+        if is_about_the_client(name.as_str()) {
             continue;
         }
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed())?;
         headers.append(name, HeaderValue::from_bytes(value).map_err(|_| malformed())?);
     }
     let websocket = hops::is_websocket(&headers);
@@ -201,7 +202,7 @@ mod tests {
             ("x-forwarded-for", "6.6.6.6"),
             ("x-forwarded-host", "evil.example"),
             ("x-forwarded-prefix", "/evil"),
-            ("x-real-ip", "6.6.6.6"),
+            ("X-Real-IP", "6.6.6.6"),
             ("x-original-url", "/admin"),
             ("connection", "x-forwarded-for, host"),
         ];

@@ -6,6 +6,7 @@
 mod absent;
 pub mod agents;
 pub mod apps;
+mod asked;
 mod bridge;
 pub mod capacity;
 pub mod client;
@@ -17,7 +18,9 @@ mod git_ledger;
 mod handoff;
 mod headers;
 pub mod inside;
+pub mod intake;
 mod knocks;
+pub mod lane;
 pub mod logs;
 pub mod looks;
 pub mod metrics;

@@ -4,6 +4,7 @@
 //! asks for a port and waits until it is open. A port stays open until the server stops; whose it is, is looked up with
 //! every request.
 
+use super::intake::{self, HEADER_TIME, Intake, KEEP_ALIVE};
 use super::names::Place;
 use super::{Gateway, entry};
 use crate::domain::app_target::AppTarget;
@@ -20,9 +21,6 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How long a port may take to be open.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a client may take to send its headers.
-const HEADER_TIME: Duration = Duration::from_secs(10);
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Open connections of one port; more wait in the kernel's queue.
 const CONNECTIONS: usize = 2_048;
 
@@ -118,29 +116,28 @@ pub async fn keep(gateway: Gateway, address: IpAddr, tls: Option<rustls::ServerC
 
 fn listen(gateway: &Gateway, address: IpAddr, port: u16, tls: Option<rustls::ServerConfig>) -> std::io::Result<Server> {
     let listener = TcpListener::bind((address, port))?;
-    let gateway = gateway.clone();
-    let server = HttpServer::new(move || {
+    let answers = gateway.clone();
+    let configure = move |config: &mut web::ServiceConfig| {
         // One of each worker, as on the listener of the pages.
-        let gateway = Rc::new(gateway.clone());
-        let answer = move |request: HttpRequest, payload: web::Payload| {
+        let gateway = Rc::new(answers.clone());
+        config.default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
             let gateway = Rc::clone(&gateway);
             async move { entry::serve_port(&gateway, port, request, payload).await }
-        };
-        App::new().default_service(web::to(answer))
-    });
-    let server = server
-        .workers(1)
-        .max_connections(CONNECTIONS)
-        .client_request_timeout(HEADER_TIME)
-        .keep_alive(KEEP_ALIVE)
-        .tcp_nodelay(true)
-        .shutdown_timeout(1)
-        .disable_signals();
-    let server = match tls {
-        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
-        None => server.listen(listener)?,
+        }));
     };
-    let server = server.run();
+    let server = match tls {
+        None => intake::serve(listener, Intake { workers: 1, connections: CONNECTIONS, grace: 1, port: Some(port) }, gateway, configure)?,
+        Some(tls) => HttpServer::new(move || App::new().configure(configure.clone()))
+            .workers(1)
+            .max_connections(CONNECTIONS)
+            .client_request_timeout(HEADER_TIME)
+            .keep_alive(KEEP_ALIVE)
+            .tcp_nodelay(true)
+            .shutdown_timeout(1)
+            .disable_signals()
+            .listen_rustls_0_23(listener, tls)?
+            .run(),
+    };
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Ok(Server(handle))

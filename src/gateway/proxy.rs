@@ -81,7 +81,7 @@ fn empty() -> RequestBody {
 }
 
 /// Why it ends, for who still waits for the first word.
-fn ended(cut: &watch::Receiver<Option<CutReason>>) -> Error {
+pub fn ended(cut: &watch::Receiver<Option<CutReason>>) -> Error {
     let words = match *cut.borrow() {
         Some(CutReason::SignedOut) => "You have signed out.",
         Some(CutReason::Stopped) => "It was stopped.",

@@ -45,6 +45,16 @@ impl Held {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Whether this visit may go on without asking anybody; notes that it does.
+    pub fn goes_on(&self) -> bool {
+        let now = self.elapsed();
+        let fresh = !self.is_over() && now.saturating_sub(self.confirmed.load(Ordering::Relaxed)) <= millis(FRESH);
+        if fresh {
+            self.last_used.store(now, Ordering::Relaxed);
+        }
+        fresh
+    }
+
     fn is_over(&self) -> bool {
         // Whoever watches the bus for it is gone with its thread: nobody could end it any more.
         self.cut.borrow().is_some() || self.cut.has_changed().is_err()

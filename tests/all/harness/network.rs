@@ -4,6 +4,7 @@ use super::client::{Answer, Client};
 use bytes::Bytes;
 use codex_web::app::App;
 use codex_web::app::listen::block_on;
+use codex_web::gateway::intake::{self, Intake};
 use codex_web::gateway::ports;
 use codex_web::http::server::{ListenerKind, configure};
 use http_body_util::{BodyExt, Full};
@@ -37,9 +38,10 @@ impl Wire {
         std::thread::spawn(move || {
             let served = block_on(async move {
                 actix_web::rt::spawn(ports::keep(app.gateway.clone(), address.ip(), None));
+                let gateway = app.gateway.clone();
                 let configure = configure(app, ListenerKind::Network);
-                let server = actix_web::HttpServer::new(move || actix_web::App::new().configure(configure.clone()));
-                let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
+                let intake = Intake { workers: 1, connections: 10_000, grace: 30, port: None };
+                let server = intake::serve(listener, intake, &gateway, configure).unwrap();
                 tell.send(server.handle()).unwrap();
                 server.await.unwrap();
             });

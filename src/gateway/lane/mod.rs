@@ -1,0 +1,387 @@
+//! The short way for the many small exchanges of a page with its app: a request without a body of somebody who may be
+//! there, on a plain connection.
+//!
+//! The rules are those of [`super::entry`] and [`super::headers`]; what is saved are the framework before them and the
+//! client library after them, half of what such a request costs. Whatever is not simple (a stranger, a body, a
+//! socket, an address of our own, a refusal, an app that does not answer) leaves this way before a byte of an answer was
+//! sent, with all that was read, and is the framework's from there on, connection and all. The one thing that is said
+//! here is why somebody who waits gets no answer any more.
+
+mod answer;
+mod chunks;
+mod head;
+mod wires;
+
+use self::answer::{Answer, Length};
+use self::chunks::{Chunks, Next};
+use self::head::Head;
+use self::wires::{Key, Taut, Wires};
+use super::apps::{Cookie, is_reserved};
+use super::entry::{Asker, asker, is_document, is_here, origin};
+use super::names::Place;
+use super::proxy::ended;
+use super::visits::{Held, over};
+use super::{Gateway, client, headers, place, ports};
+use crate::events::Live;
+use crate::gateway::agents::Wire;
+use crate::gateway::asked::Asked;
+use crate::gateway::headers::Told;
+use crate::identity::address::ForwardedHeaders;
+use crate::token::opaque::{APP_SESSION_PREFIX, presented};
+use crate::transport::origin::parse_authority;
+use bytes::{Buf, Bytes, BytesMut};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// How long a client may take to send its first bytes.
+const FIRST: Duration = Duration::from_secs(10);
+/// How long a connection may lie unused between two requests.
+const KEPT: Duration = Duration::from_secs(75);
+/// How long the last word to a client may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Read from a client at once, in bytes: more than common heads have.
+const HEAD: usize = 8 * 1024;
+/// Read from an app at once, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// The short way of one worker.
+pub struct Lane {
+    gateway: Gateway,
+    wires: Rc<Wires>,
+}
+
+/// What came of a request.
+enum Outcome {
+    /// It was answered; the next one may come on this connection.
+    Answered(Guest),
+    /// It is the framework's; nothing was answered.
+    Other,
+    /// The connection ends: the client is gone, or what was begun cannot be completed.
+    Over,
+}
+
+/// Who asks on a connection, and where: found out once, as long as the requests say the same.
+#[derive(Clone)]
+struct Guest {
+    held: Arc<Held>,
+    place: Place,
+    /// What a request showed for it.
+    authority: String,
+    cookie: String,
+    /// The app's one origin.
+    host: String,
+    address: IpAddr,
+}
+
+/// A request that may be passed on.
+struct Admitted {
+    /// How long its head is, in bytes.
+    length: usize,
+    guest: Guest,
+    /// The page that asks is another app of the same workspace.
+    shared: bool,
+    is_head: bool,
+    /// As the app gets it.
+    request: Vec<u8>,
+}
+
+impl Guest {
+    /// Whether a request shows the same as the one before it, and the visit goes on. Behind a proxy any may come from
+    /// somebody else.
+    fn shows(&self, head: &Head<'_, '_>) -> bool {
+        let mut cookies = head.lines("cookie");
+        head.authority == self.authority
+            && cookies.next() == Some(&self.cookie)
+            && cookies.next().is_none()
+            && head.text("forwarded").is_none()
+            && head.text("x-forwarded-for").is_none()
+            && self.held.goes_on()
+    }
+}
+
+impl Lane {
+    pub fn new(gateway: Gateway) -> Rc<Self> {
+        Rc::new(Self { gateway, wires: Wires::new() })
+    }
+
+    /// Serves a connection as long as its requests are simple ones of apps; gives it back, with what was read and not
+    /// answered, where one is not. `port` is the app's own, where it has one; `stopping` completes when the server stops,
+    /// and ends a connection that has asked for nothing yet. Others end with their visit.
+    pub async fn serve(&self, mut client: TcpStream, port: Option<u16>, stopping: impl Future<Output = ()>) -> Option<(TcpStream, Bytes)> {
+        let peer = client.peer_addr().ok()?.ip();
+        let mut read = BytesMut::with_capacity(HEAD);
+        let begun = tokio::select! {
+            biased;
+            begun = more(&mut client, &mut read, FIRST) => begun,
+            () = stopping => false,
+        };
+        if !begun {
+            return None;
+        }
+        let mut last = None;
+        loop {
+            match self.exchange(&mut client, peer, port, &mut read, last.as_ref()).await {
+                Outcome::Answered(guest) => {
+                    let held = &last.insert(guest).held;
+                    let next = async { !read.is_empty() || more(&mut client, &mut read, KEPT).await };
+                    let next = tokio::select! {
+                        biased;
+                        next = next => next,
+                        () = over(held.cut.clone()) => false,
+                    };
+                    if !next {
+                        return None;
+                    }
+                }
+                Outcome::Other => return Some((client, read.freeze())),
+                Outcome::Over => return None,
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        client: &mut TcpStream,
+        peer: IpAddr,
+        port: Option<u16>,
+        read: &mut BytesMut,
+        last: Option<&Guest>,
+    ) -> Outcome {
+        let began = Instant::now();
+        let Some(admitted) = self.admitted(peer, port, read, last).await else { return Outcome::Other };
+        let entrance = &admitted.guest.held.visit.entrance;
+        let key: Key = (entrance.workspace.clone(), entrance.run, admitted.guest.place.target.clone());
+        let (mut wire, answer) = match self.asked(client, &key, &admitted).await {
+            Ok(begun) => begun,
+            Err(outcome) => {
+                if let (Outcome::Over, true) = (&outcome, admitted.guest.held.cut.borrow().is_some()) {
+                    let error = ended(&admitted.guest.held.cut);
+                    let _ = tokio::time::timeout(FAREWELL, client.write_all(&answer::farewell(&error))).await;
+                }
+                return outcome;
+            }
+        };
+        read.advance(admitted.length);
+        let passed = pass_on(client, &mut wire, &answer, &admitted).await;
+        tracing::debug!(
+            target: "codex_web::access",
+            host = %admitted.guest.held.visit.host,
+            status = answer.status,
+            milliseconds = began.elapsed().as_secs_f64() * 1_000.0,
+            "an app was asked"
+        );
+        if !passed {
+            return Outcome::Over;
+        }
+        if answer.keeps {
+            self.wires.give_back(key, wire);
+        }
+        Outcome::Answered(admitted.guest)
+    }
+
+    /// Whether a request is simple, and who asks may be there.
+    async fn admitted(&self, peer: IpAddr, port: Option<u16>, read: &[u8], last: Option<&Guest>) -> Option<Admitted> {
+        let mut room = [httparse::EMPTY_HEADER; head::MOST_HEADERS];
+        let (head, length) = Head::simple(read, &mut room)?;
+        if is_reserved(head.path) {
+            return None;
+        }
+        let guest = match last.filter(|last| last.shows(&head)) {
+            Some(last) => last.clone(),
+            None => self.guest(peer, port, &head).await?,
+        };
+        let shared = match asker(&self.gateway, &guest.place, &guest.host, &head) {
+            Asker::Own => false,
+            Asker::SameWorkspace => true,
+            Asker::Foreign => return None,
+        };
+        let told = Told { host: head.authority, client: guest.address, scheme: self.gateway.apps.scheme() };
+        let headers = headers::inward(head.headers(), &told).ok()?;
+        if is_document(&head) == Some(true) {
+            guest.held.count_a_page();
+        }
+        Some(Admitted { length, guest, shared, is_head: head.method() == "HEAD", request: head::written(&head, &headers) })
+    }
+
+    /// Who asks, if it is somebody who may be there.
+    async fn guest(&self, peer: IpAddr, port: Option<u16>, head: &Head<'_, '_>) -> Option<Guest> {
+        let (gateway, apps) = (&self.gateway, &self.gateway.apps);
+        let (place, host) = self.destination(head, port)?;
+        let (forwarded, x_forwarded_for) = (head.lines("forwarded").collect::<Vec<_>>(), head.lines("x-forwarded-for").collect::<Vec<_>>());
+        let forwarded = ForwardedHeaders { forwarded: &forwarded, x_forwarded_for: &x_forwarded_for };
+        let address = client::address_of(&apps.transport, &apps.trusted_proxies, peer, &forwarded).ok()?;
+        let mut cookies = apps.cookies(head, Cookie::Session, port).into_iter();
+        // Which of several opens is for the framework to find out.
+        let (Some(cookie), None) = (cookies.next(), cookies.next()) else { return None };
+        let hash = presented(APP_SESSION_PREFIX, &cookie)?;
+        let turn = if apps.visits.knows(&hash) {
+            None
+        } else if apps.knocks.is_dead(&hash) {
+            return None;
+        } else {
+            apps.knocks.turn(address, gateway.clock.now()).await.ok()?
+        };
+        let held = apps.visits.find(&gateway.ops, || origin(gateway, address, head), hash).await.ok()??;
+        drop(turn);
+        let guest = Guest { held, place, authority: head.authority.to_owned(), cookie: head.text("cookie")?.to_owned(), host, address };
+        is_here(&guest.held, &guest.place, &guest.host).then_some(guest)
+    }
+
+    /// The app that is meant, and its one origin.
+    fn destination(&self, head: &Head<'_, '_>, port: Option<u16>) -> Option<(Place, String)> {
+        let names = &self.gateway.apps.names;
+        let Some(port) = port else {
+            let place = names.place(head.authority)?;
+            let origin = names.origin(&place, None).to_string();
+            return Some((place, origin));
+        };
+        let place = self.gateway.apps.ports.tenant(port).as_ref().and_then(ports::place)?;
+        let own = names.origin(&place, Some(port));
+        let (host, _) = parse_authority(head.authority)?;
+        (host == own.host).then(|| (place, own.to_string()))
+    }
+
+    /// Sends the request on, and reads the head of the answer.
+    async fn asked(&self, client: &TcpStream, key: &Key, admitted: &Admitted) -> Result<(Taut, Answer), Outcome> {
+        let entrance = &admitted.guest.held.visit.entrance;
+        // What was kept may have been closed by the app in this moment; what is sent here may be sent again.
+        while let Some(mut wire) = self.wires.take(key) {
+            match begin(client, &mut wire, admitted).await {
+                Ok(answer) => return Ok((wire, answer)),
+                Err(Outcome::Over) => return Err(Outcome::Over),
+                Err(_) => {}
+            }
+        }
+        let agent = place(&entrance.workspace, &entrance.namespace, entrance.run);
+        let wire = self.gateway.agents.wire(&agent, &key.2).await.map_err(|_| Outcome::Other)?;
+        let mut wire = Taut::new(wire);
+        let answer = begin(client, &mut wire, admitted).await?;
+        Ok((wire, answer))
+    }
+}
+
+/// Reads more of what a client sends; `false` where its connection ends.
+async fn more(client: &mut TcpStream, read: &mut BytesMut, patience: Duration) -> bool {
+    read.reserve(HEAD);
+    tokio::time::timeout(patience, client.read_buf(read)).await.is_ok_and(|count| count.is_ok_and(|count| count > 0))
+}
+
+/// Does something as long as the visit and the workspace's run last, and the client is there.
+async fn unless_over<T>(held: &Held, live: &mut Live, client: &TcpStream, work: impl Future<Output = T>) -> Option<T> {
+    let gone = async {
+        // What it sends meanwhile is its next request; nothing more is the end.
+        match client.peek(&mut [0]).await {
+            Ok(0) | Err(_) => {}
+            Ok(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = over(held.cut.clone()) => None,
+        _ = live.cut() => None,
+        () = gone => None,
+    }
+}
+
+/// Writes the request, and reads until the head of the answer is there.
+async fn begin(client: &TcpStream, wire: &mut Taut, admitted: &Admitted) -> Result<Answer, Outcome> {
+    let Taut { wire: Wire { stream, live, .. }, read } = wire;
+    let asked = async {
+        stream.write_all(&admitted.request).await.map_err(|_| Outcome::Other)?;
+        loop {
+            read.reserve(PIECE);
+            if stream.read_buf(read).await.is_ok_and(|count| count > 0) {
+                match Answer::of(read, admitted.is_head) {
+                    answer::Read::Whole(answer) => return Ok(answer),
+                    answer::Read::Part => {}
+                    answer::Read::Malformed => return Err(Outcome::Other),
+                }
+            } else {
+                return Err(Outcome::Other);
+            }
+        }
+    };
+    unless_over(&admitted.guest.held, live, client, asked).await.unwrap_or(Err(Outcome::Over))
+}
+
+/// Writes the answer; `false` where it could not be completed.
+async fn pass_on(client: &mut TcpStream, wire: &mut Taut, answer: &Answer, admitted: &Admitted) -> bool {
+    let mut out = answer.written(admitted.shared);
+    match answer.length {
+        Length::None => write(client, &out, wire, admitted).await,
+        Length::Known(bytes) => {
+            let mut left = bytes;
+            loop {
+                let here = wire.read.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                out.extend_from_slice(&wire.read[..here]);
+                wire.read.advance(here);
+                left -= here as u64;
+                if !write(client, &out, wire, admitted).await {
+                    return false;
+                }
+                if left == 0 {
+                    return true;
+                }
+                out.clear();
+                if !fill(client, wire, admitted).await {
+                    return false;
+                }
+            }
+        }
+        Length::Chunked => {
+            let mut chunks = Chunks::default();
+            loop {
+                let ended = match gather(&mut chunks, &mut wire.read, &mut out) {
+                    Ok(ended) => ended,
+                    Err(_) => return false,
+                };
+                if (!out.is_empty() && !write(client, &out, wire, admitted).await) || ended {
+                    return ended;
+                }
+                out.clear();
+                if !fill(client, wire, admitted).await {
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+/// Puts what was read of a chunked body behind what is to be written; whether it was the last of it.
+fn gather(chunks: &mut Chunks, read: &mut BytesMut, out: &mut Vec<u8>) -> std::io::Result<bool> {
+    loop {
+        match chunks.next(read)? {
+            Next::Piece(piece) => {
+                out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                out.extend_from_slice(&piece);
+                out.extend_from_slice(b"\r\n");
+            }
+            Next::More => return Ok(false),
+            Next::End => {
+                out.extend_from_slice(b"0\r\n\r\n");
+                return Ok(true);
+            }
+        }
+    }
+}
+
+async fn write(client: &mut TcpStream, bytes: &[u8], wire: &mut Taut, admitted: &Admitted) -> bool {
+    tokio::select! {
+        biased;
+        written = client.write_all(bytes) => written.is_ok(),
+        () = over(admitted.guest.held.cut.clone()) => false,
+        _ = wire.wire.live.cut() => false,
+    }
+}
+
+async fn fill(client: &TcpStream, wire: &mut Taut, admitted: &Admitted) -> bool {
+    let Taut { wire: Wire { stream, live, .. }, read } = wire;
+    read.reserve(PIECE);
+    unless_over(&admitted.guest.held, live, client, stream.read_buf(read)).await.is_some_and(|count| count.is_ok_and(|count| count > 0))
+}
