@@ -29,7 +29,7 @@ export default function NewGroup() {
     first: { displayName: '', name: '', description: '', preset: PRESETS[0].name, ...PRESETS[0].quota },
     check: (values) => ({ displayName: !values.displayName.trim() && 'Give it a name.', name: labelWrong(values.name) || (`${prefix}${values.name}`.length > 63 && `Use at most ${63 - prefix.length} characters, so that the namespace has at most 63.`), ...quotaWrong(values) }),
     send: async (values) => {
-      const group = await post('/api/groups', { name: values.name, displayName: values.displayName.trim(), ...(values.description.trim() ? { description: values.description.trim() } : {}), namespace: prefix + values.name, resourceQuota: quotaOf(values) }, { key: key.current });
+      const group = await post('/api/groups', { name: values.name, displayName: values.displayName.trim(), ...(values.description.trim() ? { description: values.description.trim() } : {}), ...(settings.data ? { namespace: prefix + values.name } : {}), resourceQuota: quotaOf(values) }, { key: key.current });
       refresh('group');
       toast({ title: `${values.displayName.trim()} is there.`, text: 'Add its members next.' });
       navigate(`/groups/${group.id}/members`);

@@ -136,7 +136,7 @@ test("what a container wrote before its last restart is chosen by name, does not
   await expect(log).toContainText("Nothing was written yet."); // the server's own answer
 
   const asked: string[] = [];
-  await page.route(/\/logs\?/, (route) => {
+  await page.route(/\/api\/.*\/logs\?/, (route) => {
     asked.push(new URL(route.request().url()).search);
     return route.fulfill({ contentType: "text/plain", body: "2026-03-12T10:20:30.000Z warming up\n2026-03-12T10:20:31.000Z \u001b[31mpanic: out of paper\u001b[0m\n" });
   });
