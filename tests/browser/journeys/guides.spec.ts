@@ -250,6 +250,15 @@ test("the API reference is this server's: a call is found, read, tried and copie
     await expect(create.getByRole("group", { name: "Body of the answer" })).toContainText("displayName");
   });
 
+  await test.step("where the server takes certain words only, these are offered", async () => {
+    await page.goto("/help/api/users#get_api_admin_users");
+    const list = page.locator("details#get_api_admin_users");
+    await list.getByLabel("role").selectOption("admin");
+    await list.getByRole("button", { name: "Try it" }).click();
+    await expect(list.getByRole("group", { name: "The same with curl" })).toContainText("role=admin");
+    await expect(list.getByRole("group", { name: "Body of the answer" })).toContainText('"username": "mara.holt"');
+  });
+
   await test.step("what is missing is said before anything is sent", async () => {
     await page.goto("/help/api/groups#get_api_groups_group");
     const one = page.locator("details#get_api_groups_group");
