@@ -1,6 +1,7 @@
 //! The log of a workspace: its newest lines, and then the new ones as they are written.
 
 use super::{Gateway, place, refused};
+use crate::clock::Millis;
 use crate::cluster::{ClusterError, LogLine, LogOptions};
 use crate::domain::id::WorkspaceId;
 use crate::error::Result;
@@ -22,6 +23,8 @@ pub struct LogWish {
     pub follow: bool,
     /// What ended before, where it has a log of its own (a container that crashed).
     pub previous: bool,
+    /// Only what was written at this time or later.
+    pub since: Option<Millis>,
 }
 
 /// The lines, each `<rfc3339> <text>` with a line end. A stream that follows ends with the right to read it.
@@ -38,7 +41,7 @@ pub async fn read(gateway: &Gateway, caller: &Caller, id: WorkspaceId, wish: Log
 /// The lines of a workspace, for somebody who was found to be allowed to read them.
 pub async fn of(gateway: &Gateway, id: &WorkspaceId, namespace: &str, run: i64, wish: LogWish) -> Result<BoxStream<'static, String>> {
     let place = place(id, namespace, run);
-    let options = LogOptions { tail: wish.lines, follow: wish.follow, since: None, previous: wish.previous };
+    let options = LogOptions { tail: wish.lines, follow: wish.follow, since: wish.since, previous: wish.previous };
     match gateway.view.logs(&place, options).await {
         Ok(lines) => Ok(lines.map(|line| print(&line)).boxed()),
         // It never ran: nothing was written.

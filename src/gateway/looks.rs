@@ -68,14 +68,15 @@ pub async fn once(gateway: &Gateway) -> Result<()> {
     trends::record(&gateway.ops, measured).await
 }
 
-/// The cluster knows the whole of a workspace, its agent alone which program is which app's.
+/// The cluster knows the whole of a workspace, its agent alone which program is which app's: it is asked where there are
+/// apps, because a connection into a workspace can cost more than everything else here.
 async fn measure(gateway: &Gateway, page: Vec<Running>) -> Vec<(WorkspaceId, Option<Look>, Vec<AppUse>)> {
     let ask = |running: Running| {
         let gateway = gateway.clone();
         async move {
             let place = WorkspaceRef { id: running.workspace, namespace: running.namespace, run: running.run };
-            let (told, apps) =
-                tokio::join!(tokio::time::timeout(PATIENCE, gateway.view.metrics(&place)), inside::measure(&gateway, &place));
+            let apps = async { if running.has_apps { inside::measure(&gateway, &place).await } else { Vec::new() } };
+            let (told, apps) = tokio::join!(tokio::time::timeout(PATIENCE, gateway.view.metrics(&place)), apps);
             let look = told.ok().and_then(std::result::Result::ok).and_then(|metrics| look(&metrics));
             (place.id, look, apps)
         }

@@ -66,7 +66,7 @@ fn person_view(person: Administrator) -> DigestPersonView {
 
 pub async fn show(request: Request) -> Result<Reply> {
     let query = request.query();
-    let week = query.optional("week", |text| {
+    let week = query.given("week", |text| {
         let day = Millis::parse(text).ok_or_else(|| FieldRule::new("invalid", "Write a day of the week, for example 2026-03-12."));
         day.map(Week::of)
     });

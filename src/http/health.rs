@@ -3,8 +3,10 @@
 use super::handler::{Reply, Request};
 use crate::app::Stage;
 use crate::error::Result;
+use crate::metrics::process::Process;
 use crate::ops::health;
 use serde::Serialize;
+use std::time::Instant;
 
 /// Whether the process answers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -44,8 +46,11 @@ pub struct DetailedHealthView {
     /// RFC 3339.
     pub timestamp: String,
     pub version: &'static str,
+    pub environment: &'static str,
     /// Seconds since the start.
     pub uptime: u64,
+    pub memory: MemoryHealthView,
+    pub performance: PerformanceView,
     /// Open event streams and sockets.
     pub live_connections: usize,
     pub dependencies: DetailedDependenciesView,
@@ -55,6 +60,8 @@ pub struct DetailedHealthView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct DetailedDependenciesView {
     pub database: DatabaseHealthView,
+    /// What runs workspaces, whichever it is, under the name that older clients ask for.
+    pub kubernetes: KubernetesHealthView,
     pub storage: StorageHealthView,
 }
 
@@ -78,6 +85,43 @@ pub struct DatabaseHealthView {
     pub status: &'static str,
     /// For example `2ms`.
     pub response_time: String,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KubernetesHealthView {
+    pub status: &'static str,
+    /// For example `2ms`.
+    pub response_time: String,
+    /// One for each group.
+    pub namespaces_count: i64,
+}
+
+/// What the server itself holds.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MemoryHealthView {
+    /// Resident, in bytes; null where the system does not say.
+    pub resident_bytes: Option<u64>,
+}
+
+/// How long each part took to answer this question, for example `2ms`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PerformanceView {
+    pub database: String,
+    pub kubernetes: String,
+    pub total: String,
+}
+
+/// Whether the platform works, in a few words.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PlatformHealthView {
+    pub status: &'static str,
+    pub database: &'static str,
+    pub kubernetes: &'static str,
+    /// RFC 3339.
+    pub timestamp: String,
+    pub version: &'static str,
 }
 
 /// The cluster, and what it does not isolate.
@@ -147,21 +191,47 @@ fn storage(request: &Request) -> StorageHealthView {
     }
 }
 
+/// `GET /api/admin/health`: 503 when the database or the cluster does not answer.
+pub async fn of_platform(request: Request) -> Result<Reply> {
+    let database = health::database_answers(&request.app.ops, request.caller.origin.clone()).await.is_ok();
+    let cluster = request.app.view.health().await.healthy;
+    let view = PlatformHealthView {
+        status: word(database && cluster),
+        database: word(database),
+        kubernetes: word(cluster),
+        timestamp: request.app.clock.now().rfc3339(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Reply::json(if database && cluster { 200 } else { 503 }, &view)
+}
+
+fn milliseconds(since: Instant) -> String {
+    format!("{}ms", since.elapsed().as_millis())
+}
+
 /// `GET /api/health/detailed`: each part, for monitors.
 pub async fn detailed(request: Request) -> Result<Reply> {
-    let probe = std::time::Instant::now();
-    let database = health::database_answers(&request.app.ops, request.caller.origin.clone()).await;
-    let took = probe.elapsed();
+    let (ops, origin) = (&request.app.ops, &request.caller.origin);
+    let begun = Instant::now();
+    let database = health::database_answers(ops, origin.clone()).await;
+    let database_took = milliseconds(begun);
+    let asked = Instant::now();
     let cluster = request.app.view.health().await;
+    let cluster_took = milliseconds(asked);
+    let namespaces = health::namespaces(ops, origin.clone()).await.unwrap_or(0);
     let storage = storage(&request);
     Reply::ok(&DetailedHealthView {
         status: word(database.is_ok() && cluster.healthy && !storage.read_only),
         timestamp: request.app.clock.now().rfc3339(),
         version: env!("CARGO_PKG_VERSION"),
+        environment: "production",
         uptime: request.app.monotonic_start.elapsed().as_secs(),
+        memory: MemoryHealthView { resident_bytes: Process::read(0.0).resident_bytes },
+        performance: PerformanceView { database: database_took.clone(), kubernetes: cluster_took.clone(), total: milliseconds(begun) },
         live_connections: request.app.ops.bus.live_connections(),
         dependencies: DetailedDependenciesView {
-            database: DatabaseHealthView { status: word(database.is_ok()), response_time: format!("{}ms", took.as_millis()) },
+            database: DatabaseHealthView { status: word(database.is_ok()), response_time: database_took },
+            kubernetes: KubernetesHealthView { status: word(cluster.healthy), response_time: cluster_took, namespaces_count: namespaces },
             storage,
         },
         cluster: ClusterHealthView {

@@ -15,9 +15,10 @@ pub async fn read(request: Request) -> Result<Reply> {
     let query = request.query();
     let lines = query.integer("lines", 0, LINES_MAX).unwrap_or(LINES);
     let (follow, previous) = (query.flag("follow"), query.flag("previous"));
+    let since = query.time("since");
     query.finish()?;
     // What has ended grows no more.
-    let wish = LogWish { lines: usize::try_from(lines).unwrap_or(0), follow: follow && !previous, previous };
+    let wish = LogWish { lines: usize::try_from(lines).unwrap_or(0), follow: follow && !previous, previous, since };
     let found = logs::read(&gateway(&request.app), &request.caller, named(&request)?, wish).await?;
     let stream = found.map(|line| Ok(Bytes::from(line))).boxed_local();
     // A proxy that waits for more would hold back the line somebody waits for.

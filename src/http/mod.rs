@@ -44,6 +44,7 @@ pub mod own_git;
 pub mod own_profile;
 pub mod own_sessions;
 pub mod paging;
+mod parameter;
 pub mod percent;
 pub mod pricing;
 pub mod quota;

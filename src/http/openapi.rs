@@ -1,7 +1,7 @@
 //! The OpenAPI document, built from the route table: what is not in the table does not exist, and neither does a
 //! second list.
 
-use super::route::{Access, AnswerDoc, BodyRule, Method, ParameterKind, Route, SchemaOf, schema_of};
+use super::route::{Access, AnswerDoc, BodyRule, Method, Parameter, ParameterKind, Route, SchemaOf, Values, schema_of};
 use super::routes::ROUTES;
 use super::{handler, reply::ErrorView};
 use crate::error::Result;
@@ -20,7 +20,7 @@ const NOUNS: &[(&str, &str, &[&str])] = &[
     ("Templates", "What workspaces are made from.", &["/api/templates"]),
     ("Inside a workspace", "What a workspace asks about itself, with its machine token.", &["/api/machine"]),
     ("Access and audit", "Who may do what, and who did.", &["/api/access", "/api/admin/audit-logs"]),
-    ("Health", "Whether the server and its parts are well.", &["/api/health"]),
+    ("Health", "Whether the server and its parts are well.", &["/api/health", "/api/admin/health"]),
     ("Platform", "Figures, capacity, prices, settings, and what belongs to the whole installation.", &["/"]),
 ];
 
@@ -137,14 +137,7 @@ fn parameters(route: &Route) -> Vec<Value> {
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     for parameter in route.query {
-        let schema = match parameter.kind {
-            ParameterKind::Text => json!({"type": "string"}),
-            ParameterKind::Integer => json!({"type": "integer"}),
-            ParameterKind::Flag => json!({"type": "boolean"}),
-            // A day is a time too, so no one format holds.
-            ParameterKind::Time => json!({"type": "string", "examples": ["2026-03-12", "2026-03-12T10:20:30Z"]}),
-        };
-        list.push(json!({"name": parameter.name, "in": "query", "required": false, "description": parameter.words, "schema": schema}));
+        list.push(json!({"name": parameter.name, "in": "query", "required": parameter.required, "description": parameter.words, "schema": values(*parameter)}));
     }
     // A POST makes something or acts; there is nothing yet that could have changed.
     if route.etag && route.method.is_unsafe() && route.method != Method::Post {
@@ -154,6 +147,41 @@ fn parameters(route: &Route) -> Vec<Value> {
         list.push(json!({"name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string"}}));
     }
     list
+}
+
+/// No parameter takes control characters.
+const PLAIN: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
+
+/// Which values a query parameter takes. An empty text is as good as none, as forms send what nobody filled in.
+fn values(parameter: Parameter) -> Value {
+    let kind = match parameter.kind {
+        ParameterKind::Text | ParameterKind::Time => "string",
+        ParameterKind::Integer => "integer",
+        ParameterKind::Flag => "boolean",
+    };
+    let mut schema = json!({"type": kind});
+    match parameter.values {
+        Values::Within(from, to) => {
+            schema["minimum"] = json!(from);
+            schema["maximum"] = json!(to);
+        }
+        Values::OneOf(words) => schema["enum"] = words.iter().copied().chain([""]).collect(),
+        Values::Like(pattern) => schema["pattern"] = json!(format!("^$|{pattern}")),
+        Values::UpTo(characters) => {
+            schema["maxLength"] = json!(characters);
+            schema["pattern"] = json!(PLAIN);
+            if parameter.required {
+                schema["minLength"] = json!(1);
+            }
+        }
+        Values::GivenOut => schema["format"] = json!("given-out"),
+        Values::Any if parameter.kind == ParameterKind::Time => {
+            schema["anyOf"] = json!([{"format": "date"}, {"format": "date-time"}]);
+            schema["examples"] = json!(["2026-03-12", "2026-03-12T10:20:30Z"]);
+        }
+        Values::Any => {}
+    }
+    schema
 }
 
 fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
@@ -167,6 +195,10 @@ fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         AnswerDoc::File(of) => {
             let content = json!({"application/octet-stream": {}, "application/json": {"schema": add_schema(schemas, of)}});
             json!({"description": "The bytes of the file, or what was asked about it.", "content": content})
+        }
+        AnswerDoc::Streams(kinds) => {
+            let content: Map<String, Value> = kinds.iter().map(|kind| ((*kind).to_owned(), json!({}))).collect();
+            json!({"description": "A stream, of the kind that was asked for.", "content": content})
         }
         AnswerDoc::Stream(kind) => json!({"description": "A stream.", "content": {kind: {}}}),
         AnswerDoc::Socket => json!({"description": "The connection becomes a WebSocket."}),

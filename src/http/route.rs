@@ -4,6 +4,7 @@
 //! encoded slash or a dot segment can never lead to another route.
 
 use super::handler::Handler;
+pub use super::parameter::{Parameter, ParameterKind, Values};
 use super::percent::decode_segment;
 use crate::policy::Action;
 use std::collections::HashMap;
@@ -97,25 +98,11 @@ pub enum AnswerDoc {
     List(SchemaOf),
     Text,
     Stream(&'static str),
+    /// One of these, as it is asked for.
+    Streams(&'static [&'static str]),
     /// The bytes of a file, or what is known of it as JSON.
     File(SchemaOf),
     Socket,
-}
-
-/// A query parameter in the API description: name, kind, what it does.
-#[derive(Debug, Clone, Copy)]
-pub struct Parameter {
-    pub name: &'static str,
-    pub kind: ParameterKind,
-    pub words: &'static str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParameterKind {
-    Text,
-    Integer,
-    Flag,
-    Time,
 }
 
 /// One row.

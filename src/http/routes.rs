@@ -5,7 +5,7 @@
 
 use super::file_view::{FileEntryView, FolderView, UploadView};
 use super::open::{OpenBody, OpenView};
-use super::route::{Access, AnswerDoc, Parameter, ParameterKind, Route, schema_of};
+use super::route::{Access, AnswerDoc, Parameter, ParameterKind, Route, Values, schema_of};
 use super::templates::TemplateView;
 use super::terminal::{TerminalView, TicketBody, TicketView};
 use super::workspace_body::{ActionBody, NewWorkspaceBody, WorkspacePatchBody};
@@ -31,65 +31,78 @@ const PROBE: Access = Access::Public("Load balancers and monitors have no accoun
 const TICKETS: &str = "A socket cannot always carry a credential in its handshake: its first frame then shows a one-use ticket.";
 
 const fn asked(name: &'static str, kind: ParameterKind, words: &'static str) -> Parameter {
-    Parameter { name, kind, words }
+    Parameter { name, kind, values: Values::Any, required: false, words }
 }
 
+/// The id of a group, or its name.
+const GROUP: &str = "^(grp_[0-9a-f]{32}|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$";
+const USER: &str = "^usr_[0-9a-f]{32}$";
+/// Cores, for example 2, 0.5 or 500m; a thousandth is the smallest step.
+const CORES: &str = "^([1-9][0-9]{0,5}(\\.[0-9]{1,3})?|0\\.([0-9]{0,2}[1-9]|[1-9]0{0,2}|0[1-9]0)|[1-9][0-9]{0,8}m)$";
+/// An amount of memory or disk, for example 512Mi or 4Gi.
+const BYTES: &str = "^([1-9][0-9]{0,6}[KMG]i|[1-9][0-9]{0,3}Ti|[1-9][0-9]{0,2}Pi)$";
+
 const DRY_RUN: &[Parameter] = &[asked("dryRun", ParameterKind::Flag, "Only say whether it would be possible; nothing is written.")];
-const REASON: &[Parameter] = &[asked("reason", ParameterKind::Text, "Told to the owner when it is somebody else's.")];
+const REASON: &[Parameter] = &[asked("reason", ParameterKind::Text, "Told to the owner when it is somebody else's.").up_to(500)];
 const PAGE: &[Parameter] = &[
-    asked("limit", ParameterKind::Integer, "At most so many, up to 1000."),
-    asked("cursor", ParameterKind::Text, "From the Link header of the page before."),
+    asked("limit", ParameterKind::Integer, "At most so many, up to 1000.").within(1, 1_000),
+    asked("cursor", ParameterKind::Text, "From the Link header of the page before.").given_out(),
 ];
 const WORKSPACES: &[Parameter] = &[
     asked("mine", ParameterKind::Flag, "Only your own."),
-    asked("groupId", ParameterKind::Text, "Only those of this group (id or name)."),
-    asked("userId", ParameterKind::Text, "Only those of this person."),
-    asked("status", ParameterKind::Text, "Only those in this status."),
-    asked("search", ParameterKind::Text, "A part of the name."),
-    asked("limit", ParameterKind::Integer, "At most so many, up to 1000."),
-    asked("cursor", ParameterKind::Text, "From the Link header of the page before."),
+    asked("groupId", ParameterKind::Text, "Only those of this group (id or name).").like(GROUP),
+    asked("userId", ParameterKind::Text, "Only those of this person.").like(USER),
+    asked("status", ParameterKind::Text, "Only those in this status.")
+        .one_of(&["running", "stopped", "starting", "stopping", "error", "pending", "deleting"]),
+    asked("search", ParameterKind::Text, "A part of the name.").up_to(100),
+    asked("limit", ParameterKind::Integer, "At most so many, up to 1000.").within(1, 1_000),
+    asked("cursor", ParameterKind::Text, "From the Link header of the page before.").given_out(),
     asked("count", ParameterKind::Flag, "Also say how many there are in all (X-Total-Count)."),
 ];
 const READ_FILES: &[Parameter] = &[
     asked("list", ParameterKind::Flag, "The entries of the folder."),
     asked("download", ParameterKind::Flag, "Also tell the browser the name to save it under."),
-    asked("archive", ParameterKind::Text, "tar.gz or zip: the folder as one file."),
-    asked("upload", ParameterKind::Text, "How far the upload with this id is."),
-    asked("reason", ParameterKind::Text, "Told to the owner when it is somebody else's."),
+    asked("archive", ParameterKind::Text, "tar.gz or zip: the folder as one file.").one_of(&["tar.gz", "zip"]),
+    asked("upload", ParameterKind::Text, "How far the upload with this id is.").like("^[A-Za-z0-9_-]{1,64}$"),
+    asked("reason", ParameterKind::Text, "Told to the owner when it is somebody else's.").up_to(500),
 ];
 const WRITE_FILE: &[Parameter] = &[
-    asked("upload", ParameterKind::Text, "The client's own id of an upload in pieces: letters, digits, - and _."),
-    asked("offset", ParameterKind::Integer, "Bytes that have arrived before these."),
-    asked("total", ParameterKind::Integer, "Bytes that the whole file has; the piece that reaches it completes the file."),
-    asked("reason", ParameterKind::Text, "Told to the owner when it is somebody else's."),
+    asked("upload", ParameterKind::Text, "The client's own id of an upload in pieces: letters, digits, - and _.")
+        .like("^[A-Za-z0-9_-]{1,64}$"),
+    asked("offset", ParameterKind::Integer, "Bytes that have arrived before these.").within(0, i64::MAX),
+    asked("total", ParameterKind::Integer, "Bytes that the whole file has; the piece that reaches it completes the file.")
+        .within(0, i64::MAX),
+    asked("reason", ParameterKind::Text, "Told to the owner when it is somebody else's.").up_to(500),
 ];
 const LOGS: &[Parameter] = &[
-    asked("lines", ParameterKind::Integer, "At most so many of the newest lines, up to 10000."),
+    asked("lines", ParameterKind::Integer, "At most so many of the newest lines, up to 10000.").within(0, 10_000),
+    asked("since", ParameterKind::Time, "Only what was written at this time or later."),
     asked("follow", ParameterKind::Flag, "Go on as lines are written."),
     asked("previous", ParameterKind::Flag, "What ended before, where that has a log of its own: a container that crashed."),
 ];
 const TERMINAL: &[Parameter] = &[
-    asked("session", ParameterKind::Text, "Name of the terminal; made when there is none of this name."),
-    asked("since", ParameterKind::Integer, "Bytes of output that the client has already."),
-    asked("started", ParameterKind::Integer, "The started of the hello that since belongs to."),
-    asked("cols", ParameterKind::Integer, "Columns."),
-    asked("rows", ParameterKind::Integer, "Rows."),
-    asked("auth", ParameterKind::Text, "ticket: the first frame shows a ticket, whatever the handshake carries."),
+    asked("session", ParameterKind::Text, "Name of the terminal; made when there is none of this name.").like("^[a-z0-9-]{1,32}$"),
+    asked("since", ParameterKind::Integer, "Bytes of output that the client has already.").within(0, i64::MAX),
+    asked("started", ParameterKind::Integer, "The started of the hello that since belongs to.").within(0, i64::MAX),
+    asked("cols", ParameterKind::Integer, "Columns.").within(1, 1_000),
+    asked("rows", ParameterKind::Integer, "Rows.").within(1, 1_000),
+    asked("auth", ParameterKind::Text, "ticket: the first frame shows a ticket, whatever the handshake carries.").one_of(&["ticket"]),
 ];
-const SEARCH: Parameter = asked("search", ParameterKind::Text, "A part of a name; one or two characters match the beginning.");
+const SEARCH: Parameter = asked("search", ParameterKind::Text, "A part of a name; one or two characters match the beginning.").up_to(100);
 const COUNT: Parameter = asked("count", ParameterKind::Flag, "Also tell how many there are in all; it costs a scan.");
-const CURSOR: Parameter = asked("cursor", ParameterKind::Text, "From the Link header of the page before.");
-const LIMIT: Parameter = asked("limit", ParameterKind::Integer, "1 to 1000.");
-const PAGE_LIMIT: Parameter = asked("limit", ParameterKind::Integer, "1 to 100, 20 when absent.");
-const NEXT_TOKEN: Parameter = asked("nextToken", ParameterKind::Text, "From the page before.");
-const RANGE: Parameter = asked("range", ParameterKind::Text, "6h by minutes, 7d by hours, 90d or 365d by days; 6h when absent.");
+const CURSOR: Parameter = asked("cursor", ParameterKind::Text, "From the Link header of the page before.").given_out();
+const LIMIT: Parameter = asked("limit", ParameterKind::Integer, "1 to 1000.").within(1, 1_000);
+const PAGE_LIMIT: Parameter = asked("limit", ParameterKind::Integer, "1 to 100, 20 when absent.").within(1, 100);
+const NEXT_TOKEN: Parameter = asked("nextToken", ParameterKind::Text, "From the page before.").given_out();
+const RANGE: Parameter = asked("range", ParameterKind::Text, "6h by minutes, 7d by hours, 90d or 365d by days; 6h when absent.")
+    .one_of(&["6h", "7d", "90d", "365d"]);
 const SIZING: &[Parameter] = &[
-    asked("members", ParameterKind::Integer, "How many people; those of the group when absent."),
-    asked("cpu", ParameterKind::Text, "Cores of a running workspace."),
-    asked("memory", ParameterKind::Text, "Memory of a running workspace, for example 4Gi."),
-    asked("storage", ParameterKind::Text, "Disk of a member, for example 50Gi."),
-    asked("workspaces", ParameterKind::Integer, "Workspaces of a member."),
-    asked("concurrency", ParameterKind::Integer, "How many percent of the members work at the same time."),
+    asked("members", ParameterKind::Integer, "How many people; those of the group when absent.").within(1, 100_000),
+    asked("cpu", ParameterKind::Text, "Cores of a running workspace.").like(CORES),
+    asked("memory", ParameterKind::Text, "Memory of a running workspace, for example 4Gi.").like(BYTES),
+    asked("storage", ParameterKind::Text, "Disk of a member, for example 50Gi.").like(BYTES),
+    asked("workspaces", ParameterKind::Integer, "Workspaces of a member.").within(1, 1_000),
+    asked("concurrency", ParameterKind::Integer, "How many percent of the members work at the same time.").within(1, 100),
 ];
 const FROM: Parameter = asked("startDate", ParameterKind::Time, "From this time on.");
 const TO: Parameter = asked("endDate", ParameterKind::Time, "Up to this time; a date means the whole day.");
@@ -110,6 +123,9 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/health/detailed", Access::Action(A::ViewDetailedHealth), to!(health::detailed))
         .says("The health of each part.")
         .gives(200, AnswerDoc::Json(schema_of::<health::DetailedHealthView>)),
+    Route::get("/api/admin/health", Access::Action(A::ViewDetailedHealth), to!(health::of_platform))
+        .says("Whether the database and the cluster answer; 503 when one does not.")
+        .gives(200, AnswerDoc::Json(schema_of::<health::PlatformHealthView>)),
     Route::get("/metrics", Access::Action(A::ReadMetrics), to!(metrics::read))
         .says("What the server measures of itself, as OpenMetrics.")
         .gives(200, AnswerDoc::Stream("application/openmetrics-text")),
@@ -221,7 +237,14 @@ pub const ROUTES: &[Route] = &[
         .with_etag(),
     Route::get("/api/admin/users", Access::Action(A::ListUsers), to!(users::list))
         .says("All users, by user name.")
-        .asks(&[SEARCH, asked("status", ParameterKind::Text, "active or disabled."), PAGE_LIMIT, NEXT_TOKEN, COUNT])
+        .asks(&[
+            SEARCH,
+            asked("status", ParameterKind::Text, "active or disabled.").one_of(&["active", "disabled"]),
+            asked("role", ParameterKind::Text, "admin: only platform admins.").one_of(&["admin"]),
+            PAGE_LIMIT,
+            NEXT_TOKEN,
+            COUNT,
+        ])
         .gives(200, AnswerDoc::Json(schema_of::<users::UsersView>)),
     Route::post("/api/admin/users", Access::Action(A::CreateUser), to!(users::create))
         .says("A new user, with a temporary password or an invitation.")
@@ -357,7 +380,7 @@ pub const ROUTES: &[Route] = &[
     // Groups
     Route::get("/api/groups", Access::Action(A::ListOwnGroups), to!(groups::list))
         .says("The caller's groups; all of them for platform admins.")
-        .asks(&[SEARCH, asked("sort", ParameterKind::Text, "name, displayName or -createdAt."), LIMIT, CURSOR, COUNT])
+        .asks(&[SEARCH, asked("sort", ParameterKind::Text, "name, displayName or -createdAt.").one_of(&["name", "displayName", "-createdAt"]), LIMIT, CURSOR, COUNT])
         .gives(200, AnswerDoc::List(schema_of::<groups::GroupView>)),
     Route::post("/api/groups", Access::Action(A::CreateGroup), to!(groups::create))
         .says("A new group with its namespace and quota.")
@@ -441,7 +464,7 @@ pub const ROUTES: &[Route] = &[
     // The platform
     Route::get("/api/search", Access::Action(A::SearchEverything), to!(search::find))
         .says("People, groups and workspaces that the caller may open.")
-        .asks(&[asked("q", ParameterKind::Text, "What to search for."), asked("limit", ParameterKind::Integer, "1 to 50, 10 when absent.")])
+        .asks(&[asked("q", ParameterKind::Text, "What to search for.").up_to(100).needed(), asked("limit", ParameterKind::Integer, "1 to 50, 10 when absent.").within(1, 50)])
         .gives(200, AnswerDoc::List(schema_of::<search::HitView>)),
     Route::get("/api/access/matrix", Access::Action(A::ViewMatrix), to!(access::matrix))
         .says("The privilege matrix.")
@@ -454,21 +477,21 @@ pub const ROUTES: &[Route] = &[
         .gives(200, AnswerDoc::Json(schema_of::<dashboard::DashboardView>)),
     Route::get("/api/admin/stats", Access::Action(A::ViewPlatformStats), to!(dashboard::platform))
         .says("The numbers of the platform, and how they grew.")
-        .asks(&[asked("days", ParameterKind::Integer, "How many days of growth, today included: 1 to 365, 30 when absent.")])
+        .asks(&[asked("days", ParameterKind::Integer, "How many days of growth, today included: 1 to 365, 30 when absent.").within(1, 365)])
         .gives(200, AnswerDoc::Json(schema_of::<dashboard::StatsView>)),
     Route::get("/api/admin/cluster/capacity", Access::Action(A::ViewClusterCapacity), to!(capacity::show))
         .says("What the cluster has, what is given away, how many workspaces still fit, and what quotas promise.")
         .gives(200, AnswerDoc::Json(schema_of::<capacity::CapacityView>)),
     Route::get("/api/admin/usage/history", Access::Action(A::ViewClusterCapacity), to!(trends::of_platform))
         .says("What all groups used over time, or what was measured on a node.")
-        .asks(&[RANGE, asked("node", ParameterKind::Text, "The name of a node.")])
+        .asks(&[RANGE, asked("node", ParameterKind::Text, "The name of a node.").up_to(253)])
         .gives(200, AnswerDoc::Json(schema_of::<trends::TrendView>)),
     Route::get("/api/admin/usage/top", Access::Action(A::ViewPlatformStats), to!(trends::top))
         .says("Who uses most in this hour, as it was measured.")
         .asks(&[
-            asked("by", ParameterKind::Text, "workspace, group or user; workspace when absent."),
-            asked("resource", ParameterKind::Text, "cpu, memory or storage; cpu when absent."),
-            asked("limit", ParameterKind::Integer, "1 to 100, 10 when absent."),
+            asked("by", ParameterKind::Text, "workspace, group or user; workspace when absent.").one_of(&["workspace", "group", "user"]),
+            asked("resource", ParameterKind::Text, "cpu, memory or storage; cpu when absent.").one_of(&["cpu", "memory", "storage"]),
+            asked("limit", ParameterKind::Integer, "1 to 100, 10 when absent.").within(1, 100),
         ])
         .gives(200, AnswerDoc::Json(schema_of::<trends::ConsumersView>)),
     Route::get("/api/admin/advice", Access::Action(A::ViewPlatformStats), to!(advice::of_platform))
@@ -488,8 +511,8 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/admin/costs", Access::Action(A::ViewCosts), to!(cost::list))
         .says("What everybody costs this month, the dearest first.")
         .asks(&[
-            asked("by", ParameterKind::Text, "group, user or workspace; group when absent."),
-            asked("limit", ParameterKind::Integer, "1 to 1000, 100 when absent."),
+            asked("by", ParameterKind::Text, "group, user or workspace; group when absent.").one_of(&["group", "user", "workspace"]),
+            asked("limit", ParameterKind::Integer, "1 to 1000, 100 when absent.").within(1, 1_000),
         ])
         .gives(200, AnswerDoc::Json(schema_of::<cost::CostsView>)),
     Route::get("/api/admin/workspaces/{workspace}/cost", Access::Action(A::ViewWorkspaceMetrics), to!(cost::of_workspace))
@@ -518,12 +541,12 @@ pub const ROUTES: &[Route] = &[
         .asks(&[
             FROM,
             TO,
-            asked("userId", ParameterKind::Text, "Who did it."),
-            asked("action", ParameterKind::Text, "The code of an action."),
-            asked("resource", ParameterKind::Text, "kind:id."),
+            asked("userId", ParameterKind::Text, "Who did it.").up_to(128),
+            asked("action", ParameterKind::Text, "The code of an action.").up_to(64),
+            asked("resource", ParameterKind::Text, "kind:id.").up_to(128),
             asked("success", ParameterKind::Flag, "Only what was done, or only what was refused."),
-            asked("requestId", ParameterKind::Text, "The callid of an answer."),
-            asked("id", ParameterKind::Text, "One entry."),
+            asked("requestId", ParameterKind::Text, "The callid of an answer.").up_to(128),
+            asked("id", ParameterKind::Text, "One entry.").up_to(128),
             PAGE_LIMIT,
             NEXT_TOKEN,
             COUNT,
@@ -537,17 +560,17 @@ pub const ROUTES: &[Route] = &[
         .gives(200, AnswerDoc::Json(schema_of::<audit::AuditStatusView>)),
     Route::get("/api/admin/audit-logs/digest", Access::Action(A::ViewAuditLog), to!(audit_digest::show))
         .says("What administrators did in a week, by person and action.")
-        .asks(&[asked("week", ParameterKind::Text, "A day of the week, for example 2026-03-12; this week when absent.")])
+        .asks(&[asked("week", ParameterKind::Time, "A day of the week, for example 2026-03-12; this week when absent.")])
         .gives(200, AnswerDoc::Json(schema_of::<audit_digest::DigestView>)),
     Route::get("/api/admin/audit-logs/export", Access::Action(A::ViewAuditLog), to!(audit_export::export))
         .says("The audit log as a file: JSON lines or CSV, with a header, a footer and a signature.")
         .asks(&[
-            asked("format", ParameterKind::Text, "jsonl or csv."),
+            asked("format", ParameterKind::Text, "jsonl or csv.").one_of(&["jsonl", "csv"]),
             FROM,
             TO,
-            asked("after", ParameterKind::Integer, "After the entry with this number: to go on where an earlier file ends."),
+            asked("after", ParameterKind::Integer, "After the entry with this number: to go on where an earlier file ends.").within(0, i64::MAX),
         ])
-        .gives(200, AnswerDoc::Stream("application/x-ndjson")),
+        .gives(200, AnswerDoc::Streams(&["application/x-ndjson", "text/csv"])),
     // What a workspace asks about itself
     Route::get("/api/machine/status", Access::Machine(A::ReadOwnMachine), to!(machine::status))
         .says("How the workspace is that asks.")
@@ -560,7 +583,7 @@ pub const ROUTES: &[Route] = &[
         .gives(204, AnswerDoc::Nothing),
     Route::get("/api/machine/logs", Access::Machine(A::ReadOwnMachine), to!(machine::own_logs))
         .says("The log of the workspace that asks.")
-        .asks(&[asked("lines", ParameterKind::Integer, "At most so many of the newest lines, up to 10000.")])
+        .asks(&[asked("lines", ParameterKind::Integer, "At most so many of the newest lines, up to 10000.").within(0, 10_000)])
         .gives(200, AnswerDoc::Text),
     // The command line's own routes: on the network they do not exist.
     Route::post("/control/setup-code", Access::CommandLine(A::SetUp), to!(control::setup_code))
@@ -637,7 +660,7 @@ pub const ROUTES: &[Route] = &[
         .gives(200, AnswerDoc::Json(schema_of::<InUseView>)),
     Route::get("/api/workspaces/{workspace}/metrics/history", Access::Action(A::ViewWorkspaceMetrics), to!(trends::of_workspace))
         .says("What it used over time, or what one of its apps used, as it was measured while it ran.")
-        .asks(&[RANGE, asked("app", ParameterKind::Text, "The slug of an app.")])
+        .asks(&[RANGE, asked("app", ParameterKind::Text, "The slug of an app.").up_to(24)])
         .gives(200, AnswerDoc::Json(schema_of::<trends::TrendView>)),
     Route::get("/api/workspaces/{workspace}/egress", Access::Action(A::ViewWorkspaceEgress), to!(egress::show))
         .says("What it may reach outside, what it reached, and what it was refused.")
@@ -652,7 +675,7 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/workspaces/{workspace}/apps/{slug}/logs", Access::Action(A::ViewWorkspaceLogs), to!(apps::log))
         .says("What an app printed in this run: each line a time and a text.")
         .asks(&[
-            asked("lines", ParameterKind::Integer, "The newest lines, 0 to 2000; 200 when absent."),
+            asked("lines", ParameterKind::Integer, "The newest lines, 0 to 2000; 200 when absent.").within(0, 2_000),
             asked("follow", ParameterKind::Flag, "Then the new ones as they are printed."),
         ])
         .gives(200, AnswerDoc::Text),

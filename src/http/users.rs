@@ -112,13 +112,16 @@ fn wish(query: &Query) -> Result<(Wish, ListShape)> {
         Some(status @ (UserStatus::Active | UserStatus::Disabled)) => Ok(status),
         _ => Err(FieldRule::new("invalid", "Allowed are active and disabled.")),
     });
+    let only_admins = |t: &str| if t == "admin" { Ok(()) } else { Err(FieldRule::new("invalid", "Allowed is admin.")) };
+    let admins = query.optional("role", only_admins).is_some();
     let limit = query.integer("limit", 1, 100).unwrap_or(20);
     let (token, count) = (query.text("nextToken", 4_096), query.flag("count"));
     query.finish()?;
-    let shape = ListShape::new("users", &[&search, status.map_or("", UserStatus::as_str)]);
+    let role = if admins { "admin" } else { "" };
+    let shape = ListShape::new("users", &[&search, status.map_or("", UserStatus::as_str), role]);
     let after = token.map(|token| shape.keys("nextToken", &token, 3)).transpose()?.map(|keys| after(&keys));
     let limit = usize::try_from(limit).unwrap_or(20);
-    Ok((Wish { filter: Filter { search, status }, after, limit, count }, shape))
+    Ok((Wish { filter: Filter { search, status, admins }, after, limit, count }, shape))
 }
 
 fn after(keys: &[String]) -> After {

@@ -147,10 +147,14 @@ fn hindrance(action: Action, group: &Group, workspaces: i64) -> Option<Hindrance
         Action::CreateWorkspace | Action::AddUserToGroup if !group.status.takes_more() => {
             Some(Hindrance::state("The cluster could not make the group's place."))
         }
+        Action::DeleteGroup if group.status == GroupStatus::Creating => Some(Hindrance::state(STILL_MADE)),
         Action::DeleteGroup if workspaces > 0 => Some(Hindrance { code: "STILL_USED", message: still_has(group, workspaces) }),
         _ => None,
     }
 }
+
+/// Of a group whose namespace is on its way: an operation that is pending comes to its end first.
+const STILL_MADE: &str = "Its namespace is still being made. Delete it when that is done.";
 
 fn still_has(group: &Group, workspaces: i64) -> String {
     let many = if workspaces == 1 { "a workspace".to_owned() } else { format!("{workspaces} workspaces") };
@@ -326,8 +330,10 @@ pub async fn delete(ops: &Ops, caller: &Caller, group: String, reason: Option<Re
             let details = json!({ "workspaces": workspaces });
             return Err(Error::StillUsed { message: still_has(&group, workspaces), details });
         }
-        if group.status == GroupStatus::Deleting {
-            return Ok(());
+        match group.status {
+            GroupStatus::Deleting => return Ok(()),
+            GroupStatus::Creating => return Err(Error::WrongState(STILL_MADE.to_owned())),
+            GroupStatus::Active | GroupStatus::Failed => {}
         }
         let members = memberships::users(tx, &group.id)?;
         group_notices::deleted(tx, &permit, &group, &members)?;

@@ -1,7 +1,9 @@
 //! The workspaces that run now, read for the connections that the server keeps to them.
 
 use super::tx::Read;
+use super::workspaces::parsed;
 use crate::domain::id::{GroupId, UserId, WorkspaceId};
+use crate::domain::template::FrozenSpec;
 use crate::error::Result;
 use rusqlite::{Row, params};
 
@@ -13,12 +15,14 @@ pub struct Running {
     pub owner: UserId,
     pub group: GroupId,
     pub namespace: String,
+    /// Whether its recipe has apps.
+    pub has_apps: bool,
 }
 
 /// What every statement here asks of a workspace; `?1` is the time. What it is not names the index.
 macro_rules! running_sql {
     () => {
-        "SELECT w.id, w.run, w.owner_id, w.group_id, g.namespace FROM workspace w \
+        "SELECT w.id, w.run, w.owner_id, w.group_id, w.spec, g.namespace FROM workspace w \
          CROSS JOIN workspace_status s ON s.workspace_id = w.id CROSS JOIN user u ON u.id = w.owner_id \
          CROSS JOIN \"group\" g ON g.id = w.group_id \
          WHERE w.desired <> 'stopped' AND w.desired = 'running' AND s.phase = 'ready' AND s.observed_run = w.run \
@@ -37,6 +41,7 @@ fn running(row: &Row<'_>) -> rusqlite::Result<Running> {
         owner: UserId::trusted(row.get("owner_id")?),
         group: GroupId::trusted(row.get("group_id")?),
         namespace: row.get("namespace")?,
+        has_apps: !parsed::<FrozenSpec>(row, "spec")?.apps.is_empty(),
     })
 }
 

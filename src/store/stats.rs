@@ -57,6 +57,11 @@ pub fn moves(read: &Read<'_>, from: Millis) -> Result<Vec<(i64, Counts)>> {
     read.rows(MOVES, [from.0], |r| Ok((r.get("day")?, counts(r)?)))
 }
 
+/// How many groups there are, those that are being made or deleted included. Costs a scan.
+pub fn groups(read: &Read<'_>) -> Result<i64> {
+    read.one(GROUPS, [], |r| r.get(0))
+}
+
 /// The sum of the quotas of all groups.
 pub fn promised(read: &Read<'_>) -> Result<Usage> {
     read.one(PROMISED, [], |r| {

@@ -65,6 +65,8 @@ pub struct Filter {
     pub search: String,
     /// `active` or `disabled`.
     pub status: Option<UserStatus>,
+    /// Only platform admins: who holds all four rights.
+    pub admins: bool,
 }
 
 /// Where the last page ended: which of the list's parts, the value it is ordered by, and the row.
@@ -93,6 +95,12 @@ const LIST: &str = select!(
 );
 const LIST_DISABLED: &str =
     select!("FROM user u INDEXED BY user_disabled WHERE u.status = 'disabled' AND u.username > ?1 ORDER BY u.username LIMIT ?2");
+// There are few of them, so they are looked through.
+const ADMINS: &str = select!(
+    "FROM (SELECT user_id FROM system_grant WHERE expires_at IS NULL OR expires_at > ?1 GROUP BY user_id HAVING count(*) = 4) g \
+     CROSS JOIN user u ON u.id = g.user_id WHERE u.status IN ('active', 'disabled') AND (?2 IS NULL OR u.status = ?2) \
+     AND instr(lower(u.username || ' ' || u.name || ' ' || u.email), ?3) > 0 AND u.username > ?4 ORDER BY u.username LIMIT ?5"
+);
 const SERVICE: &str = select!(
     "FROM user u INDEXED BY user_service WHERE u.kind = 'service' AND u.status IN ('active', 'disabled') AND u.username > ?1 \
      ORDER BY u.username LIMIT ?2"
@@ -186,7 +194,9 @@ pub fn facts(read: &Read<'_>, user: &User) -> Result<UserFacts> {
 /// A page of accounts that can be used or are disabled, with the place where the next page begins.
 pub fn list(read: &Read<'_>, filter: &Filter, after: Option<&After>, limit: usize) -> Result<(Page<User>, Option<After>)> {
     let start = after.cloned().unwrap_or_default();
-    let (rows, part) = if filter.search.is_empty() {
+    let (rows, part) = if filter.admins {
+        (admins(read, filter, &start, limit)?, 0)
+    } else if filter.search.is_empty() {
         (by_username(read, filter, &start, limit)?, 0)
     } else if is_short(&filter.search) {
         return by_prefix(read, filter, start, limit);
@@ -204,6 +214,11 @@ fn with_row(r: &Row<'_>) -> rusqlite::Result<(i64, User)> {
 
 fn wanted(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1
+}
+
+fn admins(read: &Read<'_>, filter: &Filter, after: &After, limit: usize) -> Result<Vec<(i64, User)>> {
+    let (status, search) = (filter.status.map(UserStatus::as_str), filter.search.to_lowercase());
+    read.rows(ADMINS, params![read.now().0, status, search, after.key, wanted(limit)], with_row)
 }
 
 fn by_username(read: &Read<'_>, filter: &Filter, after: &After, limit: usize) -> Result<Vec<(i64, User)>> {
@@ -284,6 +299,10 @@ fn one_part(read: &Read<'_>, filter: &Filter, after: &After, limit: usize) -> Re
 /// How many accounts the filter matches. Costs a scan.
 pub fn count(read: &Read<'_>, filter: &Filter) -> Result<i64> {
     let status = filter.status.map(UserStatus::as_str);
+    if filter.admins {
+        let all = admins(read, filter, &After::default(), usize::MAX)?.len();
+        return Ok(i64::try_from(all).unwrap_or(i64::MAX));
+    }
     if filter.search.is_empty() {
         return read.one(COUNT, params![status], |r| r.get(0));
     }

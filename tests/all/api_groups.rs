@@ -311,6 +311,27 @@ async fn a_group_with_workspaces_is_kept_and_so_are_members_who_own_them() {
 }
 
 #[tokio::test]
+async fn a_group_whose_namespace_is_still_being_made_is_deleted_when_that_is_done() {
+    let running = Running::new();
+    let (harness, admin) = (&running.harness, running.harness.admin());
+    harness.cluster.set_faults(|faults| faults.unreachable = true);
+    let made = admin.post("/api/groups", body("ml")).await.expect(201).json;
+    assert_eq!(made["status"], "creating");
+    assert_eq!(admin.get("/api/groups/ml").await.json["can"]["delete_group"]["code"], "WRONG_STATE");
+    assert_eq!(admin.delete("/api/groups/ml").await.expect(409).code(), "WRONG_STATE");
+    harness.cluster.set_faults(|faults| faults.unreachable = false);
+    for _ in 0..200 {
+        if admin.get("/api/groups/ml").await.json["status"] == "active" {
+            break;
+        }
+        harness.clock.advance(60_000);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    admin.delete("/api/groups/ml").await.expect(204);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_deleted_group_is_gone_for_its_members_at_once_and_frees_its_name_when_the_namespace_is_gone() {
     let running = Running::new();
     let harness = &running.harness;

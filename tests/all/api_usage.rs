@@ -8,6 +8,7 @@ use codex_web::domain::id::WorkspaceId;
 use codex_web::domain::trend::Look;
 use codex_web::gateway::looks;
 use codex_web::ops::findings;
+use codex_web::ops::running;
 use codex_web::ops::trends::{self, Measured};
 use serde_json::{Value, json};
 
@@ -71,6 +72,12 @@ async fn what_an_app_uses_is_kept_apart_from_what_its_workspace_does() {
     let anna = site.harness.member("team");
     let made = site.make(&anna, "team", "mine", json!({"start": true, "tier": "single-user", "image": "local:code-server"})).await;
     let id = made["id"].as_str().unwrap().to_owned();
+    let plain = site.running(&anna, "team", "plain").await;
+    site.settle().await;
+    let page = running::page(&site.harness.app.ops, None, 10).await.unwrap();
+    let asked: Vec<&str> = page.iter().filter(|one| one.has_apps).map(|one| one.workspace.as_str()).collect();
+    assert_eq!((page.len(), asked), (2, vec![id.as_str()]), "what has no apps is not asked for them");
+    anna.delete(&format!("/api/workspaces/{plain}")).await.expect(204);
     site.settle().await;
     look(&site.harness).await;
     let look = |cpu_milli| Look { cpu_milli, memory_bytes: 300 << 20, disk_bytes: None, things: 5, running: 1 };

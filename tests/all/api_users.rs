@@ -433,3 +433,37 @@ async fn the_search_box_finds_only_what_the_caller_may_open() {
     assert_eq!(member.get("/api/search").await.expect(400).fields(), ["q:required"]);
     assert_eq!(kinds(&admin.get("/api/search?q=%25").await.expect(200)), Vec::<String>::new(), "a wildcard is a character");
 }
+
+#[tokio::test]
+async fn the_platform_admins_are_a_list_of_their_own_which_is_searched_and_paged() {
+    let harness = Harness::new();
+    let admin = harness.admin();
+    for name in ["ada.one", "ada.two", "bea.three"] {
+        let id = created(&harness, name).await;
+        if name != "bea.three" {
+            admin.post(&format!("/api/admin/users/{id}/promote"), json!({"reason": "to be seen"})).await.expect(200);
+        }
+        if name == "ada.two" {
+            admin.post(&format!("/api/admin/users/{id}/disable"), json!({})).await.expect(200);
+        }
+    }
+    let names = async |query: &str| {
+        let answer = admin.get(&format!("/api/admin/users?role=admin{query}")).await.expect(200).json;
+        let items = answer["items"].as_array().unwrap().iter().map(|one| one["username"].as_str().unwrap().to_owned());
+        (items.collect::<Vec<_>>(), answer)
+    };
+    let (all, told) = names("&count=true").await;
+    assert!(
+        all.contains(&"ada.one".to_owned()) && all.contains(&"ada.two".to_owned()) && !all.contains(&"bea.three".to_owned()),
+        "{all:?}"
+    );
+    assert_eq!(told["total"], all.len());
+    assert!(all.is_sorted());
+    assert_eq!(names("&search=ADA").await.0, ["ada.one", "ada.two"]);
+    assert_eq!(names("&search=ada&status=disabled").await.0, ["ada.two"]);
+    let (first, told) = names("&limit=1").await;
+    let (second, _) = names(&format!("&limit=1&nextToken={}", told["nextToken"].as_str().unwrap())).await;
+    assert_eq!([first, second].concat(), all[..2]);
+    let elsewhere = format!("/api/admin/users?nextToken={}", told["nextToken"].as_str().unwrap());
+    assert_eq!(admin.get(&elsewhere).await.status, 400, "a place in one list is none in another");
+}

@@ -454,6 +454,8 @@ async fn logs_health_and_measurements_are_for_those_who_may_see_them() {
     }
     assert_eq!(lead.get(&at("terminals")).await.status, 403, "looking is not entering");
     assert_eq!(anna.post(&at("sync"), json!({})).await.expect(200).json["status"], "running");
+    assert_eq!(anna.get(&at("logs?since=2999-01-01")).await.expect(200).text, "", "nothing was written then");
+    assert!(anna.get(&at("logs?since=2001-01-01T00:00:00Z")).await.expect(200).text.contains("The workspace is ready."));
     let followed = anna.get(&at("logs?follow=true")).await.expect(200);
     assert!(followed.text.contains("The workspace is ready."));
 }

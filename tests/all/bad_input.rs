@@ -789,7 +789,12 @@ async fn twenty_seconds_of_chance_find_no_fault() {
     let (started, mut calls) = (Instant::now(), 0);
     while started.elapsed() < FUZZ && calls < 20_000 {
         let route = *chance.pick(&routes);
-        if matches!(route.answer, codex_web::http::route::AnswerDoc::Stream(_) | codex_web::http::route::AnswerDoc::Socket) {
+        if matches!(
+            route.answer,
+            codex_web::http::route::AnswerDoc::Stream(_)
+                | codex_web::http::route::AnswerDoc::Streams(_)
+                | codex_web::http::route::AnswerDoc::Socket
+        ) {
             continue;
         }
         let kind = *chance.pick(&[Kind::Admin, Kind::Admin, Kind::Member, Kind::GroupAdmin, Kind::Anonymous, Kind::CommandLine]);

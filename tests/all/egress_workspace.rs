@@ -87,7 +87,7 @@ impl Place {
         start(&*self.cluster, &spec).await;
         let stream = self.cluster.connect(&reference(&spec)).await.unwrap();
         let (owner, group) = (spec.owner.clone(), spec.group.clone());
-        let peer = Peer { workspace: spec.id.clone(), run: spec.run, owner, group, namespace: spec.namespace.clone() };
+        let peer = Peer { workspace: spec.id.clone(), run: spec.run, owner, group, namespace: spec.namespace.clone(), has_apps: false };
         let services = Services::default().tunnels(Arc::new(EgressTunnels(Arc::clone(&self.egress))));
         let ticket = ticket_for(&spec.id, spec.run, &[Scope::Up]);
         let link = tokio::spawn(async move {

@@ -119,6 +119,17 @@ fn the_contents_name_every_chapter_by_its_title() {
 }
 
 #[test]
+fn nothing_is_told_twice_under_the_same_heading() {
+    let mut twice = Vec::new();
+    for (place, text) in chapters() {
+        let mut seen = BTreeSet::new();
+        let heads = text.lines().filter(|line| line.starts_with("## ") || line.starts_with("### "));
+        twice.extend(heads.filter(|line| !seen.insert(line.to_lowercase())).map(|line| format!("{place}: {line}")));
+    }
+    assert_none("headings that stand twice in a chapter", twice);
+}
+
+#[test]
 fn every_page_has_its_section_of_the_guide() {
     let chapters = chapters();
     let help = script("lib/help.js");

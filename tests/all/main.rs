@@ -10,6 +10,7 @@ mod api_activity;
 mod api_apps;
 mod api_audit;
 mod api_credentials;
+mod api_described;
 mod api_egress;
 mod api_figures;
 mod api_files;

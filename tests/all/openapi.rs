@@ -159,7 +159,7 @@ fn line(route: &Route) -> String {
         AnswerDoc::Json(_) => "object",
         AnswerDoc::List(_) => "list",
         AnswerDoc::Text => "text",
-        AnswerDoc::Stream(_) => "stream",
+        AnswerDoc::Stream(_) | AnswerDoc::Streams(_) => "stream",
         AnswerDoc::File(_) => "file",
         AnswerDoc::Socket => "socket",
     };

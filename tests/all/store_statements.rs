@@ -153,6 +153,12 @@ fn what_belongs_to_one_is_found_by_whose_it_is() {
 }
 
 #[test]
+fn the_platform_admins_are_found_by_their_rights_and_not_among_everybody() {
+    let steps = plan(&fresh(), &statement("users.rs ADMINS"));
+    assert!(steps.iter().any(|line| line.starts_with("SEARCH u USING INDEX") && line.ends_with("(id=?)")), "{steps:?}");
+}
+
+#[test]
 fn what_a_page_of_groups_uses_is_found_by_the_groups_own_index() {
     let steps = plan(&fresh(), &statement("pool.rs GROUP_USAGES"));
     assert!(steps.iter().any(|l| l.contains("workspace_group")), "{steps:?}");

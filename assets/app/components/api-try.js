@@ -42,9 +42,10 @@ export function Try({ one, schemas }) {
   const field = (/** @type {import('../lib/openapi.js').Parameter} */ { name, in: place, required, description, schema }, /** @type {number} */ i) => {
     const key = `${place}.${name}`;
     const id = `try-${one.id}-${i}`;
+    const words = schema.type === 'boolean' ? ['true', 'false'] : schema.enum?.filter(Boolean);
     const set = (/** @type {any} */ event) => setValues({ ...values, [key]: event.target.value });
     return html`<div class="field" key=${key}><label for=${id}><span class="mono">${name}</span> <span class="optional">${place === 'path' ? '' : `(${place})`}${required || place === 'path' ? '' : ' (optional)'}</span></label>
-      ${schema.type === 'boolean' ? html`<div class="input-wrap"><select class="input" id=${id} value=${values[key] || ''} onChange=${set}><option value="">not sent</option><option value="true">true</option><option value="false">false</option></select></div>` : html`<input class="input mono" id=${id} autocomplete="off" spellcheck=${false} value=${values[key] || ''} aria-describedby=${description ? `${id}-hint` : undefined} onInput=${set} />`}
+      ${words ? html`<div class="input-wrap"><select class="input" id=${id} value=${values[key] || ''} aria-describedby=${description ? `${id}-hint` : undefined} onChange=${set}><option value="">not sent</option>${words.map((/** @type {string} */ word) => html`<option key=${word} value=${word}>${word}</option>`)}</select></div>` : html`<input class="input mono" id=${id} autocomplete="off" spellcheck=${false} inputmode=${schema.type === 'integer' ? 'numeric' : undefined} maxlength=${schema.maxLength} value=${values[key] || ''} aria-describedby=${description ? `${id}-hint` : undefined} onInput=${set} />`}
       ${description && html`<span class="hint" id=${`${id}-hint`}>${description}</span>`}</div>`;
   };
   const curl = curlOf(one, values, body);

@@ -46,5 +46,5 @@ export function AdminWeek() {
   const status = useAuditStatus();
   return html`<${BrokenChain} checked=${status.data?.checked} /><${Card} title="Administrators this week" right=${html`<a href="/admin/audit/administrators">All weeks</a>`}><${Loaded} query=${state} what="What administrators did could not be read">${(/** @type {any} */ digest) => (digest.people.length
     ? html`<ul class="lines">${digest.people.slice(0, 5).map((/** @type {any} */ person) => html`<li key=${person.userId}><${Avatar} of=${icon(person)} size="s20" /><a class="cut" href=${entries(digest, person)}>${called(person)}</a><span class="at">${plural(person.total, 'action')}, mostly ${person.actions[0].action.replaceAll('_', ' ')}</span></li>`)}</ul>`
-    : html`<p class="card-body t13 fg2">Nobody administered anything yet.</p>`)}<//><//>`;
+    : html`<p class="card-body t13 fg2">Nobody administered anything this week.</p>`)}<//><//>`;
 }

@@ -98,8 +98,9 @@ function Lines(props) {
   const x = (/** @type {number} */ i) => left + (labels.length > 1 ? (i / (labels.length - 1)) * inner.width : inner.width / 2);
   const y = (/** @type {number} */ value) => EDGE.top + inner.height * (1 - value / steps[steps.length - 1]);
   const run = (/** @type {[number, number[]]} */ [from, values]) => values.map((value, i) => `${i ? 'L' : 'M'}${x(from + i).toFixed(1)} ${y(value).toFixed(1)}`).join('');
-  // A value that stands alone is a dot.
-  const path = (/** @type {(number | null)[]} */ values) => stretches(values).map((one) => run(one) + (one[1].length === 1 ? 'h.1' : '')).join('');
+  const path = (/** @type {(number | null)[]} */ values) => stretches(values).map(run).join('');
+  // A value that stands alone makes no line: it is a dot.
+  const alone = (/** @type {(number | null)[]} */ values) => stretches(values).filter(([, one]) => one.length === 1);
   const ground = y(0);
   const filled = (/** @type {[number, number[]]} */ one) => `${run(one)}L${x(one[0] + one[1].length - 1)} ${ground}L${x(one[0])} ${ground}Z`;
   const marks = [0, .25, .5, .75, 1].map((part) => Math.round(part * (labels.length - 1))).filter((mark, i, all) => all.indexOf(mark) === i && (width > 480 || i % 2 === 0));
@@ -111,6 +112,7 @@ function Lines(props) {
       ${near && limit && html`<path class="limit" d=${path(limit.values)} />`}
       ${series[0] && html`<path class="under" d=${stretches(series[0].values).filter(([, values]) => values.length > 1).map(filled).join('')} />`}
       ${series.map(({ name, values }, i) => html`<path key=${name} class=${`line s${i + 1}`} d=${path(values)} />`)}
+      ${series.map(({ name, values }, i) => alone(values).map(([from, [value]]) => html`<circle key=${`${name} ${from}`} class=${`s${i + 1}`} cx=${x(from)} cy=${y(value)} r="2.5" />`))}
       ${at >= 0 && html`<line class="hair" x1=${x(at)} x2=${x(at)} y1=${EDGE.top} y2=${ground} />${series.map(({ name, values }, i) => values[at] !== null && values[at] !== undefined && html`<circle key=${name} class=${`s${i + 1}`} cx=${x(at)} cy=${y(/** @type {number} */ (values[at]))} r="3" />`)}`}</svg>
     ${at >= 0 && at <= last && html`<div class="chart-tip" style=${{ left: `${x(at)}px` }} data-side=${x(at) > width / 2 ? 'left' : 'right'}><b>${labels[at]}</b>${series.map(({ name, values }, i) => html`<span key=${name}><i class=${`s${i + 1}`} />${name} <b>${cell(values[at], show)}</b></span>`)}</div>`}`}</div>`;
 }

@@ -70,8 +70,8 @@ export function Loaded({ query, what, lines, height, children }) {
   return html`<${Skeleton} lines=${lines} height=${height} />`;
 }
 
-/** @param {{title: any, right?: any, children?: any, class?: string, level?: any}} props */
-export const Card = ({ title, right, children, class: extra = '' }) => html`<section class=${`card ${extra}`}>${title && html`<div class="card-head"><h2>${title}</h2>${right && html`<span class="right">${right}</span>`}</div>`}${children}</section>`;
+/** @param {{title: any, right?: any, children?: any, class?: string, id?: string, level?: any}} props */
+export const Card = ({ title, right, children, class: extra = '', id }) => html`<section class=${`card ${extra}`} id=${id}>${title && html`<div class="card-head"><h2>${title}</h2>${right && html`<span class="right">${right}</span>`}</div>`}${children}</section>`;
 
 /** @param {{rows: [string, any][]}} props */
 export const Facts = ({ rows }) => html`<dl class="facts-list">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

@@ -6,7 +6,7 @@ import { Icon } from './basics.js';
 import { Card, Facts, Loaded } from './places.js';
 
 /** @param {{month: any}} props */
-const Month = ({ month }) => html`<${Facts} rows=${[['This month so far', html`<b>${money(month.monthToDate, month.currency)}</b>`], ['By its end, as it is now', money(month.projected, month.currency)]]} />`;
+const Month = ({ month }) => html`<${Facts} rows=${[['This month so far', html`<b>${money(month.monthToDate, month.currency)}</b>`], ['At the end of the month', money(month.projected, month.currency)]]} />`;
 
 /** @param {{workspace: import('../lib/types.js').Workspace}} props */
 export function WorkspaceCost({ workspace }) {

@@ -4,6 +4,7 @@ import { may } from '../lib/can.js';
 import { called, show, showDate, showDuration } from '../lib/format.js';
 import { useQuery } from '../lib/query.js';
 import { byRun, stepsOf } from '../lib/starts.js';
+import { me } from '../lib/session.js';
 import { act, reasons, startOff } from '../lib/workspace-actions.js';
 import { stateOf } from '../lib/words.js';
 import { Badge, Button, Icon, Time } from './basics.js';
@@ -73,5 +74,11 @@ export function Rail({ workspace }) {
   };
   const waits = running && workspace.resizeWaits;
   return html`<aside><${Card} title=${running ? 'In use' : 'Size'} right=${waits && html`<${Badge} kind="info" tip=${waits}>new size waits<//>`}><div class="card-body gauges">${level('cpu', 'CPU')}${level('memory', 'Memory')}${level('storage', 'Disk')}</div><//>
-    <${Card} title="Details"><div class="card-body"><${Facts} rows=${[['Owner', workspace.userDisplayName || called({ name: workspace.userEmail }) || 'you'], ['Group', html`<a href=${`/groups/${workspace.groupId}`}>${workspace.groupDisplayName}</a>`], ...(workspace.image && !workspace.image.startsWith('local:') ? [/** @type {[string, any]} */ (['Image', html`<span class="mono">${workspace.image}</span>`])] : []), ['Created', showDate(workspace.createdAt)], ['Last used', html`<${Time} at=${workspace.lastAccessedAt} />`]]} /></div>${workspace.description && html`<p class="card-part t13 fg2">${workspace.description}</p>`}<//>${may(workspace, 'view_workspace_metrics') && html`<${Late} load=${cost} part="WorkspaceCost" workspace=${workspace} />`}</aside>`;
+    <${Card} title="Details"><div class="card-body"><${Facts} rows=${[['Owner', html`<${Owner} workspace=${workspace} />`], ['Group', html`<a href=${`/groups/${workspace.groupId}`}>${workspace.groupDisplayName}</a>`], ...(workspace.image && !workspace.image.startsWith('local:') ? [/** @type {[string, any]} */ (['Image', html`<span class="mono">${workspace.image}</span>`])] : []), ['Created', showDate(workspace.createdAt)], ['Last used', html`<${Time} at=${workspace.lastAccessedAt} />`]]} /></div>${workspace.description && html`<p class="card-part t13 fg2">${workspace.description}</p>`}<//>${may(workspace, 'view_workspace_metrics') && html`<${Late} load=${cost} part="WorkspaceCost" workspace=${workspace} />`}</aside>`;
+}
+
+/** Whose it is; for whoever may look at accounts the way to that one. @param {{workspace: Workspace}} props */
+function Owner({ workspace }) {
+  const name = workspace.userDisplayName || called({ name: workspace.userEmail }) || 'you';
+  return workspace.userId && may(me.value, 'list_users') ? html`<a href=${`/admin/users/${workspace.userId}`}>${name}</a>` : name;
 }

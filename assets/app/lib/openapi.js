@@ -72,7 +72,7 @@ const refName = (schema) => (schema.$ref ? String(schema.$ref.split('/').pop()).
 export function kindOf(schema, schemas) {
   if (!schema) return '';
   const real = resolve(schema, schemas);
-  if (real.enum) return real.enum.map((/** @type {any} */ one) => JSON.stringify(one)).join(' or ');
+  if (real.enum) return real.enum.filter(Boolean).map((/** @type {any} */ one) => JSON.stringify(one)).join(' or ');
   const types = [real.type || (real.properties ? 'object' : 'anything')].flat();
   const without = types.filter((type) => type !== 'null');
   const word = without.map((type) => (type === 'array' ? `list of ${kindOf(real.items, schemas) || 'anything'}` : type === 'string' && real.format === 'date-time' ? 'time' : type === 'object' && refName(schema.oneOf?.find((/** @type {Schema} */ one) => one.$ref) || schema) ? refName(schema.oneOf?.find((/** @type {Schema} */ one) => one.$ref) || schema) : type)).join(' or ');

@@ -45,6 +45,9 @@ function facts(capacity, health) {
   return [capacity && plural(capacity.nodeCount, 'node'), health && `${health.cluster.kind === 'local' ? 'workspaces on this machine' : 'a Kubernetes cluster'}`, health && `running for ${showDuration(health.uptime * 1000)}`].filter(Boolean).join(' · ') || '\u00a0';
 }
 
+/** @param {number} [days] */
+const periodWords = (days = 30) => (days >= 365 ? '12 months' : plural(days, 'day'));
+
 /** @param {{what: string, figure: any, of?: string, means: any, values?: number[]}} props */
 const Figure = ({ what, figure, of, means, values }) => html`<div class="card figure"><div class="what">${what}</div><div class="f">${figure}${of && html` <small>${of}</small>`}</div>${values && values.length > 1 ? html`<${Sparkline} values=${values} />` : html`<span />`}<div class="means">${means}</div></div>`;
 
@@ -55,12 +58,13 @@ function Figures({ stats, capacity, costs }) {
   const cost = costs.data?.total;
   const cpu = has?.commitments.find((/** @type {any} */ one) => one.resource === 'cpu');
   const series = (/** @type {string} */ name) => told?.growth.map((/** @type {any} */ one) => one[name]);
-  const growing = (/** @type {string} */ name, /** @type {string} */ one) => { const all = series(name); const more = all ? all[all.length - 1] - all[0] : 0; return more === 0 ? `as many ${one}s as 30 days ago` : `${plural(Math.abs(more), one)} ${more > 0 ? 'more' : 'fewer'} than 30 days ago`; };
-  return html`<section class="figures" aria-label="In figures" aria-busy=${told ? undefined : 'true'}>
+  const before = `${periodWords(told?.growth.length)} ago`;
+  const growing = (/** @type {string} */ name, /** @type {string} */ one) => { const all = series(name); const more = all ? all[all.length - 1] - all[0] : 0; return more === 0 ? `as many ${one}s as ${before}` : `${plural(Math.abs(more), one)} ${more > 0 ? 'more' : 'fewer'} than ${before}`; };
+  return html`<section class="figures" aria-label="In figures" aria-busy=${told || stats.error ? undefined : 'true'}>
     <${Figure} what="Workspaces running" figure=${told ? number(told.platform.runningWorkspaces) : '–'} of=${told && `of ${number(told.platform.totalWorkspaces)}`} values=${series('workspaces')} means=${told ? growing('workspaces', 'workspace') : '\u00a0'} />
     <${Figure} what="People active this week" figure=${told ? number(told.activity.activeUsersLast7Days) : '–'} of=${told && `of ${number(told.platform.totalUsers)}`} values=${series('users')} means=${told ? plural(told.platform.adminUsers, 'platform admin') : '\u00a0'} />
     <${Figure} what="CPU promised to groups" figure=${cpu?.capacity ? percent(cpu.percentage) : '–'} means=${has ? `${percent(100 * amount('cpu', has.usedCpu) / (amount('cpu', has.allocatableCpu) || 1))} given to workspaces that run` : '\u00a0'} />
-    <${Figure} what="Cost this month" figure=${cost ? money(cost.monthToDate, cost.currency) : '–'} means=${cost ? `${money(cost.projected, cost.currency)} by its end if nothing changes` : '\u00a0'} /></section>`;
+    <${Figure} what="Cost this month" figure=${cost ? money(cost.monthToDate, cost.currency) : '–'} means=${cost ? `${money(cost.projected, cost.currency)} at the end of the month` : '\u00a0'} /></section>`;
 }
 
 /** @param {{growth: any[]}} props */
@@ -106,6 +110,6 @@ function Near({ groups }) {
 /** @param {{costs: any}} props */
 function Dearest({ costs }) {
   return html`<${Card} title="Cost by group" right=${may(me.value, 'update_pricing') && html`<a href="/admin/settings?find=pricing">Prices</a>`}><${Loaded} query=${costs} what="The costs could not be read">${(/** @type {any} */ told) => (told.items.length
-    ? html`<ul class="lines">${told.items.map((/** @type {any} */ line) => html`<li key=${line.id}>${line.name ? html`<a class="cut" href=${`/groups/${line.id}`}>${line.name}</a>` : html`<span class="cut fg2">a group that is gone</span>`}<span class="at">${money(line.monthToDate, told.total.currency)} · ${money(line.projected, told.total.currency)} by the end</span></li>`)}</ul>`
+    ? html`<ul class="lines">${told.items.map((/** @type {any} */ line) => html`<li key=${line.id}>${line.name ? html`<a class="cut" href=${`/groups/${line.id}`}>${line.name}</a>` : html`<span class="cut fg2">a group that is gone</span>`}<span class="at">${money(line.monthToDate, told.total.currency)} · ${money(line.projected, told.total.currency)} at the end</span></li>`)}</ul>`
     : html`<p class="card-body t13 fg2">Nothing was held this month.</p>`)}<//><//>`;
 }

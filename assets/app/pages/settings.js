@@ -71,9 +71,22 @@ function All({ items, typing, saved }) {
   const sections = [...new Set([...found.filter(changeable), ...found].map(sectionOf))]; // where something can be done comes first
   return html`<div class="toolbar"><${SearchBox} value=${text} label="Find a setting" onText=${(/** @type {string} */ next) => setQuery({ find: next }, { replace: true })} />
       <${Segments} label="Which settings" value=${view} onPick=${(/** @type {string} */ next) => setQuery({ view: next === 'all' ? null : next }, { replace: true })} options=${[['all', 'All'], ['here', 'Changeable here'], ['changed', 'Not the default']]} /></div>
-    <form class="column stack s24" onSubmit=${form.submit} novalidate><fieldset class="stack s24 plain" disabled=${Boolean(no)}>
+    <div class="with-sections">${sections.length > 1 && html`<${Sections} sections=${sections} />`}<form class="column stack s24" onSubmit=${form.submit} novalidate><fieldset class="stack s24 plain" disabled=${Boolean(no)}>
       ${no && html`<p class="t13 fg2">${no}</p>`}
-      ${sections.map((section) => html`<${Card} key=${section} title=${SECTIONS[section] || section}><div class="settings">${found.filter((setting) => sectionOf(setting) === section).map((setting) => html`<${SettingRow} key=${setting.key} setting=${setting} form=${form} />`)}</div><//>`)}
+      ${sections.map((section) => html`<${Card} key=${section} id=${section} title=${SECTIONS[section] || section}><div class="settings">${found.filter((setting) => sectionOf(setting) === section).map((setting) => html`<${SettingRow} key=${setting.key} setting=${setting} form=${form} />`)}</div><//>`)}
       ${found.length === 0 && html`<${Card}><${Empty} icon="settings" title="No setting found" text="Another word, or all of them." action=${html`<${Button} onClick=${() => setQuery({ find: null, view: null })}>Clear the filters<//>`} /><//>`}
-    </fieldset><${FormProblem} form=${form} what="Not saved" /><${SaveBar} form=${form} what=${moved.length > 0 && html`${plural(moved.length, 'setting')} not saved: ${moved.map(titleOf).join(', ')}.`} /></form>`;
+    </fieldset><${FormProblem} form=${form} what="Not saved" /><${SaveBar} form=${form} what=${moved.length > 0 && html`${plural(moved.length, 'setting')} not saved: ${moved.map(titleOf).join(', ')}.`} /></form></div>`;
+}
+
+/** The way to each section, and an address for it. @param {{sections: string[]}} props */
+function Sections({ sections }) {
+  const show = (/** @type {string} */ section) => document.getElementById(section)?.scrollIntoView();
+  useEffect(() => { if (location.hash) show(location.hash.slice(1)); }, []);
+  const go = (/** @type {MouseEvent} */ event, /** @type {string} */ section) => {
+    event.preventDefault();
+    history.replaceState(history.state, '', `#${section}`);
+    show(section);
+    /** @type {HTMLElement | null} */ (document.querySelector(`#${section} :is(input, select, textarea, button, a)`))?.focus({ preventScroll: true });
+  };
+  return html`<nav class="sections" aria-label="Sections"><ul>${sections.map((section) => html`<li key=${section}><a href=${`#${section}`} onClick=${(/** @type {MouseEvent} */ event) => go(event, section)}>${SECTIONS[section] || section}</a></li>`)}</ul></nav>`;
 }

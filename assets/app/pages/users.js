@@ -28,7 +28,7 @@ const columns = [
   { key: 'seen', title: 'Last sign-in', minor: true, cell: (user) => html`<span class="fg2"><${Time} at=${user.lastLoginAt} /></span>`, csv: (user) => user.lastLoginAt },
 ];
 
-const filters = [{ key: 'status', label: 'Status', options: /** @type {[string, string][]} */ ([['active', 'Active'], ['disabled', 'Disabled']]) }];
+const filters = [{ key: 'role', label: 'Role', options: /** @type {[string, string][]} */ ([['admin', 'Platform admin']]) }, { key: 'status', label: 'Status', options: /** @type {[string, string][]} */ ([['active', 'Active'], ['disabled', 'Disabled']]) }];
 
 /** @param {{picked: User[], clear: () => void}} props */
 function Bulk({ picked, clear }) {

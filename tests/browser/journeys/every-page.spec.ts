@@ -286,3 +286,39 @@ for (const theme of ["light", "dark"] as const) {
     }
   });
 }
+
+/** What a page asks for before it is one: who looks, what may be done here, and the object that the page is about. */
+const FRAME = /^\/api\/(auth\/(me|providers)|events|whoami|notices|openapi\.json|templates|(workspaces|groups|admin\/users|users)\/[a-z]+_[0-9a-f]{32})$/;
+
+/** What a page can do without: the list at the side, and the beginning of names, which the server adds by itself. */
+const BESIDE = ["/api/workspaces", "/api/admin/settings"];
+
+test("on every page what could not be read is said, with a way to try again, and the frame stays", async ({ as, world, allowed }) => {
+  test.setTimeout(300_000);
+  allowed.push(/status of 500/);
+  const page = await as(world.admin);
+  const error = { httpcode: 500, httpstatus: "Internal Server Error", code: "INTERNAL_ERROR", message: "Something went wrong on our side. Try again in a minute.", callid: "call_00000000000000000000000000000abc", time: "2026-01-01T00:00:00Z" };
+  let failed: string[] = [];
+  await page.route((url) => url.pathname.startsWith("/api/"), (route) => {
+    const { pathname } = new URL(route.request().url());
+    if (route.request().method() !== "GET" || FRAME.test(pathname)) return route.continue();
+    failed.push(pathname);
+    return route.fulfill({ status: 500, json: { error } });
+  });
+  const silent: string[] = [];
+  for (const [name, path] of pages().filter(([one, path]) => !one.startsWith("terminal") && !path.startsWith("/open"))) {
+    await test.step(name, async () => {
+      await page.goto("about:blank"); // what the page before still asks for is not asked by this one
+      failed = [];
+      await page.goto(path);
+      await expect(page.getByRole("heading", { level: 1 }).first(), name).toBeVisible();
+      await expect(page.locator('[aria-busy="true"]'), name).toHaveCount(0);
+      await expect(page.getByRole("navigation", { name: "Main" }), name).toBeVisible();
+      const said = page.getByRole("main").getByRole("alert");
+      const missed = [...new Set(failed)].filter((one) => !BESIDE.includes(one));
+      if (missed.length > 0 && (await said.count()) === 0) silent.push(`${name}: ${missed.join(" ")}`);
+      else if (missed.length > 0) await expect(said.first().getByRole("button", { name: /Try again|Read again|Again/ }).first(), name).toBeVisible();
+    });
+  }
+  expect(silent, "pages that say nothing of what failed").toEqual([]);
+});

@@ -6,6 +6,18 @@ test("a setting is found, changed, seen to hold, and put back", async ({ as, wor
   const page = await as(world.admin, { at: "/admin/settings" });
   const field = page.getByLabel("Shortest password", { exact: true });
 
+  await test.step("each section is one press away, and has an address", async () => {
+    const sections = page.getByRole("navigation", { name: "Sections" });
+    const prices = page.getByRole("heading", { name: "Prices", exact: true });
+    await expect(prices).not.toBeInViewport();
+    await sections.getByRole("link", { name: "Prices" }).click();
+    await expect(prices).toBeInViewport();
+    await expect(page).toHaveURL(/\/admin\/settings#pricing$/);
+    await expect(page.getByLabel("Currency")).toBeFocused();
+    await page.reload();
+    await expect(prices).toBeInViewport();
+  });
+
   await test.step("it is found by a word, and the address keeps the search", async () => {
     await page.getByRole("searchbox", { name: "Find a setting" }).fill("password");
     await expect(field).toHaveValue("12");

@@ -1,5 +1,5 @@
 // The guides: found from every page, searched, printed, and followed to the letter.
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { connected, run } from "../support/shell.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -120,7 +120,7 @@ test("the guide for onboarding is followed: a group, a person, a workspace of th
     await admin.getByRole("link", { name: "Open the account" }).click();
     await admin.getByRole("button", { name: "Actions for Engineering Team" }).click();
     await admin.getByRole("menuitem", { name: "Make an admin" }).click();
-    await expect(admin.getByRole("listitem").filter({ hasText: "Engineering Team" }).getByText("admin", { exact: true })).toBeVisible();
+    await expect(admin.getByRole("listitem").filter({ hasText: "Engineering Team" }).getByText("Group admin", { exact: true })).toBeVisible();
   });
   await test.step("somebody leaves: the membership stays while something is owned", async () => {
     allowed.push(/status of (401|404|409)/); // signed out elsewhere, refused, and the group that is gone
@@ -163,27 +163,32 @@ test("the five steps of the guide find out why somebody cannot open a workspace"
   expect(answer.status()).toBe(403);
 
   const page = await as(world.admin, { at: "/help/user/cannot-open" });
-  const picture = (step: string) => page.screenshot({ path: `../../target/browser/debug-steps/${step}.png`, fullPage: true });
+  /** A picture of a step, with a frame around what the step looks at. */
+  const picture = async (step: string, part: Locator) => {
+    await part.evaluate((element: HTMLElement) => { element.style.outline = "3px solid var(--accent)"; element.style.outlineOffset = "3px"; });
+    await page.screenshot({ path: `../../target/browser/debug-steps/${step}.png`, fullPage: true });
+    await part.evaluate((element: HTMLElement) => { element.style.outline = ""; element.style.outlineOffset = ""; });
+  };
+  const card = (title: string) => page.locator("section.card", { has: page.getByRole("heading", { name: title, exact: true }) });
   await test.step("step 1: the role of the person", async () => {
     await follow(page, "Users");
     await page.getByRole("searchbox").fill("levi");
     await page.getByRole("link", { name: "Levi Stern" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Levi Stern");
     await expect(page.locator(".page-head .badge")).toHaveCount(0); // neither platform admin nor disabled
-    await picture("1-role");
+    await expect(card("Account")).toContainText("RoleMember");
+    await picture("1-role", card("Account"));
   });
   await test.step("step 2: the groups of the person", async () => {
-    const groups = page.locator("section", { has: page.getByRole("heading", { name: "Groups", exact: true }) });
-    await expect(groups.getByRole("link", { name: "Rates" })).toBeVisible();
-    await groups.scrollIntoViewIfNeeded();
-    await picture("2-groups");
+    await expect(card("Groups").getByRole("link", { name: "Rates" })).toBeVisible();
+    await picture("2-groups", card("Groups"));
   });
   await test.step("step 3: the role in that group", async () => {
     const row = page.getByRole("listitem").filter({ hasText: "Rates" });
-    await expect(row.getByText("admin", { exact: true })).toHaveCount(0);
+    await expect(row.getByText("Member", { exact: true })).toBeVisible();
     await row.getByRole("button", { name: "Actions for Rates" }).click();
     await expect(page.getByRole("menuitem", { name: "Make an admin" })).toBeVisible();
-    await picture("3-role-in-the-group");
+    await picture("3-role-in-the-group", row);
     await page.keyboard.press("Escape");
   });
   await test.step("step 4: the owner of the workspace", async () => {
@@ -192,21 +197,25 @@ test("the five steps of the guide find out why somebody cannot open a workspace"
     await page.getByRole("searchbox").fill("rates-nightly");
     await page.getByRole("link", { name: "rates-nightly" }).click();
     await expect(page.getByText("Owner", { exact: true })).toBeVisible();
-    await expect(page.locator("dd").filter({ hasText: "Ines Prado" })).toBeVisible();
-    await picture("4-owner");
+    await expect(card("Details").getByRole("link", { name: "Ines Prado" })).toHaveAttribute("href", `/admin/users/${owner.id}`);
+    await picture("4-owner", card("Details"));
   });
   await test.step("step 5: the workspace itself, and what was refused", async () => {
     await expect(page.locator(".page-head .status")).toHaveText(/Stopped/);
     await page.goto(`/admin/audit?success=false&userId=${colleague.id}`);
     await page.getByRole("button", { name: "Details" }).first().click();
     await expect(page.locator("tr.detail")).toBeVisible();
-    await picture("5-refused");
+    await expect(page.locator("tr.detail")).toContainText("Refused: the role does not include it");
+    await picture("5-refused", page.locator("tr.detail"));
+    await page.getByRole("link", { name: "Who may add user to group" }).click();
+    await expect(page).toHaveURL(/\/admin\/access\?find=add_user_to_group$/);
+    await expect(page.getByRole("row", { name: /Add group members/ })).toContainText("no");
   });
   await test.step("what was found is put right, and the person gets in as far as the role goes", async () => {
     await page.goto(`/admin/users/${colleague.id}`);
     await page.getByRole("button", { name: "Actions for Rates" }).click();
     await page.getByRole("menuitem", { name: "Make an admin" }).click();
-    await expect(page.getByRole("listitem").filter({ hasText: "Rates" }).getByText("admin", { exact: true })).toBeVisible();
+    await expect(page.getByRole("listitem").filter({ hasText: "Rates" }).getByText("Group admin", { exact: true })).toBeVisible();
     await refused.reload();
     await expect(refused.getByRole("heading", { level: 1 })).toHaveText("rates-nightly");
   });
@@ -239,6 +248,15 @@ test("the API reference is this server's: a call is found, read, tried and copie
     await dialog.getByRole("button", { name: "Send it" }).click();
     await expect(create.getByRole("region", { name: "Answer", exact: true })).toContainText("400");
     await expect(create.getByRole("group", { name: "Body of the answer" })).toContainText("displayName");
+  });
+
+  await test.step("where the server takes certain words only, these are offered", async () => {
+    await page.goto("/help/api/users#get_api_admin_users");
+    const list = page.locator("details#get_api_admin_users");
+    await list.getByLabel("role").selectOption("admin");
+    await list.getByRole("button", { name: "Try it" }).click();
+    await expect(list.getByRole("group", { name: "The same with curl" })).toContainText("role=admin");
+    await expect(list.getByRole("group", { name: "Body of the answer" })).toContainText('"username": "mara.holt"');
   });
 
   await test.step("what is missing is said before anything is sent", async () => {

@@ -121,3 +121,32 @@ test("the log of an app is followed, searched and coloured, and what it uses is 
     await world.program.remove();
   }
 });
+
+// Only a container has a log of its own that ends with it. Here the cluster's answer is played: what a real cluster keeps of
+// a container that crashed is tested against one.
+test("what a container wrote before its last restart is chosen by name, does not grow, and has an address", async ({ as, world }) => {
+  const group = await world.group("crashes", "Crashes", [world.admin]);
+  const api = await world.api();
+  const workspace = await api.call("POST", "/api/workspaces", { name: "crashed-once", groupId: group.id, image: "registry.example.com/team/image:1", resources: { cpu: "1", memory: "1Gi", storage: "1Gi" }, start: true });
+  await expect.poll(async () => (await api.call("GET", `/api/workspaces/${workspace.id}`)).status, { timeout: 20_000 }).toBe("error");
+  const page = await as(world.admin, { at: `/workspaces/${workspace.id}/logs` });
+  const log = page.getByRole("log", { name: "Logs of crashed-once" });
+  await page.getByRole("combobox", { name: "Log of" }).selectOption("Before its last restart");
+  await expect(page).toHaveURL(/app=~before|app=%7Ebefore/);
+  await expect(log).toContainText("Nothing was written yet."); // the server's own answer
+
+  const asked: string[] = [];
+  await page.route(/\/api\/.*\/logs\?/, (route) => {
+    asked.push(new URL(route.request().url()).search);
+    return route.fulfill({ contentType: "text/plain", body: "2026-03-12T10:20:30.000Z warming up\n2026-03-12T10:20:31.000Z \u001b[31mpanic: out of paper\u001b[0m\n" });
+  });
+  await page.reload();
+  await expect(log.locator(".log")).toHaveCount(2);
+  await expect(log).toContainText("panic: out of paper");
+  await expect(page.getByText("What ended before the container that runs now.")).toBeVisible();
+  expect(asked).toEqual(["?lines=1000&previous=true"]);
+  await expectAccessible(page, "the log before the last restart");
+  await page.screenshot({ path: "../../target/browser/pictures/logs-before.png" });
+  await page.getByRole("combobox", { name: "Log of" }).selectOption("The workspace");
+  await expect(page).not.toHaveURL(/before/);
+});
