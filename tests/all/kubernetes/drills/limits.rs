@@ -30,14 +30,19 @@ const OBJECTS: Duration = Duration::from_millis(300);
 const MORE_THAN_THE_CLUSTER: Duration = Duration::from_secs(1);
 
 /// A server beside the cluster, and its administrator.
-struct Site {
-    server: Server,
+pub struct Site {
+    pub server: Server,
+    pub program: Program,
     token: String,
-    _program: Program,
 }
 
 impl Site {
     fn new(rig: &Rig) -> Self {
+        Self::with(rig, [])
+    }
+
+    /// With more settings, which win.
+    pub fn with<const N: usize>(rig: &Rig, more: [(&str, String); N]) -> Self {
         let mut program = Program::new();
         let settings = [
             ("CLUSTER__KIND", "kubernetes".to_owned()),
@@ -45,14 +50,14 @@ impl Site {
             ("CLUSTER__AGENT_IMAGE", rig.agent_image.clone()),
             ("CLUSTER__SERVER_CIDR", format!("{}/32", rig.outside().unwrap())),
         ];
-        program.variables.extend(settings.map(|(name, value)| (format!("CODEX_WEB_{name}"), value)));
+        program.variables.extend(settings.into_iter().chain(more).map(|(name, value)| (format!("CODEX_WEB_{name}"), value)));
         program.add_admin("root", PASSWORD);
         let server = program.serve();
         let token = sign_in(&server.address, "root", PASSWORD);
-        Self { server, token, _program: program }
+        Self { server, program, token }
     }
 
-    async fn call(&self, method: &'static str, path: &str, body: Option<Value>) -> Value {
+    pub async fn call(&self, method: &'static str, path: &str, body: Option<Value>) -> Value {
         let (address, token, path) = (self.server.address.clone(), self.token.clone(), path.to_owned());
         let asked = tokio::task::spawn_blocking(move || request(&address, method, &path, Some(&token), body.as_ref()));
         let (status, answer) = asked.await.unwrap().expect("an answer");
