@@ -247,7 +247,7 @@ impl ClusterControl for FakeCluster {
                 generation: group.generation,
                 ready: !leaving,
                 terminating: *leaving,
-                reason: None,
+                reason: state.faults.held_by.clone().filter(|_| *leaving),
                 namespace_uid: None,
             });
             let groups = groups.collect();

@@ -21,6 +21,8 @@ pub struct Faults {
     pub hold_starts: bool,
     /// Workspaces and groups stay `terminating` until switched off.
     pub hold_removals: bool,
+    /// What groups that stay `terminating` say.
+    pub held_by: Option<Reason>,
 }
 
 impl Faults {

@@ -68,6 +68,18 @@ pub async fn record_attempt(ops: &Ops, id: GroupId, attempts: i64, next: Millis,
     ops.db.write(origin(), job).await
 }
 
+/// What holds the place of a deleted group, or that nothing does any more.
+pub async fn record_held(ops: &Ops, id: GroupId, reason: Option<(String, String)>) -> Result<()> {
+    let job = move |tx: &Tx<'_>| {
+        let Some(group) = groups::find(tx, &id)?.filter(|g| g.status == GroupStatus::Deleting) else { return Ok(()) };
+        let reason = reason.as_ref().map(|(code, message)| (code.as_str(), message.as_str()));
+        groups::note_attempt(tx, &id, group.attempts, group.next_attempt_at, reason)?;
+        tell(tx, &group, Operation::Changed, Vec::new());
+        Ok(())
+    };
+    ops.db.write(origin(), job).await
+}
+
 /// The namespace of a deleted group is gone: so is the row, and its name is free again.
 pub async fn removed(ops: &Ops, id: GroupId) -> Result<()> {
     let job = move |tx: &Tx<'_>| {

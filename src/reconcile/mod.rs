@@ -217,6 +217,7 @@ impl Reconciler {
         }
         let wanted = Wanted::load(&self.ops.db, ids.clone()).await?;
         record::observation(&self.ops.db, &wanted, &round.held, round.now).await?;
+        record::holds(&self.ops, &wanted, &round.held).await?;
         let steps = plan::plan(&wanted, &round.held, round.now, round.trust.is_some());
         let acted = !steps.is_empty();
         let trust = round.trust.clone().unwrap_or_default();

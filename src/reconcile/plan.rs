@@ -73,7 +73,8 @@ pub fn plan(wanted: &Wanted, held: &Held<'_>, now: Millis, has_keys: bool) -> Ve
     let groups = wanted.groups.iter().filter_map(|group| {
         let inhabited = wanted.inhabited.contains(&group.id);
         let step = match &held.groups {
-            Some(groups) => plan_group(group, groups.get(&group.id).copied(), inhabited),
+            // A copy of a namespace that is gone says the same of itself, under another name.
+            Some(groups) => plan_group(group, groups.get(&group.id).copied().filter(|seen| seen.namespace == group.namespace), inhabited),
             None => plan_without_place(group, inhabited),
         }?;
         is_due(&step, group.next_attempt_at, now).then_some(step)

@@ -8,11 +8,14 @@ use super::plan::Wanted;
 use super::seen::{is_news, seen, unreachable as unreachable_status};
 use crate::clock::Millis;
 use crate::cluster::{Note, NoteKind, Observation};
+use crate::domain::group::GroupStatus;
 use crate::domain::id::WorkspaceId;
+use crate::domain::workspace::Reason;
 use crate::error::Result;
 use crate::events::Operation;
 use crate::ops::timeline::{self, NewEvent};
 use crate::ops::workspaces::event;
+use crate::ops::{Ops, group_state};
 use crate::policy::WorkspaceFacts;
 use crate::store::workspace_status::{self, WorkspaceStatus};
 use crate::store::workspaces::Workspace;
@@ -78,6 +81,25 @@ pub async fn notes(db: &Db, pending: &mut Pending) -> Result<()> {
 pub async fn observation(db: &Db, wanted: &Wanted, held: &Held<'_>, now: Millis) -> Result<()> {
     let status = |workspace: &Workspace| seen(workspace, held.workspaces.get(&workspace.row.id).copied(), now);
     write(db, wanted.workspaces.iter().filter_map(|w| StatusChange::of(w, status(w))).collect()).await
+}
+
+/// Writes down what holds the places of groups that are being deleted: a cluster waits for it without a word.
+pub async fn holds(ops: &Ops, wanted: &Wanted, held: &Held<'_>) -> Result<()> {
+    let Some(observed) = &held.groups else { return Ok(()) };
+    for group in wanted.groups.iter().filter(|group| group.status == GroupStatus::Deleting) {
+        let Some(seen) = observed.get(&group.id).filter(|seen| seen.terminating) else { continue };
+        let reason = seen.reason.as_ref().map(|reason| (reason.code.clone(), in_full(reason)));
+        if reason != group.reason {
+            group_state::record_held(ops, group.id.clone(), reason).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong and what to do, in one text: that is what a group keeps.
+fn in_full(reason: &Reason) -> String {
+    let message = reason.message.trim_end_matches('.');
+    reason.remedy.as_ref().map_or_else(|| format!("{message}."), |remedy| format!("{message}. {remedy}"))
 }
 
 /// Writes down that nothing can be observed.

@@ -252,6 +252,9 @@ fn a_group_is_made_recorded_and_changed_with_its_quota() {
     let tried = Group { attempts: 2, ..group(GroupStatus::Active) };
     assert_eq!(planned_group(tried, Some(settled_group())), ["record group"], "its failures are over");
     assert_eq!(planned_group(group(GroupStatus::Active), None), ["apply group"], "the cluster lost it");
+    let elsewhere = ObservedGroup { namespace: "a-copy".into(), ..settled_group() };
+    assert_eq!(planned_group(group(GroupStatus::Active), Some(elsewhere.clone())), ["apply group"], "what is there is a copy of it");
+    assert_eq!(planned_group(group(GroupStatus::Deleting), Some(elsewhere)), ["forget group"], "the copy is left alone");
 }
 
 #[test]

@@ -92,6 +92,28 @@ async fn a_slow_removal_keeps_the_row_until_the_cluster_has_nothing_of_it() {
 }
 
 #[tokio::test]
+async fn what_holds_a_deleted_group_is_told_until_it_lets_go() {
+    let mut site = Site::new();
+    let root = site.harness.admin();
+    let group = site.harness.group("team");
+    site.settle().await;
+    let path = format!("/api/groups/{group}");
+    let by = |words: &str| Some(Reason { code: "finalizers_remain".into(), message: words.into(), remedy: Some("Remove them.".into()) });
+    site.harness.cluster.set_faults(|f| (f.hold_removals, f.held_by) = (true, by("Finalizers remain: example.com/hold")));
+    root.delete(&path).await.expect(204);
+    site.settle().await;
+    let held = root.get(&path).await.expect(200).json;
+    assert_eq!(held["status"], "deleting");
+    assert_eq!(held["reason"], json!({ "code": "finalizers_remain", "message": "Finalizers remain: example.com/hold. Remove them." }));
+    site.harness.cluster.set_faults(|f| f.held_by = None);
+    site.settle().await;
+    assert_eq!(root.get(&path).await.expect(200).json["reason"], json!(null), "it goes on");
+    site.harness.cluster.set_faults(|f| f.hold_removals = false);
+    site.settle().await;
+    root.get(&path).await.expect(404);
+}
+
+#[tokio::test]
 async fn what_the_database_does_not_know_is_left_alone() {
     let mut site = Site::new();
     let anna = site.harness.member("team");

@@ -8,6 +8,7 @@ What comes back is compared with the answer that the document shows, or with wha
     tests/seed_commands/run.py EXECUTABLE
 
 Commands with kubectl need a cluster: they run when CODEX_WEB_TEST_KUBECONFIG names its file, and are listed otherwise.
+tests/kubernetes/run does that with the cluster that it brings up.
 With CODEX_WEB_SEEDS=DIR each command is also looked up in the documents themselves. Needs bash, curl and jq.
 """
 
@@ -27,7 +28,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DOCUMENTS = ("group-management", "privilege-guidelines")
 PASSWORD = "plum orbit lantern quiver"
+NAMESPACE = "codex-platform-engineering-team"
 KUBECONFIG = os.environ.get("CODEX_WEB_TEST_KUBECONFIG", "")
+# What pods of that cluster can run: a shell, and the executable for init containers.
+IMAGE = os.environ.get("CODEX_WEB_TEST_KUBE_IMAGE", "registry.local/busybox:1")
+AGENT_IMAGE = os.environ.get("CODEX_WEB_TEST_KUBE_AGENT_IMAGE", "registry.local/codex-web-agent:test")
 
 
 class Wrong(Exception):
@@ -88,7 +93,11 @@ class Server:
             "RUNTIME_DIRECTORY": str(self.dir / "run"),
         }
         if KUBECONFIG:
-            self.environment |= {"CODEX_WEB_CLUSTER__KIND": "kubernetes", "CODEX_WEB_CLUSTER__KUBECONFIG": KUBECONFIG}
+            self.environment |= {
+                "CODEX_WEB_CLUSTER__KIND": "kubernetes",
+                "CODEX_WEB_CLUSTER__KUBECONFIG": KUBECONFIG,
+                "CODEX_WEB_CLUSTER__AGENT_IMAGE": AGENT_IMAGE,
+            }
         self.process = None
 
     def __enter__(self):
@@ -199,15 +208,16 @@ class Documents:
 
         self.fill = {"your-jwt-token": self.token, "https://your-codex.com/api": f"{self.server.url}/api"}
         step("create-group", self.created)
+        self.wait_for("its namespace", lambda: self.must("GET", f"/api/groups/{self.group}")["status"] == "active")
         people = [self.person(name) for name in ("member", "first", "second", "third")]
         self.variables = {"TOKEN": self.token, "API_URL": f"{self.server.url}/api", "GROUP_ID": self.group}
         self.fill = dict(zip(("usr_123456", "usr_001", "usr_002", "usr_003"), people)) | {"grp_abc123": self.group}
         step("verify-creation", lambda out, _: check(json.loads(out)["id"] == self.group, "another group", out))
-        step("verify-namespace", lambda out, _: check("group-quota" in out and "Active" in out, "no namespace with a quota", out))
+        step("verify-namespace", self.namespace_is_there)
         self.usage_as_in_the_document()
         step("view-usage", lambda out, answer: check(json.loads(out) == answer, "not the document's numbers", out))
         step("raise-quota", lambda out, _: self.has_quota(out, "30", "60Gi", "750Gi", 75))
-        step("quota-by-kubectl", lambda out, _: check("configured" in out, "not applied", out))
+        step("quota-by-kubectl", self.quota_comes_back)
         step("view-members", lambda out, _: check([m["id"] for m in json.loads(out)] == [self.admin["id"]], "not its creator alone", out))
         step("add-member", lambda out, _: self.is_member(people[0], "member"))
         self.must("DELETE", f"/api/groups/{self.group}/members/{people[0]}")
@@ -216,15 +226,17 @@ class Documents:
         step("demote-group-admin", lambda out, _: self.is_member(people[0], "member"))
         step("remove-member", lambda out, _: check(out == "" and people[0] not in self.members(), "still a member", out))
         step("add-many", lambda out, _: self.added_many(out, people[1:]))
-        step("usage-by-kubectl", lambda out, _: check("group-quota" in out, "no quota", out))
+        if KUBECONFIG:
+            self.wait_for("twelve pods", lambda: self.quota()["status"]["used"]["pods"] == "12")
+        step("usage-by-kubectl", self.usage_in_the_cluster)
         step("near-limits", self.near_limits)
         step("group-workspaces", lambda out, _: check(len(json.loads(out)) == 12, "not the workspaces of the group", out))
         step("count-by-status", lambda out, _: check(sum(one["count"] for one in json.loads(out)) == 12, "not all counted", out))
         step("update-group", self.updated)
         self.fill |= {"{...}": '{"cpu": "30", "memory": "60Gi", "storage": "750Gi", "pods": 75}'}
         step("reapply", lambda out, _: self.has_quota(out, "30", "60Gi", "750Gi", 75))
-        step("quota-state", lambda out, _: check("group-quota" in out, "no quota", out))
-        step("namespace-taken", lambda out, _: check("codex-platform-engineering-team" in out, "no namespace", out))
+        step("quota-state", self.quota_as_the_group_says)
+        step("namespace-taken", lambda out, _: check(re.search(rf"^{NAMESPACE} +Active ", out, re.MULTILINE), "no namespace", out))
         self.refuses_what_the_document_says_it_refuses()
         step("delete-workspaces", self.deletes_one)
         self.delete_the_rest()
@@ -239,6 +251,48 @@ class Documents:
         check(re.fullmatch(r"grp_[0-9a-f]{32}", made["id"]), "no id of a group", made["id"])
         check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", made["createdAt"]), "no time", made["createdAt"])
 
+    # What kubectl says, beside what the group says.
+
+    def wait_for(self, what, is_so):
+        """A cluster does what it was told a moment later."""
+        for _ in range(300):
+            if is_so():
+                return
+            time.sleep(0.2)
+        raise Wrong(f"{what}: not after a minute")
+
+    def quota(self):
+        """The quota in the cluster."""
+        kubectl = ["kubectl", "--kubeconfig", KUBECONFIG, "get", "resourcequota", "group-quota", "-n", NAMESPACE, "-o", "json"]
+        return json.loads(subprocess.run(kubectl, check=True, capture_output=True, text=True, timeout=60).stdout)
+
+    def hard(self):
+        return self.quota()["spec"]["hard"]
+
+    def namespace_is_there(self, out, _):
+        check(re.search(rf"^{NAMESPACE} +Active ", out, re.MULTILINE), "no namespace", out)
+        check(re.search(r"^group-quota ", out, re.MULTILINE), "no quota", out)
+        check("requests.cpu: 0/20" in out and "requests.memory: 0/40Gi" in out, "not the quota of the document", out)
+        check("requests.storage: 0/500Gi" in out and "pods: 0/50" in out, "not the quota of the document", out)
+
+    def quota_comes_back(self, out, _):
+        """The document's command is taken; what stands in the group is what holds, so the cluster is told so again."""
+        check(out == "resourcequota/group-quota configured\n", "not applied", out)
+        as_raised = {"requests.cpu": "30", "limits.memory": "60Gi", "requests.storage": "750Gi", "pods": "75"}
+        self.wait_for("the quota of the group", lambda: as_raised.items() <= self.hard().items() and "limits.cpu" not in self.hard())
+
+    def usage_in_the_cluster(self, out, _):
+        check(re.search(r"^Name: +group-quota$", out, re.MULTILINE), "no quota", out)
+        for resource, used, hard in (("persistentvolumeclaims", "12", "75"), ("requests.storage", "350Gi", "750Gi"), ("pods", "12", "75")):
+            check(re.search(rf"^{re.escape(resource)} +{used} +{hard}$", out, re.MULTILINE), f"not {used} of {hard} {resource}", out)
+        names = [line.split()[0] for line in out.splitlines() if re.match(r"workspace-\S*[0-9a-f]{32}-0 ", line)]
+        check(len(names) == 24, "not twelve pods and their twelve claims", out)
+
+    def quota_as_the_group_says(self, out, _):
+        self.wait_for("the quota of the group", lambda: self.hard().get("requests.cpu") == "30")
+        check(re.search(r"^  kind: ResourceQuota$", out, re.MULTILINE) and "name: group-quota" in out, "no quota", out)
+        check(re.search(r"^Name: +group-quota$", out, re.MULTILINE), "not described", out)
+
     def usage_as_in_the_document(self):
         """15 of 20 cores, 28 of 40 GiB, 350 of 500 GiB, 12 of 50: eleven small workspaces and a large one."""
         sizes = [("1", "2Gi", "29Gi")] * 11 + [("4", "6Gi", "31Gi")]
@@ -246,7 +300,7 @@ class Documents:
             size = {"cpu": cpu, "memory": memory, "storage": storage}
             body = {"name": f"workspace-{number:03}", "groupId": self.group, "resources": size, "start": True}
             if KUBECONFIG:
-                body["image"] = "docker.io/library/debian:12"
+                body["image"] = IMAGE
             self.variables["WORKSPACE_ID"] = self.must("POST", "/api/workspaces", body)["id"]
 
     def has_quota(self, out, cpu, memory, storage, pods):
@@ -279,7 +333,7 @@ class Documents:
     def refuses_what_the_document_says_it_refuses(self):
         """The texts around the commands: a group with workspaces, a taken namespace, a quota in GB, a fixed name."""
         group = f"/api/groups/{self.group}"
-        again = {"name": "another", "displayName": "Another", "namespace": "codex-platform-engineering-team"}
+        again = {"name": "another", "displayName": "Another", "namespace": NAMESPACE}
         plain = {"name": "plain", "displayName": "Plain", "namespace": "my-namespace"}
         for method, path, body, wanted in (
             ("DELETE", group, None, 409),
@@ -305,12 +359,8 @@ class Documents:
         self.gone(self.variables["WORKSPACE_ID"])
 
     def gone(self, workspace):
-        for _ in range(300):
-            status, _ = self.server.call("GET", f"/api/workspaces/{workspace}", None, self.token)
-            if status == 404:
-                return
-            time.sleep(0.2)
-        raise Wrong(f"{workspace} is still there")
+        path = f"/api/workspaces/{workspace}"
+        self.wait_for(f"{workspace} is gone", lambda: self.server.call("GET", path, None, self.token)[0] == 404)
 
     def delete_the_rest(self):
         rest = [workspace["id"] for workspace in self.must("GET", f"/api/workspaces?groupId={self.group}")]
@@ -321,12 +371,21 @@ class Documents:
 
     def deleted(self, out):
         check(out == "", "an answer with a body", out)
-        for _ in range(300):
-            if self.server.call("GET", f"/api/groups/{self.group}", None, self.token)[0] == 404:
-                break
-            time.sleep(0.2)
-        again = {"name": "engineering-team", "displayName": "Engineering Team", "namespace": "codex-platform-engineering-team"}
+        self.without_group(self.group)
+        again = {"name": "engineering-team", "displayName": "Engineering Team", "namespace": NAMESPACE}
         check(self.must("POST", "/api/groups", again)["memberCount"] == 1, "the namespace cannot be used again")
+
+    def without_group(self, group):
+        path = f"/api/groups/{group}"
+        self.wait_for(f"{group} is gone", lambda: self.server.call("GET", path, None, self.token)[0] == 404)
+
+    def leave_nothing(self):
+        """Nothing of this run stays in a cluster."""
+        groups = [group["id"] for group in self.must("GET", "/api/groups")]
+        for group in groups:
+            self.must("DELETE", f"/api/groups/{group}")
+        for group in groups:
+            self.without_group(group)
 
     # --- privilege guidelines -----------------------------------------------------------------------------------------
 
@@ -379,7 +438,7 @@ class Documents:
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for program in ("bash", "curl", "jq"):
+    for program in ("bash", "curl", "jq") + (("kubectl",) if KUBECONFIG else ()):
         if not shutil.which(program):
             sys.exit(f"{program} is missing. Install it, on Debian with: apt-get install {program}")
     snippets = {document: read(document) for document in DOCUMENTS}
@@ -388,11 +447,13 @@ def main():
         documents = Documents(server, snippets)
         documents.group_management()
         documents.privilege_guidelines()
+        if KUBECONFIG:
+            documents.leave_nothing()
     forgotten = [snippet.title for rest in snippets.values() for snippet in rest.values()]
     for title in forgotten:
         print(f"FAILED  {title} was not run")
     for title in documents.left_out:
-        print(f"left out, no cluster (CODEX_WEB_TEST_KUBECONFIG): {title}")
+        print(f"left out, no cluster here (the stage kubernetes runs it): {title}")
     bad = len(documents.failed) + len(forgotten)
     print(f"{documents.passed} passed, {bad} failed, {len(documents.left_out)} left out")
     sys.exit(1 if bad else 0)

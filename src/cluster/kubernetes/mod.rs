@@ -26,6 +26,7 @@ pub mod names;
 mod notes;
 mod observe;
 mod pace;
+mod places;
 pub mod quantity;
 mod reach;
 pub mod rights;

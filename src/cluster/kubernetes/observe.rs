@@ -7,6 +7,7 @@
 use super::applied::{Holder, Prints};
 use super::apply::group::egress_print;
 use super::notes::{Notes, Seen};
+use super::places::Places;
 use super::watch::Watch;
 use super::watch::kept::Kept;
 use super::words::warning::{Warning, workspace_digits};
@@ -56,10 +57,11 @@ pub async fn observe(shared: &Shared) -> Result<Observation, ClusterError> {
     }
     let look = Look { shared, nodes: nodes(watch), warnings: warnings(watch), filled, now: shared.clock.now() };
     let mut notes = shared.notes.lock().unwrap_or_else(PoisonError::into_inner);
-    let parts = parts(watch);
+    let places = Places::seen(watch);
+    let parts = parts(watch, &places);
     let workspaces = parts.iter().map(|(id, parts)| look.workspace(id, parts, &mut notes)).collect();
     notes.keep_only(|id| parts.contains_key(id));
-    Ok(Observation { groups: Some(groups(&look, watch)), workspaces })
+    Ok(Observation { groups: Some(groups(&look, watch, &places)), workspaces })
 }
 
 /// When everything was known for the first time; waits a little for it.
@@ -100,29 +102,23 @@ fn warnings(watch: &Watch) -> BTreeMap<String, Vec<Warning>> {
     all
 }
 
-fn parts(watch: &Watch) -> BTreeMap<WorkspaceId, Parts> {
+fn parts(watch: &Watch, places: &Places) -> BTreeMap<WorkspaceId, Parts> {
     let mut all = BTreeMap::new();
-    gather::<StatefulSet>(watch, &mut all, |parts, set| parts.set = Some(set));
-    gather::<Service>(watch, &mut all, |parts, service| parts.service = Some(service));
-    gather::<PersistentVolumeClaim>(watch, &mut all, |parts, claim| parts.claim = Some(claim));
-    gather::<Pod>(watch, &mut all, |parts, pod| parts.pod = Some(pod));
+    gather::<StatefulSet>(watch, places, &mut all, |parts, set| parts.set = Some(set));
+    gather::<Service>(watch, places, &mut all, |parts, service| parts.service = Some(service));
+    gather::<PersistentVolumeClaim>(watch, places, &mut all, |parts, claim| parts.claim = Some(claim));
+    gather::<Pod>(watch, places, &mut all, |parts, pod| parts.pod = Some(pod));
     all
 }
 
-fn gather<K: Kept<As = K>>(watch: &Watch, all: &mut BTreeMap<WorkspaceId, Parts>, put: impl Fn(&mut Parts, Arc<K>)) {
+fn gather<K: Kept<As = K>>(watch: &Watch, places: &Places, all: &mut BTreeMap<WorkspaceId, Parts>, put: impl Fn(&mut Parts, Arc<K>)) {
     for (object, print) in watch.prints::<K>() {
-        let Some(id) = workspace_of(object.meta()) else { continue };
+        let Some(id) = places.workspace(object.meta()) else { continue };
         let parts = all.entry(id).or_default();
         parts.namespace = object.meta().namespace.clone().unwrap_or_default();
         parts.prints.extend(print);
         put(parts, object);
     }
-}
-
-/// The workspace that an object says it is of, where its name says so too: labels are easily copied.
-fn workspace_of(meta: &ObjectMeta) -> Option<WorkspaceId> {
-    let id = WorkspaceId::parse(meta.labels.as_ref()?.get(names::WORKSPACE)?).ok()?;
-    (workspace_digits(meta.name.as_deref()?)? == id.hex()).then_some(id)
 }
 
 impl Look<'_> {
@@ -169,7 +165,7 @@ impl Look<'_> {
     }
 }
 
-fn groups(look: &Look<'_>, watch: &Watch) -> Vec<ObservedGroup> {
+fn groups(look: &Look<'_>, watch: &Watch, places: &Places) -> Vec<ObservedGroup> {
     let mut prints: BTreeMap<String, Prints> = BTreeMap::new();
     let mut add = |meta: &ObjectMeta, print: Option<(String, u64)>| {
         prints.entry(meta.namespace.clone().unwrap_or_default()).or_default().extend(print);
@@ -184,18 +180,17 @@ fn groups(look: &Look<'_>, watch: &Watch) -> Vec<ObservedGroup> {
         let mut prints = prints.remove(&name).unwrap_or_default();
         prints.extend(print);
         prints.extend([egress.clone()]);
-        group(look, &namespace, name, &prints)
+        Some(group(look, &namespace, places.group(&name)?.clone(), name, &prints))
     };
     watch.prints::<Namespace>().into_iter().filter_map(group).collect()
 }
 
-fn group(look: &Look<'_>, namespace: &Namespace, name: String, prints: &Prints) -> Option<ObservedGroup> {
+fn group(look: &Look<'_>, namespace: &Namespace, id: GroupId, name: String, prints: &Prints) -> ObservedGroup {
     let meta = &namespace.metadata;
-    let id = GroupId::parse(meta.labels.as_ref()?.get(names::GROUP_ID)?).ok()?;
     let phase = namespace.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Active");
     let terminating = meta.deletion_timestamp.is_some() || phase == "Terminating";
     let is_as_applied = look.shared.applied.is_as_applied(&Holder::Group(id.clone()), prints);
-    Some(ObservedGroup {
+    ObservedGroup {
         id,
         namespace: name,
         generation: if is_as_applied { pod::number(meta, names::GENERATION) } else { 0 },
@@ -203,5 +198,5 @@ fn group(look: &Look<'_>, namespace: &Namespace, name: String, prints: &Prints) 
         terminating,
         reason: holds::of(namespace),
         namespace_uid: meta.uid.clone(),
-    })
+    }
 }

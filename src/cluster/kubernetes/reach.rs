@@ -1,11 +1,11 @@
 //! Which pod is the one of a run, by what the watch knows, and the connector that asks it.
 
 use super::connect::{Connector, Parts, Pods, Seen};
+use super::places::Places;
 use super::{KubernetesCluster, Shared, names};
 use crate::clock::SystemEntropy;
 use crate::cluster::{ClusterError, WorkspaceRef};
 use crate::domain::agent::AGENT_PORT;
-use crate::domain::id::WorkspaceId;
 use k8s_openapi::api::core::v1::Pod;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -24,10 +24,11 @@ impl Pods for Watched {
     }
 
     fn any(&self) -> Option<WorkspaceRef> {
-        let pods = self.0.watch().ok()?.all::<Pod>();
-        pods.iter().filter(|pod| is_ready(pod)).find_map(|pod| {
+        let watch = self.0.watch().ok()?;
+        let places = Places::seen(watch);
+        watch.all::<Pod>().iter().filter(|pod| is_ready(pod)).find_map(|pod| {
             let (run, seen) = seen(pod)?;
-            let id = WorkspaceId::parse(pod.metadata.labels.as_ref()?.get(names::WORKSPACE)?).ok()?;
+            let id = places.workspace(&pod.metadata)?;
             (!seen.ending).then_some(WorkspaceRef { id, namespace: seen.namespace, run })
         })
     }

@@ -119,6 +119,30 @@ async fn objects_edited_or_deleted_by_hand_come_back() {
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/run kubernetes"]
+async fn a_workspace_that_somebody_restores_elsewhere_is_not_taken_for_the_one_of_the_group() {
+    let Some(rig) = Rig::with_pods().await else { return };
+    let cluster = installation(&rig, settings(&rig));
+    let group = group(&rig, &*cluster, "team").await;
+    let spec = workspace(&rig, &group);
+    start(&*cluster, &spec).await;
+    let name = names::workspace(&spec.id);
+    let elsewhere = rig.namespace("vault", &[]).await;
+    let mut copy = rig.api::<StatefulSet>(&group.namespace).get(&name).await.unwrap();
+    let metadata = std::mem::take(&mut copy.metadata);
+    copy.metadata.name = metadata.name;
+    (copy.metadata.labels, copy.metadata.annotations) = (metadata.labels, metadata.annotations);
+    copy.spec.as_mut().unwrap().replicas = Some(0);
+    rig.api::<StatefulSet>(&elsewhere).create(&PostParams::default(), &copy).await.unwrap();
+    // A new server reads both at its start.
+    let successor = installation(&rig, settings(&rig));
+    let seen = observed(&*successor, &spec, |seen| seen.is_some()).await.unwrap();
+    assert_eq!((seen.namespace, seen.phase), (group.namespace.clone(), Phase::Ready));
+    let seen = observed(&*cluster, &spec, |seen| seen.is_some()).await.unwrap();
+    assert_eq!((seen.namespace, seen.generation), (group.namespace, spec.generation), "there is nothing to put right");
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/run kubernetes"]
 async fn a_deleted_disk_is_reported_and_not_replaced() {
     let Some(rig) = Rig::with_pods().await else { return };
     let cluster = installation(&rig, settings(&rig));

@@ -10,7 +10,7 @@ use codex_web::cluster::kubernetes::doctor::{self, Verdict};
 use codex_web::cluster::kubernetes::rights::RIGHTS;
 use codex_web::cluster::kubernetes::{KubernetesSettings, names};
 use codex_web::cluster::{Cluster, ClusterError, LogOptions, ObservedWorkspace, Phase, WorkspaceRef};
-use codex_web::domain::id::WorkspaceId;
+use codex_web::domain::id::{GroupId, WorkspaceId};
 use futures_util::StreamExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, ResourceQuota, ServiceAccount};
@@ -26,19 +26,23 @@ struct Place {
     cluster: Arc<dyn Cluster>,
     namespace: String,
     installation: String,
+    group: GroupId,
 }
 
 impl Place {
     async fn new(word: &str) -> Option<Self> {
         let rig = Rig::with_pods().await?;
         let installation = rig.name("installation");
-        let namespace = rig.namespace(word, &[(names::INSTALLATION, installation.as_str())]).await;
+        let group = GroupId::fresh(SystemClock.now(), &SystemEntropy);
+        let labels = [(names::INSTALLATION, installation.as_str()), (names::GROUP_ID, group.as_str())];
+        let namespace = rig.namespace(word, &labels).await;
         let cluster = super::installation(&rig, settings(&rig));
-        Some(Self { rig, cluster, namespace, installation })
+        Some(Self { rig, cluster, namespace, installation, group })
     }
 
     fn labels(&self, id: &WorkspaceId) -> Value {
-        json!({ names::INSTALLATION: self.installation, names::WORKSPACE: id.as_str(), names::APP: names::workspace(id) })
+        let (app, group) = (names::workspace(id), self.group.as_str());
+        json!({ names::INSTALLATION: self.installation, names::GROUP_ID: group, names::WORKSPACE: id.as_str(), names::APP: app })
     }
 
     /// Makes a claim and a StatefulSet as ours are, with these changes to the pod and to its container.

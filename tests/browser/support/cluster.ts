@@ -41,8 +41,8 @@ export class Cluster {
     execFileSync(join(scripts, "component"), [this.state, name, what], { stdio: "inherit" });
   }
 
-  /** The agent of a pod, as a process of this machine. */
-  agentOf(pod: string): number {
+  /** The agent of a pod, as a process of this machine; none while its container is not there. */
+  agentOf(pod: string): number | null {
     const is = (pid: string) => {
       try {
         return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`pod${pod}`) && readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/codex-web/codex-web\0agent\0--order");
@@ -51,8 +51,7 @@ export class Cluster {
       }
     };
     const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && is(name));
-    if (found.length === 0) throw new Error(`no agent runs in the pod ${pod}`);
-    return Math.min(...found.map(Number));
+    return found.length === 0 ? null : Math.min(...found.map(Number));
   }
 
   /** A registry that the node reaches and that has no image at all. */

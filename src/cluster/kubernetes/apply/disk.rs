@@ -21,18 +21,24 @@ pub async fn ensure(
 ) -> Result<PersistentVolumeClaim, ClusterError> {
     let claims = Place::<PersistentVolumeClaim>::in_namespace(shared, client, &spec.namespace);
     let name = wanted.name_any();
-    match claims.known(&name).await? {
-        Some(live) if live.metadata.deletion_timestamp.is_some() => Err(ClusterError::Rejected(claim::going())),
-        Some(live) => grow(shared, &claims, spec, live).await,
-        None if set.is_some_and(|set| set.annotations().contains_key(names::VOLUME)) => {
-            // The workspace had files, and they are gone: an empty disk in their place would hide it.
-            Err(ClusterError::Rejected(claim::gone()))
-        }
+    let known = match claims.shown(&name) {
+        // Of a workspace without a StatefulSet there is no disk, mostly: to make it is the quickest way to ask.
+        None if set.is_some() => claims.find(&name).await?,
+        shown => shown,
+    };
+    let live = match known {
+        Some(live) => live,
+        // The workspace had files, and they are gone: an empty disk in their place would hide it.
+        None if set.is_some_and(|set| set.annotations().contains_key(names::VOLUME)) => return Err(ClusterError::Rejected(claim::gone())),
         None => match claims.create(wanted).await {
-            Err(ClusterError::Conflict(_)) => claims.find(&name).await?.ok_or(ClusterError::Gone),
-            made => made,
+            Err(ClusterError::Conflict(_)) => claims.find(&name).await?.ok_or(ClusterError::Gone)?,
+            made => return made,
         },
+    };
+    if live.metadata.deletion_timestamp.is_some() {
+        return Err(ClusterError::Rejected(claim::going()));
     }
+    grow(shared, &claims, spec, live).await
 }
 
 async fn grow(

@@ -52,15 +52,23 @@ impl<'a, K: Object> Place<'a, K> {
         self.clients.call_again(|| self.api.get_opt(name)).await
     }
 
-    /// The object as the watch shows it, which costs no call; where the watch shows none, or is not to be believed at the
-    /// moment, as the API server has it. What the watch shows may be a moment old: the next look finds out.
+    /// The object as the watch shows it, which costs no call and may be a moment old: the next look finds out. `None` also
+    /// where the watch is not to be believed at the moment.
+    pub fn shown(&self, name: &str) -> Option<K>
+    where
+        K: Kept<As = K>,
+    {
+        let watch = self.watch.filter(|watch| watch.trouble().is_none())?;
+        watch.find::<K>(self.api.namespace(), name).map(|shown| K::clone(&shown))
+    }
+
+    /// The object as the watch shows it; where that shows none, as the API server has it.
     pub async fn known(&self, name: &str) -> Result<Option<K>, ClusterError>
     where
         K: Kept<As = K>,
     {
-        let watch = self.watch.filter(|watch| watch.trouble().is_none());
-        match watch.and_then(|watch| watch.find::<K>(self.api.namespace(), name)) {
-            Some(shown) => Ok(Some(K::clone(&shown))),
+        match self.shown(name) {
+            Some(shown) => Ok(Some(shown)),
             None => self.find(name).await,
         }
     }

@@ -6,6 +6,7 @@
 
 use super::Source;
 use crate::clock::{Clock, Millis};
+use crate::cluster::kubernetes::places::Places;
 use crate::cluster::kubernetes::{Shared, names};
 use crate::cluster::log_file::WorkspaceLog;
 use crate::cluster::{LogLine, LogOptions};
@@ -129,7 +130,7 @@ fn is_over(pod: &Pod) -> bool {
 /// Reads the log of a pod to its end. One that was read in part by another server goes on where that one stopped.
 async fn keep(shared: &Arc<Shared>, pod: &Pod) -> Option<()> {
     let metadata = &pod.metadata;
-    let id = WorkspaceId::parse(metadata.labels.as_ref()?.get(names::WORKSPACE)?).ok()?;
+    let id = Places::seen(shared.watch().ok()?).workspace(metadata)?;
     let source = Source { shared: Arc::clone(shared), namespace: metadata.namespace.clone()?, pod: metadata.name.clone()? };
     let known = shared.past.lines(&id, None).last().map(|line| line.at);
     let crashed = containers_before(pod) > 0;

@@ -162,8 +162,14 @@ fn meaning(code: i32) -> &'static str {
     }
 }
 
+/// The line by which the agent begins a run: where there is no other, the workspace said nothing.
+fn is_the_agents(line: &str) -> bool {
+    let run = line.strip_prefix("run ").and_then(|rest| rest.split_once(" began: "));
+    run.is_some_and(|(number, _)| number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 fn last_lines(said: &str) -> String {
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty() && !is_the_agents(line)).collect();
     let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join(" | ");
     let too_long = last.chars().count().saturating_sub(LONGEST_LINES);
     let last: String = last.chars().skip(too_long).collect();

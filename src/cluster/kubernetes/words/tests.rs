@@ -282,6 +282,8 @@ fn crashes_tell_their_exit_code_and_last_lines() {
     let back_off = waiting("CrashLoopBackOff", "back-off 40s restarting failed container=c pod=crash_d(UID)");
     let crashed = Case::with(container(back_off.clone(), terminated("Error", 3, "one\n\ntwo\nthree\nfour\nfive\nsix\n")));
     crashed.says(Phase::Failed, "crashed", "with exit code 3; its last lines: two | three | four | five | six.");
+    let silent = Case::with(container(terminated("Error", 137, "run 1 began: /bin/sh\n"), json!({})));
+    silent.says(Phase::Failed, "crashed", "exit code 137 (killed).");
     Case::with(container(terminated("Error", 127, ""), json!({}))).says(Phase::Failed, "crashed", "exit code 127 (command not found).");
     Case::with(container(back_off.clone(), terminated("Completed", 0, ""))).says(Phase::Failed, "ended", "ended by itself.");
     let memory = Case::with(container(back_off.clone(), terminated("OOMKilled", 137, "")));
