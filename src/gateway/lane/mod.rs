@@ -337,10 +337,7 @@ async fn pass_on(client: &mut TcpStream, wire: &mut Taut, answer: &Answer, admit
         Length::Chunked => {
             let mut chunks = Chunks::default();
             loop {
-                let ended = match gather(&mut chunks, &mut wire.read, &mut out) {
-                    Ok(ended) => ended,
-                    Err(_) => return false,
-                };
+                let Ok(ended) = gather(&mut chunks, &mut wire.read, &mut out) else { return false };
                 if (!out.is_empty() && !write(client, &out, wire, admitted).await) || ended {
                     return ended;
                 }
