@@ -191,6 +191,7 @@ test("a new group gets the namespace that this installation asks for", async ({ 
     await expect(page).toHaveURL(/\/groups\/grp_\w+\/members$/);
     const [group] = await (await world.api()).call("GET", "/api/groups?search=data-science");
     expect(group.namespace).toBe("acme-dev-data-science");
+    await page.context().close(); // before its server goes
   } finally {
     await world.program.remove();
   }
