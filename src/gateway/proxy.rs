@@ -27,7 +27,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Pieces of a request's body that wait for the agent.
 const PIECES: usize = 4;
@@ -59,7 +59,7 @@ pub async fn pass(
     let answer = tokio::select! {
         biased;
         answer = answer => answer,
-        () = over(held.cut.clone()) => return Err(ended(&held.cut)),
+        () = over(held.cut.clone()) => return Err(ended(*held.cut.borrow())),
     };
     let answer = match answer {
         Ok(answer) => answer,
@@ -81,8 +81,8 @@ fn empty() -> RequestBody {
 }
 
 /// Why it ends, for who still waits for the first word.
-pub fn ended(cut: &watch::Receiver<Option<CutReason>>) -> Error {
-    let words = match *cut.borrow() {
+pub fn ended(reason: Option<CutReason>) -> Error {
+    let words = match reason {
         Some(CutReason::SignedOut) => "You have signed out.",
         Some(CutReason::Stopped) => "It was stopped.",
         Some(CutReason::Restarting) => "It restarts.",

@@ -344,6 +344,49 @@ async fn bodies_of_every_kind_arrive_as_they_were_sent() {
 }
 
 #[tokio::test]
+async fn one_connection_carries_requests_of_every_kind_in_their_order() {
+    let scene = Scene::new().await;
+    let browser = scene.browser().await;
+    let head = format!("Host: {}\r\nCookie: {}\r\n", browser.authority, browser.cookie_line().unwrap());
+    let asked = [
+        format!("GET /first HTTP/1.1\r\n{head}\r\n"),
+        format!("HEAD /bytes/9 HTTP/1.1\r\n{head}\r\n"),
+        format!("GET /bytes/70000?chunked HTTP/1.1\r\n{head}\r\n"),
+        format!("GET /second HTTP/1.1\r\n{head}x-real-ip: 6.6.6.6\r\n\r\n"),
+        format!("PUT /upload HTTP/1.1\r\n{head}Content-Length: 3\r\n\r\nabc"),
+        format!("GET /third HTTP/1.1\r\n{head}\r\n"),
+    ];
+    let answer = browser.raw(&asked.concat()).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), asked.len(), "{answer}");
+    let places =
+        ["/first", "content-length: 9\r\n", "transfer-encoding: chunked", "/second", "\r\n\r\n3", "/third"].map(|mark| answer.find(mark));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {answer}");
+    assert!(!answer.contains("codex_app") && !answer.contains("6.6.6.6"), "nothing of ours, and no lie, arrived: {answer}");
+}
+
+#[tokio::test]
+async fn each_request_of_a_connection_shows_who_asks() {
+    let scene = Scene::new().await;
+    let browser = scene.browser().await;
+    let (host, cookie) = (&browser.authority, browser.cookie_line().unwrap());
+    let get = |path: &str, host: &str, cookie: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n");
+    let secret = cookie.find("cxa_").unwrap() + 4;
+    let forged = format!("{}{}{}", &cookie[..secret], if cookie[secret..].starts_with('A') { 'B' } else { 'A' }, &cookie[secret + 1..]);
+    let seen = || scene.app.seen.requests.load(Ordering::SeqCst);
+    for (what, second) in [
+        ("nobody", get("/stolen", host, "a=1")),
+        ("a stranger", get("/stolen", host, &forged)),
+        ("another app", get("/stolen", &format!("9--{}", host.split_once("--").unwrap().1), &cookie)),
+        ("another site", get("/stolen", host, &format!("{cookie}\r\nOrigin: http://evil.example"))),
+    ] {
+        let before = seen();
+        let answer = browser.raw(&format!("{}{second}", get("/mine", host, &cookie))).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("/mine") && !answer.contains("/stolen"), "{what}: {answer}");
+        assert_eq!(seen() - before, 1, "{what}");
+    }
+}
+
+#[tokio::test]
 async fn sockets_carry_messages_of_any_size_both_ways() {
     let scene = Scene::new().await;
     let browser = scene.browser().await;

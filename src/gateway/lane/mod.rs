@@ -10,11 +10,12 @@
 mod answer;
 mod chunks;
 mod head;
+mod pass;
 mod wires;
 
-use self::answer::{Answer, Length};
-use self::chunks::{Chunks, Next};
+use self::answer::Answer;
 use self::head::Head;
+use self::pass::pass_on;
 use self::wires::{Key, Taut, Wires};
 use super::apps::{Cookie, is_reserved};
 use super::entry::{Asker, asker, is_document, is_here, origin};
@@ -22,7 +23,7 @@ use super::names::Place;
 use super::proxy::ended;
 use super::visits::{Held, over};
 use super::{Gateway, client, headers, place, ports};
-use crate::events::Live;
+use crate::events::{CutReason, Live};
 use crate::gateway::agents::Wire;
 use crate::gateway::asked::Asked;
 use crate::gateway::headers::Told;
@@ -58,15 +59,22 @@ pub struct Lane {
 /// What came of a request.
 enum Outcome {
     /// It was answered; the next one may come on this connection.
-    Answered(Guest),
+    Answered(Rc<Guest>),
     /// It is the framework's; nothing was answered.
     Other,
     /// The connection ends: the client is gone, or what was begun cannot be completed.
     Over,
+    /// The visit or the workspace's run ended before anything was answered.
+    Cut(Option<CutReason>),
+}
+
+/// Why somebody waits no longer.
+enum Ended {
+    Gone,
+    Cut(Option<CutReason>),
 }
 
 /// Who asks on a connection, and where: found out once, as long as the requests say the same.
-#[derive(Clone)]
 struct Guest {
     held: Arc<Held>,
     place: Place,
@@ -76,13 +84,20 @@ struct Guest {
     /// The app's one origin.
     host: String,
     address: IpAddr,
+    /// No proxy speaks of somebody else; behind one, each request may come from another.
+    came_itself: bool,
+}
+
+/// Whether no header speaks of a client that is not the peer.
+fn came_itself(head: &Head<'_, '_>) -> bool {
+    head.text("forwarded").is_none() && head.text("x-forwarded-for").is_none()
 }
 
 /// A request that may be passed on.
 struct Admitted {
     /// How long its head is, in bytes.
     length: usize,
-    guest: Guest,
+    guest: Rc<Guest>,
     /// The page that asks is another app of the same workspace.
     shared: bool,
     is_head: bool,
@@ -91,15 +106,14 @@ struct Admitted {
 }
 
 impl Guest {
-    /// Whether a request shows the same as the one before it, and the visit goes on. Behind a proxy any may come from
-    /// somebody else.
+    /// Whether a request shows the same as the one before it, and the visit goes on.
     fn shows(&self, head: &Head<'_, '_>) -> bool {
         let mut cookies = head.lines("cookie");
         head.authority == self.authority
             && cookies.next() == Some(&self.cookie)
             && cookies.next().is_none()
-            && head.text("forwarded").is_none()
-            && head.text("x-forwarded-for").is_none()
+            && self.came_itself
+            && came_itself(head)
             && self.held.goes_on()
     }
 }
@@ -139,7 +153,7 @@ impl Lane {
                     }
                 }
                 Outcome::Other => return Some((client, read.freeze())),
-                Outcome::Over => return None,
+                Outcome::Over | Outcome::Cut(_) => return None,
             }
         }
     }
@@ -150,7 +164,7 @@ impl Lane {
         peer: IpAddr,
         port: Option<u16>,
         read: &mut BytesMut,
-        last: Option<&Guest>,
+        last: Option<&Rc<Guest>>,
     ) -> Outcome {
         let began = Instant::now();
         let Some(admitted) = self.admitted(peer, port, read, last).await else { return Outcome::Other };
@@ -158,13 +172,12 @@ impl Lane {
         let key: Key = (entrance.workspace.clone(), entrance.run, admitted.guest.place.target.clone());
         let (mut wire, answer) = match self.asked(client, &key, &admitted).await {
             Ok(begun) => begun,
-            Err(outcome) => {
-                if let (Outcome::Over, true) = (&outcome, admitted.guest.held.cut.borrow().is_some()) {
-                    let error = ended(&admitted.guest.held.cut);
-                    let _ = tokio::time::timeout(FAREWELL, client.write_all(&answer::farewell(&error))).await;
-                }
-                return outcome;
+            Err(Outcome::Cut(reason)) => {
+                let words = answer::farewell(&ended(reason));
+                let _ = tokio::time::timeout(FAREWELL, client.write_all(&words)).await;
+                return Outcome::Over;
             }
+            Err(outcome) => return outcome,
         };
         read.advance(admitted.length);
         let passed = pass_on(client, &mut wire, &answer, &admitted).await;
@@ -185,15 +198,16 @@ impl Lane {
     }
 
     /// Whether a request is simple, and who asks may be there.
-    async fn admitted(&self, peer: IpAddr, port: Option<u16>, read: &[u8], last: Option<&Guest>) -> Option<Admitted> {
+    async fn admitted(&self, peer: IpAddr, port: Option<u16>, read: &[u8], last: Option<&Rc<Guest>>) -> Option<Admitted> {
         let mut room = [httparse::EMPTY_HEADER; head::MOST_HEADERS];
         let (head, length) = Head::simple(read, &mut room)?;
         if is_reserved(head.path) {
             return None;
         }
-        let guest = match last.filter(|last| last.shows(&head)) {
-            Some(last) => last.clone(),
-            None => self.guest(peer, port, &head).await?,
+        // Whose a port is, is looked up with every request: it may be given to another app.
+        let guest = match last.filter(|last| port.is_none() && last.shows(&head)) {
+            Some(last) => Rc::clone(last),
+            None => Rc::new(self.guest(peer, port, &head).await?),
         };
         let shared = match asker(&self.gateway, &guest.place, &guest.host, &head) {
             Asker::Own => false,
@@ -228,7 +242,15 @@ impl Lane {
         };
         let held = apps.visits.find(&gateway.ops, || origin(gateway, address, head), hash).await.ok()??;
         drop(turn);
-        let guest = Guest { held, place, authority: head.authority.to_owned(), cookie: head.text("cookie")?.to_owned(), host, address };
+        let guest = Guest {
+            held,
+            place,
+            authority: head.authority.to_owned(),
+            cookie: head.text("cookie")?.to_owned(),
+            host,
+            address,
+            came_itself: came_itself(head),
+        };
         is_here(&guest.held, &guest.place, &guest.host).then_some(guest)
     }
 
@@ -253,8 +275,8 @@ impl Lane {
         while let Some(mut wire) = self.wires.take(key) {
             match begin(client, &mut wire, admitted).await {
                 Ok(answer) => return Ok((wire, answer)),
-                Err(Outcome::Over) => return Err(Outcome::Over),
-                Err(_) => {}
+                Err(Outcome::Other) => {}
+                Err(outcome) => return Err(outcome),
             }
         }
         let agent = place(&entrance.workspace, &entrance.namespace, entrance.run);
@@ -272,7 +294,7 @@ async fn more(client: &mut TcpStream, read: &mut BytesMut, patience: Duration) -
 }
 
 /// Does something as long as the visit and the workspace's run last, and the client is there.
-async fn unless_over<T>(held: &Held, live: &mut Live, client: &TcpStream, work: impl Future<Output = T>) -> Option<T> {
+async fn unless_over<T>(held: &Held, live: &mut Live, client: &TcpStream, work: impl Future<Output = T>) -> Result<T, Ended> {
     let gone = async {
         // What it sends meanwhile is its next request; nothing more is the end.
         match client.peek(&mut [0]).await {
@@ -282,10 +304,10 @@ async fn unless_over<T>(held: &Held, live: &mut Live, client: &TcpStream, work: 
     };
     tokio::select! {
         biased;
-        done = work => Some(done),
-        () = over(held.cut.clone()) => None,
-        _ = live.cut() => None,
-        () = gone => None,
+        done = work => Ok(done),
+        () = over(held.cut.clone()) => Err(Ended::Cut(*held.cut.borrow())),
+        reason = live.cut() => Err(Ended::Cut(Some(reason))),
+        () = gone => Err(Ended::Gone),
     }
 }
 
@@ -307,78 +329,10 @@ async fn begin(client: &TcpStream, wire: &mut Taut, admitted: &Admitted) -> Resu
             }
         }
     };
-    unless_over(&admitted.guest.held, live, client, asked).await.unwrap_or(Err(Outcome::Over))
-}
-
-/// Writes the answer; `false` where it could not be completed.
-async fn pass_on(client: &mut TcpStream, wire: &mut Taut, answer: &Answer, admitted: &Admitted) -> bool {
-    let mut out = answer.written(admitted.shared);
-    match answer.length {
-        Length::None => write(client, &out, wire, admitted).await,
-        Length::Known(bytes) => {
-            let mut left = bytes;
-            loop {
-                let here = wire.read.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                out.extend_from_slice(&wire.read[..here]);
-                wire.read.advance(here);
-                left -= here as u64;
-                if !write(client, &out, wire, admitted).await {
-                    return false;
-                }
-                if left == 0 {
-                    return true;
-                }
-                out.clear();
-                if !fill(client, wire, admitted).await {
-                    return false;
-                }
-            }
-        }
-        Length::Chunked => {
-            let mut chunks = Chunks::default();
-            loop {
-                let Ok(ended) = gather(&mut chunks, &mut wire.read, &mut out) else { return false };
-                if (!out.is_empty() && !write(client, &out, wire, admitted).await) || ended {
-                    return ended;
-                }
-                out.clear();
-                if !fill(client, wire, admitted).await {
-                    return false;
-                }
-            }
-        }
-    }
-}
-
-/// Puts what was read of a chunked body behind what is to be written; whether it was the last of it.
-fn gather(chunks: &mut Chunks, read: &mut BytesMut, out: &mut Vec<u8>) -> std::io::Result<bool> {
-    loop {
-        match chunks.next(read)? {
-            Next::Piece(piece) => {
-                out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-                out.extend_from_slice(&piece);
-                out.extend_from_slice(b"\r\n");
-            }
-            Next::More => return Ok(false),
-            Next::End => {
-                out.extend_from_slice(b"0\r\n\r\n");
-                return Ok(true);
-            }
-        }
-    }
-}
-
-async fn write(client: &mut TcpStream, bytes: &[u8], wire: &mut Taut, admitted: &Admitted) -> bool {
-    tokio::select! {
-        biased;
-        written = client.write_all(bytes) => written.is_ok(),
-        () = over(admitted.guest.held.cut.clone()) => false,
-        _ = wire.wire.live.cut() => false,
-    }
-}
-
-async fn fill(client: &TcpStream, wire: &mut Taut, admitted: &Admitted) -> bool {
-    let Taut { wire: Wire { stream, live, .. }, read } = wire;
-    read.reserve(PIECE);
-    unless_over(&admitted.guest.held, live, client, stream.read_buf(read)).await.is_some_and(|count| count.is_ok_and(|count| count > 0))
+    unless_over(&admitted.guest.held, live, client, asked).await.unwrap_or_else(|ended| {
+        Err(match ended {
+            Ended::Gone => Outcome::Over,
+            Ended::Cut(reason) => Outcome::Cut(reason),
+        })
+    })
 }
