@@ -24,6 +24,7 @@ use tokio::net::TcpStream;
 
 /// How long a client may take to send its headers.
 pub const HEADER_TIME: Duration = Duration::from_secs(10);
+/// How long a connection may lie unused between two requests.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What a listener for plain connections is like.

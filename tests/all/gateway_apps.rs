@@ -10,8 +10,11 @@ use codex_web::events::{Cut, CutReason};
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 
 struct Scene {
@@ -362,6 +365,32 @@ async fn one_connection_carries_requests_of_every_kind_in_their_order() {
         ["/first", "content-length: 9\r\n", "transfer-encoding: chunked", "/second", "\r\n\r\n3", "/third"].map(|mark| answer.find(mark));
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {answer}");
     assert!(!answer.contains("codex_app") && !answer.contains("6.6.6.6"), "nothing of ours, and no lie, arrived: {answer}");
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_with_its_connection_is_asked_for_once_and_arrives_whole() {
+    let scene = Scene::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4_096];
+            let length = stream.read(&mut head).await.unwrap();
+            assert!(head[..length].ends_with(b"\r\n\r\n"));
+            count.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nfirst ").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+        }
+    });
+    let browser = Browser::signed_in(&scene.site.harness, &scene.anna, &scene.id, port).await;
+    let before = asked.load(Ordering::SeqCst);
+    let seen = browser.fetch("/report").await.expect(200);
+    assert_eq!((seen.text.len(), seen.header("content-type")), (100_006, Some("text/plain")));
+    assert_eq!(asked.load(Ordering::SeqCst) - before, 1);
 }
 
 #[tokio::test]

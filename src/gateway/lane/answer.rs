@@ -17,6 +17,8 @@ pub enum Length {
     None,
     Known(u64),
     Chunked,
+    /// It ends with the connection.
+    ToEnd,
 }
 
 /// The head of an answer.
@@ -79,7 +81,7 @@ impl Answer {
         out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status).as_bytes());
         lines(headers::outward(&self.headers, shared).filter(|(name, _)| **name != CONTENT_LENGTH), &mut out);
         match (self.length, self.announced) {
-            (Length::Chunked, _) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            (Length::Chunked | Length::ToEnd, _) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             (Length::Known(bytes), _) | (Length::None, Some(bytes)) => {
                 out.extend_from_slice(format!("content-length: {bytes}\r\n").as_bytes());
             }
@@ -104,8 +106,7 @@ pub fn farewell(error: &Error) -> Vec<u8> {
     .into_bytes()
 }
 
-/// How long the body is (RFC 9112, 6.3). What two readers could read differently, and a body that ends with its
-/// connection, are not passed on this way.
+/// How long the body is (RFC 9112, 6.3). What two readers could read differently is not passed on this way.
 fn framed(status: u16, version: u8, headers: HeaderMap, to_head: bool) -> Option<Answer> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let announced = match (lengths.next(), lengths.next()) {
@@ -126,7 +127,7 @@ fn framed(status: u16, version: u8, headers: HeaderMap, to_head: bool) -> Option
         (true, ..) => Length::None,
         (false, true, _) => Length::Chunked,
         (false, false, Some(bytes)) => Length::Known(bytes),
-        (false, false, None) => return None,
+        (false, false, None) => Length::ToEnd,
     };
     let closes = headers
         .get_all(CONNECTION)
@@ -134,7 +135,7 @@ fn framed(status: u16, version: u8, headers: HeaderMap, to_head: bool) -> Option
         .any(|value| value.as_bytes().split(|b| *b == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close")));
     // 204 says nothing of a length (RFC 9110, 8.6).
     let announced = if status == 204 { None } else { announced };
-    Some(Answer { status, headers, length, announced, keeps: version == 1 && !closes })
+    Some(Answer { status, headers, length, announced, keeps: version == 1 && !closes && length != Length::ToEnd })
 }
 
 #[cfg(test)]
@@ -170,6 +171,9 @@ mod tests {
         }
         let (answer, _) = read("HTTP/1.1 204 None\r\ncontent-length: 0\r\n\r\n", false).unwrap();
         assert_eq!(String::from_utf8(answer.written(false)).unwrap(), "HTTP/1.1 204 No Content\r\n\r\n");
+        let (answer, rest) = read("HTTP/1.0 200 OK\r\n\r\nto the end", false).unwrap();
+        assert_eq!((answer.length, answer.keeps, rest.as_str()), (Length::ToEnd, false, "to the end"));
+        assert!(answer.written(false).ends_with(b"transfer-encoding: chunked\r\n\r\n"));
         assert!(!read("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", false).unwrap().0.keeps);
     }
 
@@ -184,7 +188,6 @@ mod tests {
             "content-length: 1\r\ntransfer-encoding: chunked\r\n",
             "transfer-encoding: gzip, chunked\r\n",
             "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
-            "",
         ] {
             assert!(read(&format!("HTTP/1.1 200 OK\r\n{headers}\r\nx"), false).is_none(), "{headers:?}");
         }

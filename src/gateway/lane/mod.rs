@@ -19,6 +19,7 @@ use self::pass::pass_on;
 use self::wires::{Key, Taut, Wires};
 use super::apps::{Cookie, is_reserved};
 use super::entry::{Asker, asker, is_document, is_here, origin};
+use super::intake::{HEADER_TIME, KEEP_ALIVE};
 use super::names::Place;
 use super::proxy::ended;
 use super::visits::{Held, over};
@@ -39,10 +40,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// How long a client may take to send its first bytes.
-const FIRST: Duration = Duration::from_secs(10);
-/// How long a connection may lie unused between two requests.
-const KEPT: Duration = Duration::from_secs(75);
 /// How long the last word to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Read from a client at once, in bytes: more than common heads have.
@@ -131,7 +128,7 @@ impl Lane {
         let mut read = BytesMut::with_capacity(HEAD);
         let begun = tokio::select! {
             biased;
-            begun = more(&mut client, &mut read, FIRST) => begun,
+            begun = more(&mut client, &mut read, HEADER_TIME) => begun,
             () = stopping => false,
         };
         if !begun {
@@ -142,7 +139,7 @@ impl Lane {
             match self.exchange(&mut client, peer, port, &mut read, last.as_ref()).await {
                 Outcome::Answered(guest) => {
                     let held = &last.insert(guest).held;
-                    let next = async { !read.is_empty() || more(&mut client, &mut read, KEPT).await };
+                    let next = async { !read.is_empty() || more(&mut client, &mut read, KEEP_ALIVE).await };
                     let next = tokio::select! {
                         biased;
                         next = next => next,
